@@ -1,0 +1,108 @@
+"""What a table is: where its rows are and what they look like. Values that cross the wire; nothing here opens a file.
+
+`schema` is always the normalised one that the engine computes with: string, binary (not view or large), plain values instead of
+dictionaries, decimal128, null columns typed int32, partition columns last. Readers cast to it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+
+
+class Format(enum.Enum):
+    """File formats that scans read."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON = "json"
+    ARROW = "arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where files are: `local`, or `s3` with options such as ("endpoint_override", "http://...") for pyarrow.fs."""
+
+    scheme: str = "local"
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file, pinned by size and mtime; `partition` holds its hive values in the order of the table's partition columns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    partition: tuple[pa.Scalar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileTable:
+    """A table in files. `options` are the format's (CSV: delimiter, header, ...), as sorted pairs of strings."""
+
+    name: str
+    format: Format
+    storage: Storage
+    files: tuple[File, ...]
+    schema: pa.Schema
+    partition_columns: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTable:
+    """A table in this process's memory, found by `key` in the `MemoryTables` of its owner."""
+
+    name: str
+    key: str
+    schema: pa.Schema
+    rows: int
+    bytes: int
+
+
+Table: TypeAlias = FileTable | MemoryTable
+
+
+@dataclass(frozen=True, slots=True)
+class FileSplit:
+    """A share of a file. Parquet: the row groups; other formats: empty, the whole file (Arrow files: record batches)."""
+
+    file: int
+    pieces: tuple[int, ...] = ()
+    rows: int | None = None
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySplit:
+    """Rows `offset` up to `offset + rows` of a table in memory."""
+
+    offset: int
+    rows: int
+    bytes: int = 0
+
+
+Split: TypeAlias = FileSplit | MemorySplit
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """What is known of one column. None: not known. `distinct` is an estimate."""
+
+    minimum: pa.Scalar | None = None
+    maximum: pa.Scalar | None = None
+    null_count: int | None = None
+    distinct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """What is known of a table; `rows` None where only reading would tell (CSV): then `bytes` gives the estimate."""
+
+    rows: int | None
+    bytes: int
+    columns: dict[str, ColumnStatistics] = field(default_factory=dict)

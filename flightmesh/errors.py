@@ -1,0 +1,186 @@
+"""Typed errors that say whose fault it is: the query's, the cluster's or ours.
+
+Handed a message, an optional hint and an optional position; hands on an exception that renders itself for a person and
+crosses a wire as a plain map. What always holds: an error never carries a traceback, and knows whether a retry can help.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class Fault(enum.Enum):
+    """Whose fault an error is."""
+
+    QUERY = "query"
+    CLUSTER = "cluster"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text that a person wrote: lines and columns count from 1, `length` in characters."""
+
+    line: int
+    column: int
+    length: int = 1
+    source: str | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, column {self.column}"
+        return f"{self.source}:{self.line}:{self.column}" if self.source else where
+
+
+class FlightmeshError(Exception):
+    """Root of every error a user can meet. `code` names the class on the wire."""
+
+    code: ClassVar[str] = "flightmesh"
+    fault: ClassVar[Fault] = Fault.INTERNAL
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        position: Position | None = None,
+        text: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.position = position
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def render(self) -> str:
+        """The message with its position, the offending line with a caret, and the hint, as a person reads it."""
+        parts = [self.message if self.position is None else f"{self.message} (at {self.position})"]
+        excerpt = self._excerpt()
+        if excerpt:
+            parts.append(excerpt)
+        if self.hint:
+            parts.append(f"hint: {self.hint}")
+        return "\n".join(parts)
+
+    def _excerpt(self) -> str | None:
+        if self.text is None or self.position is None:
+            return None
+        lines = self.text.splitlines()
+        if not 1 <= self.position.line <= len(lines):
+            return None
+        line = lines[self.position.line - 1].replace("\t", " ")
+        start = max(0, self.position.column - 1)
+        window = max(0, start - 60)
+        shown = line[window : window + 120]
+        caret = " " * (start - window) + "^" * max(1, min(self.position.length, len(shown) - (start - window)))
+        return f"  {shown}\n  {caret}"
+
+    def to_wire(self) -> dict[str, Any]:
+        """The error as a msgpack-able map; `from_wire` is its inverse."""
+        place = self.position
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "position": [place.line, place.column, place.length, place.source] if place else None,
+            "text": self.text,
+        }
+
+
+class InvalidQuery(FlightmeshError):
+    """The SQL text is wrong: syntax, an unknown name, a type that does not fit."""
+
+    code = "invalid_query"
+    fault = Fault.QUERY
+
+
+class UnsupportedFeature(InvalidQuery):
+    """The SQL text is right but asks for what this engine does not do yet."""
+
+    code = "unsupported_feature"
+
+
+class InvalidPlan(FlightmeshError):
+    """A YAML plan is wrong; the position is in the plan file."""
+
+    code = "invalid_plan"
+    fault = Fault.QUERY
+
+
+class InvalidConfig(FlightmeshError):
+    """A configuration file or option is wrong."""
+
+    code = "invalid_config"
+    fault = Fault.QUERY
+
+
+class InvalidInput(FlightmeshError):
+    """An input cannot be read: missing, unreadable, truncated, ragged, of another schema."""
+
+    code = "invalid_input"
+    fault = Fault.QUERY
+
+
+class InputChanged(InvalidInput):
+    """A file changed while a job was reading it."""
+
+    code = "input_changed"
+    retryable = True
+
+
+class DataError(FlightmeshError):
+    """The data makes an expression fail: overflow, division by zero, a cast that does not fit."""
+
+    code = "data_error"
+    fault = Fault.QUERY
+
+
+class Cancelled(FlightmeshError):
+    """The user, or a limit that the user set, ended the job."""
+
+    code = "cancelled"
+    fault = Fault.QUERY
+
+
+class ResourceExhausted(FlightmeshError):
+    """A memory, disk or slot budget is used up."""
+
+    code = "resource_exhausted"
+    fault = Fault.CLUSTER
+    retryable = True
+
+
+class WorkerLost(FlightmeshError):
+    """A worker stopped answering."""
+
+    code = "worker_lost"
+    fault = Fault.CLUSTER
+    retryable = True
+
+
+class InternalError(FlightmeshError):
+    """A bug in flightmesh. Please report it."""
+
+    code = "internal_error"
+    fault = Fault.INTERNAL
+
+
+def _error_classes(root: type[FlightmeshError]) -> dict[str, type[FlightmeshError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update(_error_classes(child))
+    return found
+
+
+def from_wire(body: dict[str, Any]) -> FlightmeshError:
+    """The typed error that `to_wire` wrote; an unknown code becomes an InternalError that keeps the message."""
+    classes = _error_classes(FlightmeshError)
+    kind = classes.get(str(body.get("code")), InternalError)
+    place = body.get("position")
+    position = Position(*place) if place else None
+    return kind(str(body.get("message")), hint=body.get("hint"), position=position, text=body.get("text"))

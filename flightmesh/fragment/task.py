@@ -1,0 +1,54 @@
+"""What a running task may use of its worker. `fragment` runs against this protocol; `runtime` and `exchange` provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pyarrow as pa
+
+from flightmesh.catalog.table import Split, Table
+from flightmesh.ids import AttemptId, EdgeId
+
+
+class TaskContext(Protocol):
+    """Handed to a fragment for one attempt. Every method may be called only from the attempt's own thread."""
+
+    attempt: AttemptId
+    morsel_rows: int
+
+    def check(self) -> None:
+        """Raises Cancelled when the attempt has been cancelled. Called between morsels."""
+
+    def next_split(self, source: int) -> Split | None:
+        """The next split of scan `source` of the stage, or None when there are none left. Gives up the slot while waiting."""
+
+    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+        """The rows of a split as batches of the table's normalised types."""
+
+    def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
+        """The batches of this task's buckets of an edge, as they come, until the edge is sealed. Gives up the slot while waiting."""
+
+    def read_edge_runs(self, edge: EdgeId) -> list[Iterator[pa.RecordBatch]]:
+        """The same, one iterator a producer task: each is sorted if the edge has an order."""
+
+    def shared(self, key: object) -> AbstractContextManager[SharedSlot]:
+        """The worker's object of this job under `key` (a shared join build), entered by one task at a time: the first one in
+        finds `value` None and fills it, others wait (without a slot) and then read it."""
+
+    def reserve(self, bytes_wanted: int, purpose: str) -> None:
+        """Accounts so many more bytes to this attempt; raises ResourceExhausted, naming `purpose`, past the budget. All is
+        released when the attempt ends (what a shared object holds: when the job ends)."""
+
+    def release(self, bytes_given_back: int) -> None:
+        """Gives accounted bytes back."""
+
+
+class SharedSlot:
+    """Holds one shared object of a job on a worker."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: object | None = None

@@ -1,0 +1,270 @@
+"""Physical operators: how a query runs. Frozen dataclasses in a closed union; `fragment` runs each of them.
+
+What always holds: record batches between operators have the columns of `fields`, in order, named by `Field.key` (`c<id>`);
+group keys, join keys and sort keys are plain columns (the planner has projected expressions first); an operator streams unless
+its docstring says that it collects.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from flightmesh.catalog.table import Table
+from flightmesh.expression.nodes import Column, Expression, Field
+from flightmesh.ids import EdgeId
+from flightmesh.logical.relations import Item, JoinKind
+from flightmesh.physical.partitioning import Partitioning
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """Reads splits of a table as the driver hands them out; applies `filters` (over `columns`), then keeps `fields`.
+
+    `source` numbers the scans of a stage: a task asks for splits by (task, source). `limit`: a task may stop after so many rows.
+    """
+
+    table: Table
+    source: int
+    columns: tuple[Field, ...]
+    filters: tuple[Expression, ...]
+    fields: tuple[Field, ...]
+    limit: int | None = None
+    estimate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesRows:
+    """Constant rows, given by task 0 only. `rows` columns are in the order of `fields`."""
+
+    fields: tuple[Field, ...]
+    rows: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ReadExchange:
+    """Reads this task's buckets of an edge: in order of `order` when given (a merge of the sorted producers), else as they come."""
+
+    edge: EdgeId
+    fields: tuple[Field, ...]
+    order: tuple[ColumnOrder, ...] = ()
+    estimate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRows:
+    """Rows where `predicate` is true."""
+
+    input: Operator
+    predicate: Expression
+    estimate: float | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input."""
+        return self.input.fields
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectColumns:
+    """Computed columns."""
+
+    input: Operator
+    items: tuple[Item, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """One an item."""
+        return tuple(item.field for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One primitive aggregate of a GroupBy.
+
+    `function`: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count (int64, non-null
+    arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or. The planner
+    splits the rest (avg, stddev, ...) into these. `distinct`: over the distinct arguments of a group.
+    """
+
+    field: Field
+    function: str
+    argument: Column | None
+    distinct: bool = False
+
+
+class GroupPhase(enum.Enum):
+    """PARTIAL may emit a group more than once (it flushes when its memory share is full); FINAL emits each group once."""
+
+    PARTIAL = "partial"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBy:
+    """One row a group of this task's input; without keys one row (PARTIAL and FINAL alike, also over no rows). Collects."""
+
+    input: Operator
+    phase: GroupPhase
+    keys: tuple[Field, ...]
+    measures: tuple[Measure, ...]
+    estimate: float | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Keys, then measures."""
+        return (*self.keys, *(m.field for m in self.measures))
+
+
+class BuildSide(enum.Enum):
+    """SHARED: the build input is a broadcast edge and one build per worker serves all tasks of the stage. OWN: each task builds
+    from its own share (the inputs are co-partitioned by the keys)."""
+
+    SHARED = "shared"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """One equality of a join: `probe` = `build`, of the same type; `null_safe`: NULL equals NULL (IS NOT DISTINCT FROM)."""
+
+    probe: Column
+    build: Column
+    null_safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HashJoin:
+    """Streams `probe` past a table of `build`. Collects the build.
+
+    `kind` is as seen with probe on the left: INNER, LEFT (keeps probe rows), SEMI, ANTI, SINGLE, MARK; RIGHT and FULL (keep build
+    rows) only with BuildSide.OWN. `residual` is a further condition on matched pairs, over both sides' columns; it decides
+    matching for every kind. No keys: every pair is compared (nested loop).
+    `null_aware` (ANTI and MARK only): a NULL key on either side makes the comparison unknown, as NOT IN needs.
+    `fields`: any subset of what the kind gives (probe's, build's, mark's), in any order.
+    """
+
+    probe: Operator
+    build: Operator
+    kind: JoinKind
+    keys: tuple[KeyPair, ...]
+    residual: Expression | None
+    side: BuildSide
+    fields: tuple[Field, ...]
+    mark: Field | None = None
+    null_aware: bool = False
+    estimate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOrder:
+    """One sort key that is a plain column."""
+
+    column: Column
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SortRows:
+    """This task's rows in order. Collects."""
+
+    input: Operator
+    keys: tuple[ColumnOrder, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input."""
+        return self.input.fields
+
+
+@dataclass(frozen=True, slots=True)
+class TopRows:
+    """The first `count` rows of this task in order of `keys`. Holds about `count` rows."""
+
+    input: Operator
+    keys: tuple[ColumnOrder, ...]
+    count: int
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input."""
+        return self.input.fields
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRows:
+    """`count` rows of this task (None: all) after skipping `offset`; stops its input when it has them."""
+
+    input: Operator
+    count: int | None
+    offset: int = 0
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input."""
+        return self.input.fields
+
+
+@dataclass(frozen=True, slots=True)
+class UnionRows:
+    """All rows of all inputs, matched by position; a task runs its share of each input in turn."""
+
+    inputs: tuple[Operator, ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where a stage ends: the input's rows dealt by `partitioning`. Exists in physical plans only; `stage` cuts here.
+
+    `shared`: exchanges over the same shared relation carry its number and become edges of one producer stage. `order`: the
+    producers' rows are sorted so, and the reader merges them.
+    """
+
+    input: Operator
+    partitioning: Partitioning
+    order: tuple[ColumnOrder, ...] = ()
+    shared: int | None = None
+    fields: tuple[Field, ...] = ()
+    estimate: float | None = None
+
+
+Operator: TypeAlias = (
+    TableScan
+    | ValuesRows
+    | ReadExchange
+    | FilterRows
+    | ProjectColumns
+    | GroupBy
+    | HashJoin
+    | SortRows
+    | TopRows
+    | LimitRows
+    | UnionRows
+    | Exchange
+)
+
+
+def operator_inputs(node: Operator) -> tuple[Operator, ...]:
+    """The direct inputs, in order; a HashJoin's are probe, build."""
+    match node:
+        case TableScan() | ValuesRows() | ReadExchange():
+            return ()
+        case HashJoin(probe=probe, build=build):
+            return (probe, build)
+        case UnionRows(inputs=parts):
+            return parts
+        case (
+            FilterRows(input=child)
+            | ProjectColumns(input=child)
+            | GroupBy(input=child)
+            | SortRows(input=child)
+            | TopRows(input=child)
+            | LimitRows(input=child)
+            | Exchange(input=child)
+        ):
+            return (child,)
