@@ -1,0 +1,167 @@
+"""The one text form of logical relations, for people: explain, logs and golden tests share it.
+
+Handed a relation; hands on an indented tree, one relation a line, inputs below their reader by two spaces. What always holds: a column is
+written `name#id`, so that two columns of one name are told apart, and equal relations have equal texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flightmesh.expression.nodes import AggregateCall, Expression, Field, SortKey, conjuncts
+from flightmesh.expression.text import format_expression
+from flightmesh.logical.relations import (
+    Aggregate,
+    AggregateItem,
+    Apply,
+    Filter,
+    Item,
+    Join,
+    Limit,
+    Project,
+    Reference,
+    Relation,
+    Scan,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+)
+from flightmesh.logical.traversal import inputs
+
+INDENT = "  "
+SHOWN_ROWS = 3
+"""Rows of a Values that are written out; the rest is a count."""
+
+
+def format_relation(relation: Relation) -> str:
+    """The relation and its inputs as an indented tree without a final newline."""
+    return "\n".join(_lines(relation, ""))
+
+
+def _lines(relation: Relation, indent: str) -> Iterator[str]:
+    if isinstance(relation, With):
+        for definition in relation.definitions:
+            yield f"{indent}Shared {definition.name}@{definition.id}"
+            yield from _lines(definition.relation, indent + INDENT)
+        yield from _lines(relation.body, indent)
+        return
+    yield indent + format_node(relation)
+    for part in inputs(relation):
+        yield from _lines(part, indent + INDENT)
+
+
+def format_node(relation: Relation) -> str:
+    """The one line of a relation, without its inputs."""
+    match relation:
+        case Scan():
+            return _scan(relation)
+        case Values(fields=fields):
+            return f"Values {_fields(fields)} {_rows(relation)}"
+        case Filter(predicate=predicate):
+            return f"Filter {_all_of(conjuncts(predicate))}"
+        case Project(items=items):
+            return f"Project {_items(items)}"
+        case Join():
+            return _join("Join", relation)
+        case Apply():
+            return _join("Apply", relation)
+        case Aggregate():
+            return _aggregate(relation)
+        case Sort(keys=keys):
+            return f"Sort by {', '.join(format_sort_key(key) for key in keys)}"
+        case Limit(count=count, offset=offset):
+            return f"Limit {'all' if count is None else count}" + (f" offset {offset}" if offset else "")
+        case SetOperation(kind=kind, quantifier=quantifier, fields=fields):
+            return f"{kind.value.capitalize()} {quantifier.value} {_fields(fields)}"
+        case Reference(fields=fields, sources=sources):
+            pairs = (f"{f.name}#{f.id} = #{source}" for f, source in zip(fields, sources, strict=True))
+            return f"Reference {relation.name}@{relation.shared} [{', '.join(pairs)}]"
+        case With():
+            return f"With {', '.join(f'{d.name}@{d.id}' for d in relation.definitions)}"
+
+
+def format_aggregate_call(call: AggregateCall) -> str:
+    """An aggregate as SQL writes it."""
+    inner = "*" if call.function == "count_star" else ", ".join(format_expression(part) for part in call.args)
+    name = "count" if call.function == "count_star" else call.function
+    kept = "" if call.filter is None else f" filter (where {format_expression(call.filter)})"
+    return f"{name}({'distinct ' if call.distinct else ''}{inner}){kept}"
+
+
+def format_sort_key(key: SortKey) -> str:
+    """A sort key as SQL writes it; `nulls last` is the unsaid rule."""
+    order = " desc" if key.descending else ""
+    return f"{format_expression(key.expression)}{order}{' nulls first' if key.nulls_first else ''}"
+
+
+def _scan(scan: Scan) -> str:
+    parts = [f"Scan {scan.table.name} {_fields(scan.fields)}"]
+    if scan.filter_only:
+        parts.append(f"reading {_fields(scan.filter_only)}")
+    if scan.filters:
+        parts.append(f"where {_all_of(scan.filters)}")
+    if scan.limit is not None:
+        parts.append(f"limit {scan.limit}")
+    return " ".join(parts)
+
+
+def _rows(values: Values) -> str:
+    count = values.rows.num_rows
+    if not values.fields or count == 0:
+        return f"{count} row{'' if count == 1 else 's'}"
+    shown = (
+        "(" + ", ".join(_value(column[row].as_py()) for column in values.rows.columns) + ")"
+        for row in range(min(count, SHOWN_ROWS))
+    )
+    rest = f", and {count - SHOWN_ROWS} more" if count > SHOWN_ROWS else ""
+    return ", ".join(shown) + rest
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "null"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _join(word: str, join: Join | Apply) -> str:
+    mark = "" if join.mark is None else f" {join.mark.name}#{join.mark.id}"
+    condition = "" if join.condition is None else f" on {_all_of(conjuncts(join.condition))}"
+    return f"{word} {join.kind.value}{mark}{condition}"
+
+
+def _aggregate(aggregate: Aggregate) -> str:
+    groups = f" by {_items(aggregate.groups)}" if aggregate.groups else ""
+    made = ", ".join(_aggregate_item(item) for item in aggregate.aggregates)
+    return f"Aggregate{groups}" + (f" [{made}]" if made else "")
+
+
+def _aggregate_item(item: AggregateItem) -> str:
+    return f"{item.field.name}#{item.field.id} = {format_aggregate_call(item.call)}"
+
+
+def _items(items: Iterable[Item]) -> str:
+    return f"[{', '.join(_item(item) for item in items)}]"
+
+
+def _item(item: Item) -> str:
+    shown = format_expression(item.expression)
+    label = f"{item.field.name}#{item.field.id}"
+    return label if shown == label else f"{label} = {shown}"
+
+
+def _fields(fields: Iterable[Field]) -> str:
+    return f"[{', '.join(f'{f.name}#{f.id}' for f in fields)}]"
+
+
+def _all_of(parts: Iterable[Expression]) -> str:
+    listed = tuple(parts)
+    if len(listed) == 1:
+        return format_expression(listed[0])
+    return " and ".join(_operand(part) for part in listed)
+
+
+def _operand(part: Expression) -> str:
+    shown = format_expression(part)
+    opened = getattr(part, "function", None) == "or" and not shown.startswith("(")
+    return f"({shown})" if opened else shown

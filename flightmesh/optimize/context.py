@@ -1,0 +1,26 @@
+"""What a rule may look at besides the relation: fresh ids, table statistics, the configuration.
+
+Handed on by the session to `optimize` and to the physical planner, one for each query. What always holds: the same context gives the
+same plan (no clock, no randomness), apart from the ids it hands out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flightmesh.catalog.table import Table, TableStatistics
+from flightmesh.config import Config
+from flightmesh.ids import ColumnIds
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One query's planning. `statistics` answers for every table of the plan, with unknowns left None."""
+
+    ids: ColumnIds
+    statistics: Callable[[Table], TableStatistics]
+    config: Config
+    memo: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Estimates by `id()` of their relation, beside the relation itself so that its id cannot be taken anew."""
