@@ -85,9 +85,10 @@ class ProjectColumns:
 class Measure:
     """One primitive aggregate of a GroupBy.
 
-    `function`: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count (int64, non-null
+    `function`: in PARTIAL and FINAL: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count (int64, non-null
     arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or. The planner
-    splits the rest (avg, stddev, ...) into these. `distinct`: over the distinct arguments of a group.
+    splits avg into these. `distinct`: over the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL below): any
+    other aggregate of the registry (var_samp, stddev_pop, ...), and distinct measures.
     """
 
     field: Field
@@ -143,7 +144,9 @@ class HashJoin:
     `kind` is as seen with probe on the left: INNER, LEFT (keeps probe rows), SEMI, ANTI, SINGLE, MARK; RIGHT and FULL (keep build
     rows) only with BuildSide.OWN. `residual` is a further condition on matched pairs, over both sides' columns; it decides
     matching for every kind. No keys: every pair is compared (nested loop).
-    `null_aware` (ANTI and MARK only): a NULL key on either side makes the comparison unknown, as NOT IN needs.
+    MARK gives true where a pair matches, else NULL where the residual of some key-matched pair is NULL, else false.
+    `null_aware` (MARK only, with exactly one key, not null-safe, and no residual): as `IN` does it, the mark of a probe row without
+    a match is NULL when its key is NULL and the build has any row, or when the build has a NULL key. Else NULL keys just never match.
     `fields`: any subset of what the kind gives (probe's, build's, mark's), in any order.
     """
 

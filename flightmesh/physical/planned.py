@@ -1,0 +1,138 @@
+"""What the planner knows of an operator it has made, and the small constructions that every part of the planner shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from flightmesh.config import Config
+from flightmesh.errors import InternalError
+from flightmesh.expression.nodes import Column, Expression, Field, Literal
+from flightmesh.ids import ColumnId, SharedId
+from flightmesh.logical.relations import Item, Relation, passes
+from flightmesh.optimize.context import Context
+from flightmesh.optimize.estimate import Estimate, estimate
+from flightmesh.physical.operators import ColumnOrder, Exchange, Operator, ProjectColumns
+from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An operator and where its rows are.
+
+    `single`: all in one task. `hashed`: rows equal in these columns are in one task (None: not known). `rows`: the estimate.
+    """
+
+    operator: Operator
+    single: bool
+    hashed: tuple[ColumnId, ...] | None
+    rows: float | None
+
+    def placed_by(self, keys: Iterable[ColumnId]) -> bool:
+        """Whether rows equal in `keys` are certainly in one task."""
+        wanted = set(keys)
+        return self.single or (self.hashed is not None and len(self.hashed) > 0 and set(self.hashed) <= wanted)
+
+
+@dataclass(slots=True)
+class Planning:
+    """One run of the planner: the optimizer's context, the configuration, and what shared relations became."""
+
+    context: Context
+    config: Config
+    shared: dict[SharedId, Planned] = field(default_factory=dict)
+
+    def estimate(self, relation: Relation) -> Estimate:
+        """Rows and bytes that a relation is expected to give."""
+        return estimate(relation, self.context)
+
+    def fresh(self, name: str, kind: pa.DataType, nullable: bool = True) -> Field:
+        """A field with an id that the query has not used."""
+        return Field(self.context.ids.fresh(), name, kind, nullable)
+
+    def buckets(self) -> int:
+        """Buckets of a hash edge."""
+        return self.config.tasks * self.config.planner.buckets_per_task
+
+
+def pass_item(field_: Field) -> Item:
+    """The item that hands a field on unchanged."""
+    return passes(field_.column())
+
+
+def narrow(operator: Operator, keep: tuple[Field, ...], planning: Planning) -> Operator:
+    """The operator with exactly the columns `keep`, in order; with none, one constant column stands in for the row count."""
+    if not keep:
+        marker = planning.fresh("row", pa.bool_(), nullable=False)
+        return ProjectColumns(operator, (Item(marker, Literal(pa.scalar(True))),))
+    if [f.id for f in operator.fields] == [f.id for f in keep]:
+        return operator
+    present = {f.id for f in operator.fields}
+    missing = [f for f in keep if f.id not in present]
+    if missing:
+        raise InternalError(f"the plan lost column {missing[0].name}#{missing[0].id}")
+    return ProjectColumns(operator, tuple(pass_item(f) for f in keep))
+
+
+def required_fields(fields: tuple[Field, ...], required: frozenset[ColumnId]) -> tuple[Field, ...]:
+    """The fields that are required; the first one when none is, so that rows stay countable."""
+    kept = tuple(f for f in fields if f.id in required)
+    return kept or fields[:1]
+
+
+def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, order: tuple[ColumnOrder, ...] = ()) -> Planned:
+    """The rows dealt anew. Sends the operator's columns as they are: narrow first."""
+    operator = planned.operator if planned.operator.fields else narrow(planned.operator, (), planning)
+    made = Exchange(operator, partitioning, order=order, fields=operator.fields, estimate=planned.rows)
+    match partitioning:
+        case Single():
+            return Planned(made, True, None, planned.rows)
+        case Hash(keys=keys):
+            return Planned(made, False, tuple(k.id for k in keys), planned.rows)
+        case RoundRobin() | Broadcast():
+            return Planned(made, False, None, planned.rows)
+
+
+def gather(planned: Planned, planning: Planning, order: tuple[ColumnOrder, ...] = ()) -> Planned:
+    """All rows in one task."""
+    return planned if planned.single else exchange(planned, Single(), planning, order)
+
+
+def spread(planned: Planned, planning: Planning) -> Planned:
+    """Rows of a one-task operator made readable by a stage of several tasks."""
+    return exchange(planned, RoundRobin(planning.config.tasks), planning) if planned.single else planned
+
+
+def place_by(planned: Planned, keys: tuple[Column, ...], planning: Planning) -> Planned:
+    """Rows with equal keys brought into one task; few rows simply into the one."""
+    if planned.placed_by(k.id for k in keys):
+        return planned
+    if not keys:
+        return gather(planned, planning)
+    return exchange(planned, Hash(keys, planning.buckets()), planning)
+
+
+def as_columns(
+    operator: Operator, expressions: tuple[Expression, ...], names: tuple[str, ...], keep: tuple[Field, ...], planning: Planning
+) -> tuple[Operator, tuple[Column, ...]]:
+    """Makes each expression a plain column: (operator with `keep` and the new columns, the columns). Equal expressions share one."""
+    known: dict[Expression, Column] = {}
+    extra: list[Item] = []
+    columns: list[Column] = []
+    for expression, name in zip(expressions, names, strict=True):
+        if isinstance(expression, Column):
+            columns.append(expression)
+            continue
+        if expression not in known:
+            field_ = planning.fresh(name, expression.type)
+            extra.append(Item(field_, expression))
+            known[expression] = field_.column()
+        columns.append(known[expression])
+    if not extra:
+        return operator, tuple(columns)
+    kept = {f.id for f in keep}
+    plain = [c for c in columns if c.id not in kept and c not in known.values()]
+    passed = [*(pass_item(f) for f in keep), *(passes(c) for c in dict.fromkeys(plain))]
+    return ProjectColumns(operator, (*passed, *extra)), tuple(columns)

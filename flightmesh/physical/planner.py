@@ -1,0 +1,151 @@
+"""Logical relation in, physical operators out: picks operators and partitionings and puts in the exchanges.
+
+Handed an optimized relation (no Apply, UNION only as ALL); hands on an operator tree whose root is an `Exchange` to the client.
+What always holds: an operator that needs rows together (a grouping, a sort, a join) finds them in one task.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from flightmesh.config import Config
+from flightmesh.errors import InternalError, UnsupportedFeature
+from flightmesh.expression.nodes import Column, columns_of
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import (
+    Aggregate,
+    Apply,
+    Filter,
+    Item,
+    Join,
+    Limit,
+    Project,
+    Quantifier,
+    Reference,
+    Relation,
+    Scan,
+    SetKind,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+)
+from flightmesh.optimize.context import Context
+from flightmesh.physical.aggregates import plan_aggregate
+from flightmesh.physical.joins import plan_join
+from flightmesh.physical.operators import (
+    Exchange,
+    FilterRows,
+    Operator,
+    ProjectColumns,
+    TableScan,
+    UnionRows,
+    ValuesRows,
+)
+from flightmesh.physical.partitioning import RoundRobin, Single
+from flightmesh.physical.planned import Planned, Planning, narrow, spread
+from flightmesh.physical.sorting import plan_limit, plan_sort
+
+
+def plan_physical(relation: Relation, context: Context, config: Config) -> Exchange:
+    """The operators that compute `relation`; its root deals the rows, in the relation's column order, to the client's one bucket."""
+    planning = Planning(context, config)
+    body = relation
+    if isinstance(relation, With):
+        for definition in relation.definitions:
+            every = frozenset(f.id for f in definition.relation.fields)
+            planned = plan(definition.relation, every, planning)
+            operator = narrow(planned.operator, definition.relation.fields, planning)
+            planning.shared[definition.id] = Planned(operator, planned.single, planned.hashed, planned.rows)
+        body = relation.body
+    planned = plan(body, frozenset(f.id for f in body.fields), planning)
+    operator = narrow(planned.operator, body.fields, planning)
+    return Exchange(operator, Single(), fields=operator.fields, estimate=planned.rows)
+
+
+def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) -> Planned:
+    """The operators of a relation, giving at least the `required` columns."""
+    match relation:
+        case Scan():
+            return _plan_scan(relation, planning)
+        case Values():
+            rows = float(relation.rows.num_rows)
+            return Planned(ValuesRows(relation.fields, relation.rows), True, None, rows)
+        case Filter():
+            child = plan(relation.input, required | columns_of(relation.predicate), planning)
+            rows = planning.estimate(relation).rows
+            return Planned(FilterRows(child.operator, relation.predicate, rows), child.single, child.hashed, rows)
+        case Project():
+            return _plan_project(relation, required, planning)
+        case Join():
+            return plan_join(relation, required, planning, plan)
+        case Aggregate():
+            return plan_aggregate(relation, required, planning, plan)
+        case Sort():
+            return plan_sort(relation, required, planning, plan)
+        case Limit():
+            return plan_limit(relation, required, planning, plan)
+        case SetOperation():
+            return _plan_union(relation, planning)
+        case Reference():
+            return _plan_reference(relation, planning)
+        case Apply() | With():
+            raise InternalError(f"the optimizer left a {type(relation).__name__} where the planner takes none")
+        case _:
+            assert_never(relation)
+
+
+def _plan_scan(scan: Scan, planning: Planning) -> Planned:
+    rows = planning.estimate(scan).rows
+    columns = (*scan.fields, *(f for f in scan.filter_only if f.id not in {g.id for g in scan.fields}))
+    operator = TableScan(scan.table, 0, columns, scan.filters, scan.fields, scan.limit, rows)
+    return Planned(operator, False, None, rows)
+
+
+def _plan_project(project: Project, required: frozenset[ColumnId], planning: Planning) -> Planned:
+    items = tuple(item for item in project.items if item.field.id in required) or project.items[:1]
+    read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in items)) if items else frozenset()
+    child = plan(project.input, read, planning)
+    if not items:
+        return child
+    passed = {item.expression.id: item.field.id for item in items if isinstance(item.expression, Column)}
+    hashed = child.hashed
+    if hashed is not None:
+        hashed = tuple(passed[c] for c in hashed) if all(c in passed for c in hashed) else None
+    return Planned(ProjectColumns(child.operator, items), child.single, hashed, child.rows)
+
+
+def _plan_union(union: SetOperation, planning: Planning) -> Planned:
+    if union.kind is not SetKind.UNION or union.quantifier is not Quantifier.ALL:
+        raise UnsupportedFeature(f"{union.kind.value} {union.quantifier.value} is not supported yet")
+    parts = [plan(part, frozenset(f.id for f in part.fields), planning) for part in union.inputs]
+    rows = planning.estimate(union).rows
+    every_single = all(part.single for part in parts)
+    operators: list[Operator] = []
+    for part, logical in zip(parts, union.inputs, strict=True):
+        placed = part if every_single else spread(part, planning)
+        items = tuple(
+            Item(target, source.column()) for target, source in zip(union.fields, logical.fields, strict=True)
+        )
+        operators.append(ProjectColumns(placed.operator, items) if items else placed.operator)
+    return Planned(UnionRows(tuple(operators), union.fields), every_single, None, rows)
+
+
+def _plan_reference(reference: Reference, planning: Planning) -> Planned:
+    source = planning.shared[reference.shared]
+    by_id = {f.id: f for f in source.operator.fields}
+    partitioning = Single() if source.single else RoundRobin(planning.config.tasks)
+    made = Exchange(
+        source.operator,
+        partitioning,
+        shared=int(reference.shared),
+        fields=source.operator.fields,
+        estimate=source.rows,
+    )
+    if not reference.fields:
+        return Planned(made, source.single, None, source.rows)
+    items = tuple(
+        Item(field, by_id[wanted].column()) for field, wanted in zip(reference.fields, reference.sources, strict=True)
+    )
+    return Planned(ProjectColumns(made, items), source.single, None, source.rows)
+

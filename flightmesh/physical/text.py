@@ -1,0 +1,131 @@
+"""The text form of physical operators: what `explain` prints, logs carry and golden tests compare."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from flightmesh.expression.nodes import Field
+from flightmesh.expression.text import format_expression
+from flightmesh.physical.operators import (
+    ColumnOrder,
+    Exchange,
+    FilterRows,
+    GroupBy,
+    HashJoin,
+    LimitRows,
+    Measure,
+    Operator,
+    ProjectColumns,
+    ReadExchange,
+    SortRows,
+    TableScan,
+    TopRows,
+    UnionRows,
+    ValuesRows,
+    operator_inputs,
+)
+from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+
+
+def format_operator(root: Operator) -> str:
+    """The tree, one operator a line, inputs indented below; a join's probe stands before its build."""
+    return "\n".join(f"{'  ' * depth}{describe(node)}" for depth, node in outline(root))
+
+
+def outline(root: Operator, depth: int = 0) -> list[tuple[int, Operator]]:
+    """(depth, operator) in pre-order: the order in which a fragment numbers its metrics."""
+    lines = [(depth, root)]
+    for part in operator_inputs(root):
+        lines.extend(outline(part, depth + 1))
+    return lines
+
+
+def describe(node: Operator) -> str:
+    """One operator in one line, without its inputs."""
+    match node:
+        case TableScan():
+            return _scan(node)
+        case ValuesRows():
+            return f"Values {format_fields(node.fields)} rows={node.rows.num_rows}"
+        case ReadExchange():
+            order = f" merging {format_orders(node.order)}" if node.order else ""
+            return f"ReadExchange edge {node.edge} {format_fields(node.fields)}{order}"
+        case FilterRows():
+            return f"Filter {format_expression(node.predicate)}"
+        case ProjectColumns():
+            return f"Project {', '.join(_item(i.field, format_expression(i.expression)) for i in node.items)}"
+        case GroupBy():
+            keys = format_fields(node.keys)
+            return f"GroupBy {node.phase.value} {keys} {', '.join(_measure(m) for m in node.measures)}".rstrip()
+        case HashJoin():
+            return _join(node)
+        case SortRows():
+            return f"Sort {format_orders(node.keys)}"
+        case TopRows():
+            return f"Top {node.count} {format_orders(node.keys)}"
+        case LimitRows():
+            offset = f" offset {node.offset}" if node.offset else ""
+            return f"Limit {'all' if node.count is None else node.count}{offset}"
+        case UnionRows():
+            return f"Union {format_fields(node.fields)}"
+        case Exchange():
+            shared = f" shared {node.shared}" if node.shared is not None else ""
+            order = f" order {format_orders(node.order)}" if node.order else ""
+            return f"Exchange {format_partitioning(node.partitioning)}{shared}{order}"
+        case _:
+            assert_never(node)
+
+
+def format_fields(fields: tuple[Field, ...]) -> str:
+    """`[name#id, ...]`."""
+    return f"[{', '.join(f'{f.name}#{f.id}' for f in fields)}]"
+
+
+def format_orders(keys: tuple[ColumnOrder, ...]) -> str:
+    """`name#id desc nulls first, ...`; ascending and nulls last are not said."""
+    return ", ".join(
+        f"{k.column.name}#{k.column.id}{' desc' if k.descending else ''}{' nulls first' if k.nulls_first else ''}" for k in keys
+    )
+
+
+def format_partitioning(partitioning: Partitioning) -> str:
+    """`hash(name#id) into 8`, `broadcast`, ..."""
+    match partitioning:
+        case Hash(keys=keys, buckets=buckets):
+            return f"hash({', '.join(f'{k.name}#{k.id}' for k in keys)}) into {buckets}"
+        case RoundRobin(buckets=buckets):
+            return f"round-robin into {buckets}"
+        case Broadcast():
+            return "broadcast"
+        case Single():
+            return "single"
+        case _:
+            assert_never(partitioning)
+
+
+def _scan(node: TableScan) -> str:
+    where = f" where {' AND '.join(format_expression(f) for f in node.filters)}" if node.filters else ""
+    limit = f" limit {node.limit}" if node.limit is not None else ""
+    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}"
+
+
+def _item(field: Field, text: str) -> str:
+    own = f"{field.name}#{field.id}"
+    return own if text == own else f"{own} := {text}"
+
+
+def _measure(measure: Measure) -> str:
+    argument = f"{measure.argument.name}#{measure.argument.id}" if measure.argument is not None else ""
+    distinct = "distinct " if measure.distinct else ""
+    return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{argument})"
+
+
+def _join(node: HashJoin) -> str:
+    keys = " AND ".join(
+        f"{k.probe.name}#{k.probe.id} {'IS NOT DISTINCT FROM' if k.null_safe else '='} {k.build.name}#{k.build.id}"
+        for k in node.keys
+    )
+    on = f" on {keys}" if keys else " on every pair"
+    residual = f" and {format_expression(node.residual)}" if node.residual is not None else ""
+    aware = " null-aware" if node.null_aware else ""
+    return f"Join {node.kind.value}{aware} {node.side.value} build{on}{residual} -> {format_fields(node.fields)}"
