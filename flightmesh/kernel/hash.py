@@ -1,0 +1,180 @@
+"""A 64-bit hash of each row over columns of any flat type, the same on every platform and in every batch.
+
+Handed the key columns of a batch; hands on one uint64 a row. What always holds: a row's hash depends on its values alone, never
+on offset, chunking, neighbours or the way a value is stored (a dictionary hashes as its decoded values, int8 5 as int64 5);
+NULL has a fixed hash; -0.0 hashes as 0.0 and every NaN alike. Change `VERSION` with any change of the values: peers compare it.
+
+Mixing functions: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). Strings go word by word, eight bytes at a time, the last
+word overlapping the one before it, so that a column of strings costs a few vector operations for each eight bytes of its longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flightmesh.errors import InternalError
+from flightmesh.kernel.values import (
+    Array,
+    Words,
+    buffer_view,
+    canonical_floats,
+    decimal_words,
+    integers,
+    is_integer_like,
+    validity,
+)
+
+VERSION = 1
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX_2 = np.uint64(0x94D049BB133111EB)
+NULL_HASH = np.uint64(0x5E2D58D8B3BCDABB)
+COMBINE = np.uint64(0xD6E8FEB86659FD93)
+
+_S27, _S29, _S30, _S31 = (np.uint64(n) for n in (27, 29, 30, 31))
+_TAIL_MASKS = np.array([(1 << (8 * i)) - 1 for i in range(8)], np.uint64)
+
+
+def hash_columns(columns: Sequence[Array]) -> Words:
+    """One hash a row over `columns` (arrays of equal length, at least one). One column: its own hash; more: order matters."""
+    if not columns:
+        raise InternalError("hashing rows takes at least one column")
+    total = _hash_column(columns[0])
+    for column in columns[1:]:
+        total *= COMBINE
+        total ^= _hash_column(column)
+        total = mix(total)
+    return total
+
+
+def mix(words: Words) -> Words:
+    """SplitMix64's finaliser of each word: a bijection in which every input bit reaches every output bit."""
+    mixed = words ^ (words >> _S30)
+    mixed *= MIX_1
+    mixed ^= mixed >> _S27
+    mixed *= MIX_2
+    mixed ^= mixed >> _S31
+    return mixed
+
+
+def _hash_column(array: Array) -> Words:
+    if pa.types.is_dictionary(array.type):
+        return _hash_dictionary(array)
+    if pa.types.is_null(array.type):
+        return np.full(len(array), NULL_HASH)
+    hashes = _hash_values(array)
+    valid = validity(array)
+    if valid is not None:
+        hashes[~valid] = NULL_HASH
+    return hashes
+
+
+def _hash_values(array: Array) -> Words:
+    type_ = array.type
+    if is_integer_like(type_):
+        return mix(integers(array).view(np.uint64) + GOLDEN)
+    if pa.types.is_floating(type_):
+        return mix(canonical_floats(array).view(np.uint64) + GOLDEN)
+    if pa.types.is_decimal128(type_):
+        return _hash_two_words(*decimal_words(array))
+    if type_ == pa.month_day_nano_interval():
+        words = np.frombuffer(array.buffers()[1], np.dtype("<u8"), count=2 * len(array), offset=16 * array.offset)
+        return _hash_two_words(words[::2], words[1::2])
+    if pa.types.is_string(type_) or pa.types.is_binary(type_):
+        return _hash_bytes(array, np.dtype("<i4"))
+    if pa.types.is_large_string(type_) or pa.types.is_large_binary(type_):
+        return _hash_bytes(array, np.dtype("<i8"))
+    if pa.types.is_string_view(type_):
+        return _hash_values(array.cast(pa.string()))
+    if pa.types.is_binary_view(type_) or pa.types.is_fixed_size_binary(type_):
+        return _hash_values(array.cast(pa.binary()))
+    raise InternalError(f"no hash for values of type {type_}")
+
+
+def _hash_two_words(low: Words, high: Words) -> Words:
+    return mix(mix(low + GOLDEN) ^ (high * COMBINE))
+
+
+def _hash_dictionary(array: Array) -> Words:
+    values = _hash_column(array.dictionary)
+    indices = array.indices
+    if len(values) == 0:
+        return np.full(len(array), NULL_HASH)
+    valid = validity(indices)
+    if valid is None:
+        return values[integers(indices)]
+    return np.where(valid, values[np.where(valid, integers(indices), 0)], NULL_HASH)
+
+
+def _hash_bytes(array: Array, offset_type: np.dtype[np.signedinteger]) -> Words:
+    """Per row, of bytes s with length n: h = n * GOLDEN; every whole word of s mixed in; then its last eight bytes (all of s, padded
+    with zeros, when it is shorter); then `mix`."""
+    rows = len(array)
+    if rows == 0:
+        return np.empty(0, np.uint64)
+    offsets = np.frombuffer(array.buffers()[1], offset_type, count=rows + 1, offset=array.offset * offset_type.itemsize)
+    data = _at_least_one_word(array.buffers()[2])
+    lengths = np.diff(offsets)
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    hashes = lengths.astype(np.uint64) * GOLDEN
+    if shortest == longest and shortest >= 8:
+        _mix_fixed(hashes, data, int(offsets[0]), shortest)
+    else:
+        _mix_varying(hashes, data, offsets, lengths, shortest, longest)
+    return mix(hashes)
+
+
+def _at_least_one_word(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
+    size = 0 if buffer is None else buffer.size
+    if size >= 8:
+        return np.frombuffer(buffer, np.uint8)
+    padded = np.zeros(8, np.uint8)
+    if size:
+        padded[:size] = np.frombuffer(buffer, np.uint8)
+    return padded
+
+
+def _step(hashes: Words, words: Words) -> Words:
+    hashes ^= words
+    hashes *= MIX_1
+    hashes ^= hashes >> _S29
+    return hashes
+
+
+def _mix_fixed(hashes: Words, data: npt.NDArray[np.uint8], start: int, length: int) -> None:
+    """Strings of one length of at least eight bytes: every word of all rows is one strided view, no gathers."""
+    for at in (*range(0, length - 7, 8), length - 8):
+        _step(hashes, np.ndarray((len(hashes),), np.dtype("<u8"), data, start + at, (length,)))
+
+
+def _mix_varying(
+    hashes: Words,
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.signedinteger],
+    lengths: npt.NDArray[np.signedinteger],
+    shortest: int,
+    longest: int,
+) -> None:
+    words = np.ndarray((len(data) - 7,), np.dtype("<u8"), data, 0, (1,))  # the unaligned word at every byte
+    starts = offsets[:-1]
+    for at in range(0, longest - 7, 8):
+        if at + 8 <= shortest:
+            _step(hashes, words[starts + at])
+        else:
+            rows = np.flatnonzero(lengths >= at + 8)
+            hashes[rows] = _step(hashes[rows], words[starts[rows] + at])
+    if shortest >= 8:
+        _step(hashes, words[offsets[1:] - 8])
+        return
+    long = lengths >= 8
+    wanted = np.where(long, offsets[1:] - 8, starts)
+    read = np.minimum(wanted, len(data) - 8)  # near the buffer's end: read earlier and shift
+    shift = np.minimum((wanted - read) << 3, 63).astype(np.uint64)
+    tails = words[read] >> shift
+    tails &= np.where(long, np.uint64(0xFFFFFFFFFFFFFFFF), _TAIL_MASKS[np.minimum(lengths, 7)])
+    _step(hashes, tails)

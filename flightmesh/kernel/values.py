@@ -1,0 +1,86 @@
+"""Arrow arrays as numpy: the values of a fixed-width array as a view, its validity as a boolean mask.
+
+Handed arrays of any offset and alignment; hands on views that share the array's buffers (copies only where the layout differs:
+booleans, masks). What always holds: values under a NULL are whatever the buffer holds, so callers look at the mask; no call here
+keeps the GIL for longer than a few microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flightmesh.errors import InternalError
+
+Array: TypeAlias = pa.Array
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Int64s: TypeAlias = npt.NDArray[np.int64]
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+_WIDTHS = {8: np.dtype("<i8"), 4: np.dtype("<i4"), 2: np.dtype("<i2"), 1: np.dtype("i1")}
+
+
+def buffer_view(array: Array, dtype: np.dtype[Any], index: int = 1) -> npt.NDArray[Any]:
+    """Buffer `index` of an array as `dtype` values, the array's offset and length applied."""
+    buffer = array.buffers()[index]
+    if buffer is None or len(array) == 0:
+        return np.zeros(len(array), dtype)
+    return np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * dtype.itemsize)
+
+
+def validity(array: Array) -> Mask | None:
+    """True where the value is not NULL; None when there is no NULL."""
+    if array.null_count == 0:
+        return None
+    return unpack_bits(pc.is_valid(array))
+
+
+def unpack_bits(array: Array) -> Mask:
+    """A boolean array as a numpy mask; NULL becomes False."""
+    filled = array if array.null_count == 0 else pc.fill_null(array, False)
+    return buffer_view(filled.cast(pa.uint8()), np.dtype("u1")).view(np.bool_)
+
+
+def is_integer_like(type_: pa.DataType) -> bool:
+    """Whether values are integers underneath: ints, booleans, dates, times, timestamps, durations."""
+    return bool(pa.types.is_integer(type_) or pa.types.is_boolean(type_) or (pa.types.is_temporal(type_) and _fixed(type_)))
+
+
+def _fixed(type_: pa.DataType) -> bool:
+    return type_ != pa.month_day_nano_interval()
+
+
+def integers(array: Array) -> Int64s:
+    """The values of an integer-like array as int64 (uint64 values keep their bits, so large ones turn negative)."""
+    type_ = array.type
+    if pa.types.is_boolean(type_):
+        return unpack_bits(array).view(np.uint8).astype(np.int64)
+    if pa.types.is_unsigned_integer(type_):
+        signed = buffer_view(array, _WIDTHS[type_.bit_width // 8])
+        return signed.view(np.dtype(f"<u{type_.bit_width // 8}")).astype(np.int64, copy=False)
+    if is_integer_like(type_):
+        return buffer_view(array, _WIDTHS[type_.bit_width // 8]).astype(np.int64, copy=False)
+    raise InternalError(f"{type_} values are not integers")
+
+
+def decimal_words(array: Array) -> tuple[Words, Words]:
+    """The low and the high 64 bits of a decimal128 array, as strided views."""
+    buffer = array.buffers()[1]
+    if buffer is None or len(array) == 0:
+        return np.zeros(len(array), np.uint64), np.zeros(len(array), np.uint64)
+    words = np.frombuffer(buffer, np.dtype("<u8"), count=2 * len(array), offset=16 * array.offset)
+    return words[::2], words[1::2]
+
+
+def canonical_floats(array: Array) -> npt.NDArray[np.float64]:
+    """A float array as float64 with one zero (0.0) and one NaN, so that equal values have equal bits."""
+    wide = array if array.type == pa.float64() else array.cast(pa.float64())
+    values = buffer_view(wide, np.dtype("<f8")) + 0.0  # -0.0 + 0.0 is 0.0
+    odd = np.isnan(values)
+    if odd.any():
+        values[odd] = np.nan
+    return values
