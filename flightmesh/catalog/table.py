@@ -7,6 +7,7 @@ dictionaries, decimal128, null columns typed int32, partition columns last. Read
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -105,4 +106,4 @@ class TableStatistics:
 
     rows: int | None
     bytes: int
-    columns: dict[str, ColumnStatistics] = field(default_factory=dict)
+    columns: Mapping[str, ColumnStatistics] = field(default_factory=dict)

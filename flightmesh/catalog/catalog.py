@@ -1,0 +1,132 @@
+"""Names of a session: catalog.schema.name -> a table or a view.
+
+Handed tables and views to remember and the parts of a name to look up; hands on what was registered. What always holds: names
+differ by more than case, a name without catalog or schema means `memory.main`, and every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flightmesh.catalog.open import Source, open_table
+from flightmesh.catalog.table import FileTable, Format, Storage, Table
+from flightmesh.errors import InvalidQuery
+
+DEFAULT_CATALOG = "memory"
+DEFAULT_SCHEMA = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named query, kept as the text that defined it and the dialect it is written in."""
+
+    name: str
+    text: str
+    dialect: str
+
+
+Entry: TypeAlias = Table | View
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One registered name with what it stands for, for listings."""
+
+    catalog: str
+    schema: str
+    name: str
+    entry: Entry
+
+
+_Key: TypeAlias = tuple[str, str, str]
+
+
+class Catalog:
+    """The tables and views of one session."""
+
+    def __init__(self, storage: Storage | None = None) -> None:
+        """`storage`: options for s3:// paths that queries name directly."""
+        self._entries: dict[_Key, Listing] = {}
+        self._lock = threading.Lock()
+        self._storage = storage
+
+    def register(self, name: str | Sequence[str], entry: Entry) -> Entry | None:
+        """Remembers `entry` under a name (its parts, or one string that is a plain name); returns what had the name before."""
+        parts = _qualify([name] if isinstance(name, str) else list(name))
+        with self._lock:
+            before = self._entries.get(_key(parts))
+            self._entries[_key(parts)] = Listing(*parts, entry)
+        return before.entry if before is not None else None
+
+    def drop(self, name: str | Sequence[str]) -> Entry:
+        """Forgets a name and returns what it stood for. Raises InvalidQuery for an unknown one."""
+        parts = [name] if isinstance(name, str) else list(name)
+        with self._lock:
+            found = self._entries.pop(_key(_qualify(parts)), None)
+        if found is None:
+            raise self._unknown(parts)
+        return found.entry
+
+    def lookup(self, parts: str | Sequence[str]) -> Entry:
+        """What a name of one to three parts stands for. Raises InvalidQuery with the nearest names for an unknown one."""
+        names = [parts] if isinstance(parts, str) else list(parts)
+        found = self._find(names)
+        if found is None:
+            raise self._unknown(names)
+        return found.entry
+
+    def __contains__(self, parts: str | Sequence[str]) -> bool:
+        """Whether a name is registered."""
+        return self._find([parts] if isinstance(parts, str) else list(parts)) is not None
+
+    def open_path(
+        self, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
+    ) -> FileTable:
+        """The table in files that a query names itself. A relative path is relative to the working directory."""
+        name = path if isinstance(path, str) else "files"
+        return open_table(name, path, format=format, options=options, storage=self._storage)
+
+    def tables(self) -> tuple[Listing, ...]:
+        """All names, in order."""
+        with self._lock:
+            return tuple(self._entries[key] for key in sorted(self._entries))
+
+    def suggestions(self, parts: Sequence[str]) -> tuple[str, ...]:
+        """Registered names that are near to a name, nearest first."""
+        wanted = parts[-1].casefold()
+        shown = {listing.name.casefold(): _shown(listing) for listing in self.tables()}
+        return tuple(shown[name] for name in difflib.get_close_matches(wanted, shown, n=3, cutoff=0.6))
+
+    def _find(self, parts: list[str]) -> Listing | None:
+        with self._lock:
+            return self._entries.get(_key(_qualify(parts)))
+
+    def _unknown(self, parts: list[str]) -> InvalidQuery:
+        near = self.suggestions(parts)
+        if near:
+            hint = f"did you mean {' or '.join(near)}?"
+        else:
+            known = [_shown(listing) for listing in self.tables()]
+            hint = f"tables are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "no table is registered"
+        return InvalidQuery(f"no table or view is named {'.'.join(parts)!r}", hint=hint)
+
+
+def _qualify(parts: list[str]) -> tuple[str, str, str]:
+    if not 1 <= len(parts) <= 3 or not all(parts):
+        raise InvalidQuery(f"{'.'.join(parts)!r} is not a table name", hint="a name is table, schema.table or catalog.schema.table")
+    filled = [DEFAULT_CATALOG, DEFAULT_SCHEMA][: 3 - len(parts)] + parts
+    return filled[0], filled[1], filled[2]
+
+
+def _key(parts: tuple[str, str, str]) -> _Key:
+    return parts[0].casefold(), parts[1].casefold(), parts[2].casefold()
+
+
+def _shown(listing: Listing) -> str:
+    if (listing.catalog.casefold(), listing.schema.casefold()) == (DEFAULT_CATALOG, DEFAULT_SCHEMA):
+        return listing.name
+    return f"{listing.catalog}.{listing.schema}.{listing.name}"

@@ -1,0 +1,106 @@
+"""A Parquet file's footer, read once: row groups, their sizes, and the statistics of each column, converted when first asked for.
+
+Handed `FileMetaData` and the stored Arrow schema; hands on bounds as scalars of the table's type. What always holds: a bound that
+the footer does not state, or states in a form that cannot be trusted, is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flightmesh.catalog.normalise import normalise_type
+from flightmesh.catalog.pruning import NULLS, Range, cast_bound
+
+
+@dataclass(frozen=True, slots=True)
+class FooterColumn:
+    """One column: its range in each row group, and its NULLs in each (None: not stated)."""
+
+    ranges: tuple[Range, ...]
+    null_counts: tuple[int | None, ...]
+
+
+class Footer:
+    """What the footer of one file says. Safe to share between threads: conversions are idempotent."""
+
+    def __init__(self, metadata: pq.FileMetaData, schema: pa.Schema) -> None:
+        self.metadata = metadata
+        self.schema = schema
+        self.row_groups = metadata.num_row_groups
+        groups = [metadata.row_group(number) for number in range(self.row_groups)]
+        self.rows = tuple(group.num_rows for group in groups)
+        self.bytes = tuple(group.total_byte_size for group in groups)
+        self._leaves: dict[str, list[int]] = {}
+        for leaf in range(metadata.num_columns):
+            path = metadata.schema.column(leaf).path
+            # A flat column may have a dot in its name; a nested one is found by its first part.
+            top = path if path in self._top_names() else path.split(".")[0]
+            self._leaves.setdefault(top, []).append(leaf)
+        self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
+
+    def _top_names(self) -> frozenset[str]:
+        return frozenset(self.schema.names)
+
+    def has(self, column: str) -> bool:
+        """Whether the file has this column."""
+        return column in self._leaves
+
+    def chunk_bytes(self, group: int, column: str) -> int:
+        """Stored bytes of a column in a row group."""
+        row_group = self.metadata.row_group(group)
+        return sum(row_group.column(leaf).total_compressed_size for leaf in self._leaves.get(column, ()))
+
+    def leaf(self, column: str) -> int | None:
+        """The number of the leaf that a flat column is, None for a nested one."""
+        leaves = self._leaves[column]
+        return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
+
+    def column(self, name: str, kind: pa.DataType) -> FooterColumn:
+        """Statistics of a column that the file has, bounds as `kind` (the table's type)."""
+        key = (name, kind)
+        found = self._columns.get(key)
+        if found is None:
+            found = self._columns[key] = self._convert(name, kind)
+        return found
+
+    def _convert(self, name: str, kind: pa.DataType) -> FooterColumn:
+        leaf = self.leaf(name)
+        if leaf is None:
+            unknown = tuple(Range() for _ in range(self.row_groups))
+            return FooterColumn(unknown, tuple(None for _ in unknown))
+        stored = self.schema.field(name).type
+        pairs = [_chunk(self.metadata.row_group(group).column(leaf), stored, kind) for group in range(self.row_groups)]
+        return FooterColumn(tuple(bounds for bounds, _ in pairs), tuple(nulls for _, nulls in pairs))
+
+
+def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType) -> tuple[Range, int | None]:
+    if pa.types.is_null(stored):
+        return NULLS, chunk.num_values
+    statistics = chunk.statistics
+    if statistics is None:
+        return Range(), None
+    nulls = statistics.null_count if statistics.has_null_count else None
+    if nulls == chunk.num_values:
+        return NULLS, nulls
+    low = high = None
+    if statistics.has_min_max:
+        low, high = _bound(statistics, "min", stored, kind), _bound(statistics, "max", stored, kind)
+    return Range(low, high, may_be_null=nulls != 0), nulls
+
+
+def _bound(statistics: Any, end: str, stored: pa.DataType, kind: pa.DataType) -> pa.Scalar | None:
+    normal = normalise_type(stored)
+    try:
+        # Python's time and datetime drop nanoseconds; the raw integer is in the unit of the stored type.
+        raw = pa.types.is_temporal(stored) and statistics.physical_type in ("INT32", "INT64")
+        value = getattr(statistics, f"{end}_raw" if raw else end)
+        if pa.types.is_float16(stored) or (isinstance(value, float) and value != value):
+            return None
+        scalar = pa.scalar(value, stored if raw else normal)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeDecodeError):
+        return None
+    return cast_bound(scalar, kind)

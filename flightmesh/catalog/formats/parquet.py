@@ -1,0 +1,269 @@
+"""Parquet: schema and footers, splits by row group, reading a split.
+
+Handed pinned files; hands on schemas as stored, splits pruned by the footers' statistics, and batches of a table's types. What
+always holds: footers are read once and kept (bounded) by path, size and mtime; a thread opens a file once (bounded); reading
+never touches Arrow's IO or CPU pools, so a blocked pool cannot starve it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from flightmesh.catalog.distinct import Sample
+from flightmesh.catalog.footers import Footer
+from flightmesh.catalog.metrics import ReadMetrics
+from flightmesh.catalog.normalise import cast_array, conform, normalise_type
+from flightmesh.catalog.pages import HEADER_BYTES, read_dictionary_header
+from flightmesh.catalog.pruning import NULLS, Range, may_match
+from flightmesh.catalog.storage import check_pinned, display, open_file
+from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
+from flightmesh.errors import DataError, InvalidInput
+from flightmesh.expression.nodes import Expression
+from flightmesh.ids import ColumnId
+
+_Identity: TypeAlias = tuple[Storage, str, int, int]
+_BATCHED_ROWS = 131_072
+_FOOTERS_KEPT = 4096
+_READERS_KEPT = 16
+_LOCAL_SAMPLES = 4
+_SAMPLE_ROWS = 16_384
+_FULL_DICTIONARY_BYTES = 1_000_000
+_footers: OrderedDict[_Identity, Footer] = OrderedDict()
+_footers_lock = threading.Lock()
+
+
+class _Readers(threading.local):
+    """The files that a thread has open, least recently used first."""
+
+    def __init__(self) -> None:
+        self.open: OrderedDict[_Identity, pq.ParquetFile] = OrderedDict()
+
+
+_readers = _Readers()
+
+
+def _identity(storage: Storage, file: File) -> _Identity:
+    return storage, file.path, file.size, file.mtime_ns
+
+
+def footer(storage: Storage, file: File) -> Footer:
+    """The file's footer, from memory when it has been read before. Raises InvalidInput for what is not a whole Parquet file."""
+    key = _identity(storage, file)
+    with _footers_lock:
+        found = _footers.get(key)
+        if found is not None:
+            _footers.move_to_end(key)
+            return found
+    reader = _open(storage, file)
+    found = Footer(reader.metadata, reader.schema_arrow)
+    with _footers_lock:
+        _footers[key] = found
+        while len(_footers) > _FOOTERS_KEPT:
+            _footers.popitem(last=False)
+    return found
+
+
+def describe(storage: Storage, file: File) -> pa.Schema:
+    """The Arrow schema as stored in the file."""
+    return footer(storage, file).schema
+
+
+def _open(storage: Storage, file: File, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    name = display(storage, file.path)
+    if file.size < 12:
+        raise InvalidInput(f"{name} is not a Parquet file: it has {file.size} bytes", hint="was its writer interrupted?")
+    source = open_file(storage, file)
+    try:
+        return pq.ParquetFile(source, metadata=metadata, pre_buffer=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        problem = _diagnose(source, file, error)
+        source.close()
+        raise InvalidInput(f"{name} {problem[0]}", hint=problem[1]) from None
+
+
+def _diagnose(source: pa.NativeFile, file: File, error: Exception) -> tuple[str, str]:
+    source.seek(0)
+    head = source.read(4)
+    source.seek(file.size - 4)
+    tail = source.read(4)
+    if head != b"PAR1":
+        return "is not a Parquet file", "if it has another format, give format= (csv, json or arrow)"
+    if tail not in (b"PAR1", b"PARE"):
+        return "is a truncated Parquet file: its footer is missing", "write or copy it again"
+    return f"is a damaged Parquet file: {error}", "write or copy it again"
+
+
+def splits(table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str]) -> tuple[FileSplit, ...]:
+    """The row groups where all `filters` can be true: small neighbours of one file together, in order of the table's files.
+
+    `names` says which column of the table each id of the filters is.
+    """
+    found: list[FileSplit] = []
+    for number, file in enumerate(table.files):
+        keys = dict(zip(table.partition_columns, file.partition, strict=True))
+
+        def by_path(id: ColumnId, keys: dict[str, pa.Scalar] = keys) -> Range | None:
+            value = keys.get(names[id]) if id in names else None
+            return None if value is None else Range.constant(value)
+
+        if all(may_match(predicate, by_path) for predicate in filters):
+            found.extend(_file_splits(table, number, filters, names, keys))
+    return tuple(found)
+
+
+def _file_splits(
+    table: FileTable, number: int, filters: Sequence[Expression], names: dict[ColumnId, str], keys: dict[str, pa.Scalar]
+) -> Iterator[FileSplit]:
+    known = footer(table.storage, table.files[number])
+    pieces: list[int] = []
+    rows = stored = 0
+    for group in range(known.row_groups):
+        group_rows, group_bytes = known.rows[group], known.bytes[group]
+        if group_rows == 0 or not _group_may_match(table, known, group, filters, names, keys):
+            continue
+        if pieces and rows + group_rows > _BATCHED_ROWS:
+            yield FileSplit(number, tuple(pieces), rows, stored)
+            pieces, rows, stored = [], 0, 0
+        pieces.append(group)
+        rows += group_rows
+        stored += group_bytes
+    if pieces:
+        yield FileSplit(number, tuple(pieces), rows, stored)
+
+
+def _group_may_match(
+    table: FileTable,
+    known: Footer,
+    group: int,
+    filters: Sequence[Expression],
+    names: dict[ColumnId, str],
+    keys: dict[str, pa.Scalar],
+) -> bool:
+    def lookup(id: ColumnId) -> Range | None:
+        name = names.get(id)
+        if name is None:
+            return None
+        if name in keys:
+            return Range.constant(keys[name])
+        if not known.has(name):
+            return NULLS
+        return known.column(name, table.schema.field(name).type).ranges[group]
+
+    return all(may_match(predicate, lookup) for predicate in filters)
+
+
+def read(
+    table: FileTable,
+    split: FileSplit,
+    columns: Sequence[str],
+    *,
+    morsel_rows: int,
+    check: Callable[[], None],
+    metrics: ReadMetrics,
+) -> Iterator[pa.RecordBatch]:
+    """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column)."""
+    file = table.files[split.file]
+    name = display(table.storage, file.path)
+    known = footer(table.storage, file)
+    reader = _reader(table.storage, file)
+    present = [column for column in columns if known.has(column)]
+    wanted = pa.schema([table.schema.field(column) for column in columns])
+    metrics.row_groups += len(split.pieces)
+    metrics.bytes += sum(known.chunk_bytes(group, column) for group in split.pieces for column in present)
+    metrics.columns.update(present)
+    if not present:
+        yield from _nulls(split, wanted, morsel_rows)
+        return
+    batches: Iterator[Any] = reader.iter_batches(
+        batch_size=morsel_rows, row_groups=list(split.pieces), columns=present, use_threads=False
+    )
+    try:
+        for batch in batches:
+            yield conform(batch, wanted)
+            check()
+    except (OSError, pa.ArrowInvalid) as error:
+        check_pinned(table.storage, file)
+        raise InvalidInput(f"{name} is a damaged Parquet file: {error}", hint="write or copy it again") from None
+    except DataError as error:
+        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def _nulls(split: FileSplit, wanted: pa.Schema, morsel_rows: int) -> Iterator[pa.RecordBatch]:
+    left = split.rows or 0
+    while left > 0:
+        count = min(left, morsel_rows)
+        left -= count
+        yield pa.RecordBatch.from_arrays([pa.nulls(count, entry.type) for entry in wanted], names=wanted.names)
+
+
+def _reader(storage: Storage, file: File) -> pq.ParquetFile:
+    key = _identity(storage, file)
+    reader = _readers.open.pop(key, None)
+    if reader is None:
+        reader = _open(storage, file, footer(storage, file).metadata)
+    elif storage.scheme == "local":
+        # A stat is cheap on a local disk; on S3 the object that is open is the one that was pinned.
+        check_pinned(storage, file)
+    _readers.open[key] = reader
+    while len(_readers.open) > _READERS_KEPT:
+        _readers.open.popitem(last=False)
+    return reader
+
+
+def sample_distinct(table: FileTable, column: str) -> list[Sample]:
+    """Distinct values in a few row groups of a column, spread over the table: from dictionary pages, else from some rows."""
+    groups = [
+        (file, group)
+        for file in table.files
+        if (known := footer(table.storage, file)).has(column)
+        for group in range(known.row_groups)
+        if known.rows[group]
+    ]
+    wanted = _LOCAL_SAMPLES if table.storage.scheme == "local" else 1
+    picked = {round(number * (len(groups) - 1) / max(1, wanted - 1)) for number in range(wanted)} if groups else set()
+    found = [_sample_dictionary(table.storage, *groups[number], column) for number in sorted(picked)]
+    samples = [sample for sample in found if sample is not None]
+    if samples or not picked:
+        return samples
+    # Decoding rows costs milliseconds, so one place has to do.
+    rows = _sample_rows(table.storage, *groups[min(picked)], column)
+    return [] if rows is None else [rows]
+
+
+def _sample_dictionary(storage: Storage, file: File, group: int, column: str) -> Sample | None:
+    known = footer(storage, file)
+    leaf = known.leaf(column)
+    if leaf is None:
+        return None
+    chunk = known.metadata.row_group(group).column(leaf)
+    stated = chunk.statistics
+    values = chunk.num_values - (stated.null_count if stated is not None and stated.has_null_count else 0)
+    if stated is not None and stated.has_distinct_count and stated.distinct_count:
+        return Sample(values, stated.distinct_count)
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        with open_file(storage, file) as source:
+            source.seek(chunk.dictionary_page_offset)
+            page = read_dictionary_header(source.read(HEADER_BYTES))
+        # Writers give a dictionary up when it reaches a limit (1 MiB by default): then its entries say little.
+        if page is not None and page.size < _FULL_DICTIONARY_BYTES:
+            return Sample(values, min(page.entries, values))
+    return None
+
+
+def _sample_rows(storage: Storage, file: File, group: int, column: str) -> Sample | None:
+    if footer(storage, file).leaf(column) is None:
+        return None
+    rows = _reader(storage, file).iter_batches(batch_size=_SAMPLE_ROWS, row_groups=[group], columns=[column], use_threads=False)
+    for batch in rows:
+        array = batch.column(0)
+        kind = normalise_type(array.type)
+        plain = cast_array(array, pa.int32() if pa.types.is_null(kind) else kind, column)
+        return Sample(len(plain) - plain.null_count, pc.count_distinct(plain).as_py())
+    return None

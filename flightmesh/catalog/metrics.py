@@ -1,0 +1,16 @@
+"""What a reader did, counted for `analyze` and for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ReadMetrics:
+    """Filled by `read_split`; one object belongs to one thread. `bytes` are those of the column chunks (or files) as stored."""
+
+    splits: int = 0
+    row_groups: int = 0
+    rows: int = 0
+    bytes: int = 0
+    columns: set[str] = field(default_factory=set)

@@ -1,0 +1,211 @@
+"""The types that the engine computes with, and how files of other types are brought to them.
+
+Handed Arrow schemas as files have them; hands on the normalised schema of a table (see `catalog.table`) and batches cast to it.
+What always holds: `conform` gives exactly the wanted fields, in order, whatever a file leaves out or spells with another type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flightmesh.errors import DataError, InvalidInput
+
+_SIGNED = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+_UNITS = ("s", "ms", "us", "ns")
+_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+_MAX_PRECISION = 38
+
+
+def normalise_type(kind: pa.DataType) -> pa.DataType:
+    """The type that columns of `kind` have in the engine; null stays null until files are unified."""
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return normalise_type(kind.storage_type)
+    if types.is_dictionary(kind):
+        return normalise_type(kind.value_type)
+    if types.is_run_end_encoded(kind):
+        return normalise_type(kind.value_type)
+    if types.is_large_string(kind) or types.is_string_view(kind):
+        return pa.string()
+    if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+        return pa.binary()
+    if types.is_decimal(kind) and kind.precision <= _MAX_PRECISION:
+        return pa.decimal128(kind.precision, kind.scale)
+    if types.is_float16(kind):
+        return pa.float32()
+    if types.is_date64(kind):
+        return pa.date32()
+    if types.is_time32(kind):
+        return pa.time64("us")
+    return _normalise_nested(kind)
+
+
+def _normalise_nested(kind: pa.DataType) -> pa.DataType:
+    types = pa.types
+    if types.is_struct(kind):
+        return pa.struct([pa.field(f.name, _without_null(normalise_type(f.type)), f.nullable) for f in kind])
+    if types.is_map(kind):
+        return pa.map_(normalise_type(kind.key_type), _without_null(normalise_type(kind.item_type)))
+    if (
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+    ):
+        return pa.list_(_without_null(normalise_type(kind.value_type)))
+    return kind
+
+
+def _without_null(kind: pa.DataType) -> pa.DataType:
+    return pa.int32() if pa.types.is_null(kind) else kind
+
+
+def normalise_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema of a table whose only file (or whose memory) has `schema`."""
+    return pa.schema([pa.field(f.name, _without_null(normalise_type(f.type)), f.nullable) for f in schema])
+
+
+def unify_types(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """The type that holds the values of two normalised types, or None where there is none.
+
+    Integers widen, integers and decimals meet in a decimal, anything numeric with a float is a double, dates widen to
+    timestamps. Nothing becomes a string: a column that is text in one file and a number in another is a mistake to report.
+    """
+    types = pa.types
+    if left == right or types.is_null(right):
+        return left
+    if types.is_null(left):
+        return right
+    if _is_number(left) and _is_number(right):
+        return _unify_numbers(left, right)
+    if types.is_date32(left) and types.is_timestamp(right):
+        return right if right.tz is None else None
+    if types.is_timestamp(left) and types.is_date32(right):
+        return left if left.tz is None else None
+    if types.is_timestamp(left) and types.is_timestamp(right) and (left.tz is None) == (right.tz is None):
+        return pa.timestamp(max(left.unit, right.unit, key=_UNITS.index), left.tz)
+    return None
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal128(kind))
+
+
+def _unify_numbers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    types = pa.types
+    if types.is_floating(left) or types.is_floating(right):
+        return pa.float64()
+    if types.is_integer(left) and types.is_integer(right):
+        return _unify_integers(left, right)
+    (left_digits, left_scale), (right_digits, right_scale) = _decimal_shape(left), _decimal_shape(right)
+    scale = max(left_scale, right_scale)
+    precision = max(left_digits, right_digits) + scale
+    return pa.decimal128(precision, scale) if precision <= _MAX_PRECISION else pa.float64()
+
+
+def _unify_integers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    wide = max(left.bit_width, right.bit_width)
+    if pa.types.is_signed_integer(left) == pa.types.is_signed_integer(right):
+        return left if left.bit_width == wide else right
+    unsigned = left if pa.types.is_unsigned_integer(left) else right
+    signed = right if unsigned is left else left
+    need = max(signed.bit_width, 2 * unsigned.bit_width)
+    return _SIGNED[need] if need <= 64 else pa.decimal128(_INTEGER_DIGITS[64], 0)
+
+
+def _decimal_shape(kind: pa.DataType) -> tuple[int, int]:
+    if pa.types.is_integer(kind):
+        return _INTEGER_DIGITS[kind.bit_width], 0
+    return kind.precision - kind.scale, kind.scale
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A file (or any source, by the name that errors use) and its schema as found."""
+
+    name: str
+    schema: pa.Schema
+
+
+@dataclass(slots=True)
+class _Merged:
+    type: pa.DataType
+    nullable: bool
+    first: str
+    seen: int = 1
+
+
+def unify_schemas(sources: Sequence[Described]) -> pa.Schema:
+    """The normalised schema of a table made of all `sources`; columns that some leave out are NULL there.
+
+    Raises InvalidInput naming the column and the two files when types do not fit, or when a file names a column twice.
+    """
+    merged: dict[str, _Merged] = {}
+    for number, source in enumerate(sources):
+        names = source.schema.names
+        if len(set(names)) != len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise InvalidInput(f"{source.name}: two columns are named {twice!r}", hint="give each column its own name")
+        for entry in source.schema:
+            _merge_column(merged, entry, source.name, number)
+    count = len(sources)
+    return pa.schema([pa.field(n, _without_null(m.type), m.nullable or m.seen < count) for n, m in merged.items()])
+
+
+def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, number: int) -> None:
+    kind = normalise_type(entry.type)
+    nullable = entry.nullable or pa.types.is_null(kind)
+    known = merged.get(entry.name)
+    if known is None:
+        merged[entry.name] = _Merged(kind, nullable or number > 0, source)
+        return
+    joint = unify_types(known.type, kind)
+    if joint is None:
+        raise InvalidInput(
+            f"column {entry.name!r} is {known.type} in {known.first} but {kind} in {source}",
+            hint="files of one table need columns of the same or of compatible types; register them as tables of their own",
+        )
+    if joint != known.type:
+        known.first = source if joint == kind else known.first
+    known.type = joint
+    known.nullable = known.nullable or nullable
+    known.seen += 1
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """`batch` with exactly the columns of `schema`, cast; columns that it lacks are NULL. `schema` has at least one column.
+
+    Raises DataError when a value does not fit.
+    """
+    present = {name: number for number, name in enumerate(batch.schema.names)}
+    columns: list[pa.Array] = []
+    for entry in schema:
+        number = present.get(entry.name)
+        if number is None:
+            columns.append(pa.nulls(batch.num_rows, entry.type))
+        else:
+            columns.append(cast_array(batch.column(number), entry.type, entry.name))
+    return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    """The array as the normalised type `kind`; `name` is the column's, for the error."""
+    if array.type == kind:
+        return array
+    try:
+        if isinstance(array, pa.ExtensionArray):
+            return cast_array(array.storage, kind, name)
+        if pa.types.is_dictionary(array.type):
+            return cast_array(array.dictionary_decode(), kind, name)
+        if pa.types.is_run_end_encoded(array.type):
+            return cast_array(pc.run_end_decode(array), kind, name)
+        if pa.types.is_date64(array.type):
+            return pc.cast(array, kind, safe=False)
+        return pc.cast(array, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}") from None

@@ -1,0 +1,145 @@
+"""Opens a source as a table: finds its files, sees their format, reads their schemas, makes them one.
+
+Handed a name and what a person wrote (path, folder, glob, list, s3:// URL); hands on a FileTable whose files are pinned by size and
+mtime. What always holds: opening reads footers and samples, never whole files, and every failure is an InvalidInput with a hint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from flightmesh.catalog.formats import parquet
+from flightmesh.catalog.hive import Partitions, read_partitions
+from flightmesh.catalog.listing import Found, find_files
+from flightmesh.catalog.normalise import Described, unify_schemas
+from flightmesh.catalog.storage import LOCAL, display
+from flightmesh.catalog.table import File, FileTable, Format, Storage
+from flightmesh.errors import InvalidInput
+
+_EXTENSIONS = {
+    ".parquet": Format.PARQUET,
+    ".parq": Format.PARQUET,
+    ".pq": Format.PARQUET,
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".json": Format.JSON,
+    ".jsonl": Format.JSON,
+    ".ndjson": Format.JSON,
+    ".arrow": Format.ARROW,
+    ".arrows": Format.ARROW,
+    ".feather": Format.ARROW,
+    ".ipc": Format.ARROW,
+}
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def open_table(
+    name: str,
+    source: Source,
+    *,
+    format: Format | str | None = None,
+    options: Mapping[str, str] | None = None,
+    storage: Storage | None = None,
+) -> FileTable:
+    """The table in `source`. `format` is told by the extension unless given; `options` are the format's (CSV: delimiter, ...).
+
+    Raises InvalidInput for a source without files, of mixed or unknown formats, unreadable, or with schemas that do not fit.
+    """
+    place, paths = _resolve(source, storage)
+    files = find_files(place, paths)
+    kind = _format_of(place, files, format)
+    pairs = tuple(sorted((options or {}).items()))
+    names = [display(place, item.path) for item in files]
+    partitions = read_partitions([item.below for item in files], names)
+    pinned = tuple(
+        File(item.path, item.size, item.mtime_ns, values) for item, values in zip(files, partitions.values, strict=True)
+    )
+    table = FileTable(name, kind, place, pinned, pa.schema([]), (), pairs)
+    return _with_schema(table, partitions)
+
+
+def _resolve(source: Source, storage: Storage | None) -> tuple[Storage, list[str]]:
+    items = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if not items:
+        raise InvalidInput("the list of paths is empty", hint="give at least one file, folder or glob")
+    texts = [os.fspath(item) for item in items]
+    remote = [text.startswith(("s3://", "s3a://")) for text in texts]
+    if any(remote) and not all(remote):
+        raise InvalidInput("local paths and s3:// paths are mixed", hint="register them as two tables and use UNION ALL")
+    if all(remote):
+        options = storage.options if storage is not None else ()
+        return Storage("s3", options), [text.partition("://")[2].strip("/") for text in texts]
+    if storage is not None and storage.scheme != "local":
+        return storage, texts
+    return LOCAL, [_local_path(text) for text in texts]
+
+
+def _local_path(text: str) -> str:
+    text = text.removeprefix("file://")
+    scheme, found, _ = text.partition("://")
+    if found and scheme.isalnum():
+        raise InvalidInput(f"no storage is named {scheme!r}", hint="paths are local, or s3://bucket/prefix")
+    return os.path.normpath(Path(text).expanduser()) if text else ""
+
+
+def _format_of(storage: Storage, files: Sequence[Found], asked: Format | str | None) -> Format:
+    if isinstance(asked, Format):
+        return asked
+    if asked is not None:
+        try:
+            return Format(asked.lower())
+        except ValueError:
+            known = ", ".join(member.value for member in Format)
+            raise InvalidInput(f"no format is named {asked!r}", hint=f"formats are {known}") from None
+    first = files[0]
+    kind = _format_by_name(storage, first)
+    for item in files[1:]:
+        other = _format_by_name(storage, item)
+        if other is not kind:
+            raise InvalidInput(
+                f"{display(storage, first.path)} is {kind.value} but {display(storage, item.path)} is {other.value}",
+                hint="a table has one format: use a glob such as *.parquet",
+            )
+    return kind
+
+
+def _format_by_name(storage: Storage, item: Found) -> Format:
+    path = Path(item.path)
+    suffix = path.suffix.lower()
+    if suffix in _COMPRESSED:
+        suffix = Path(path.stem).suffix.lower()
+    kind = _EXTENSIONS.get(suffix)
+    if kind is None:
+        known = ", ".join(_EXTENSIONS)
+        raise InvalidInput(
+            f"{display(storage, item.path)}: the name does not tell the format",
+            hint=f"give format= (parquet, csv, json or arrow), or one of the extensions {known}",
+        )
+    return kind
+
+
+def _with_schema(table: FileTable, partitions: Partitions) -> FileTable:
+    described = [
+        Described(display(table.storage, file.path), schema)
+        for file, schema in zip(table.files, _describe(table), strict=True)
+    ]
+    schema = unify_schemas(described)
+    keys = [entry.name for entry in partitions.fields]
+    # A key that the files repeat as a column is taken from the path, as every other reader of such folders does.
+    own = [entry for entry in schema if entry.name not in keys]
+    return replace(table, schema=pa.schema([*own, *partitions.fields]), partition_columns=tuple(keys))
+
+
+def _describe(table: FileTable) -> list[pa.Schema]:
+    match table.format:
+        case Format.PARQUET:
+            return [parquet.describe(table.storage, file) for file in table.files]
+        case other:
+            raise InvalidInput(f"{other.value} files cannot be read yet")

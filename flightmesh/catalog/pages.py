@@ -1,0 +1,73 @@
+"""Reads the header of a Parquet dictionary page: how many entries the dictionary of a column chunk has.
+
+Handed the first bytes of the page; hands on counts. This is the Thrift compact encoding of `PageHeader` in the Parquet format's
+`parquet.thrift`: 1 type, 2 uncompressed size, 3 compressed size, 4 crc, 7 dictionary header (1 number of values, ...).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEADER_BYTES = 64
+_DICTIONARY_PAGE = 2
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _STRUCT = 1, 2, 3, 4, 5, 6, 12
+
+
+@dataclass(frozen=True, slots=True)
+class DictionaryPage:
+    """The entries of a dictionary and its size in bytes, uncompressed."""
+
+    entries: int
+    size: int
+
+
+def read_dictionary_header(data: bytes) -> DictionaryPage | None:
+    """The dictionary page whose header begins `data`, or None if another page begins there or the header is cut off."""
+    try:
+        fields, _ = _read_struct(data, 0)
+    except (IndexError, ValueError):
+        return None
+    header = fields.get(7)
+    size = fields.get(2)
+    if fields.get(1) != _DICTIONARY_PAGE or not isinstance(header, dict) or not isinstance(size, int):
+        return None
+    entries = header.get(1)
+    return DictionaryPage(entries, size) if isinstance(entries, int) else None
+
+
+_Fields = dict[int, "int | _Fields"]
+
+
+def _read_struct(data: bytes, position: int) -> tuple[_Fields, int]:
+    fields: _Fields = {}
+    number = 0
+    while (head := data[position]) != 0:
+        position += 1
+        kind = head & 15
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, position = _read_integer(data, position)
+        if kind in (_TRUE, _FALSE):
+            fields[number] = int(kind == _TRUE)
+        elif kind == _BYTE:
+            fields[number], position = data[position], position + 1
+        elif kind in (_I16, _I32, _I64):
+            fields[number], position = _read_integer(data, position)
+        elif kind == _STRUCT:
+            fields[number], position = _read_struct(data, position)
+        else:
+            raise ValueError(f"field {number} has the Thrift type {kind}, which no page header has")
+    return fields, position + 1
+
+
+def _read_integer(data: bytes, position: int) -> tuple[int, int]:
+    """A zigzag varint and the position after it."""
+    result = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        result |= (byte & 127) << shift
+        if byte < 128:
+            return (result >> 1) ^ -(result & 1), position
+        shift += 7
