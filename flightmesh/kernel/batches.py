@@ -8,10 +8,14 @@ that may have no columns is made here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
 
 from flightmesh.kernel.values import Array
+
+_OFFSET_LIMIT = 2**31 - 1
 
 
 def make_batch(columns: Sequence[Array], names: Sequence[str], rows: int) -> pa.RecordBatch:
@@ -27,12 +31,24 @@ def rows_without_columns(rows: int) -> pa.RecordBatch:
 
 
 def concat_batches(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    """All rows of the batches in one, in order; an empty batch of `schema` when there are none."""
+    """All rows of the batches in one, in order; an empty batch of `schema` when there are none.
+
+    String columns of more than 2 GiB together become large ones: `take_rows` makes them plain again.
+    """
     if not batches:
         return empty_batch(schema)
     if len(batches) == 1:
         return batches[0]
+    large = _overflowing(batches)
+    if large:
+        batches = [_with_large(batch, large) for batch in batches]
     return pa.concat_batches(list(batches))
+
+
+def take_rows(batch: pa.RecordBatch, rows: Array | npt.NDArray[Any], schema: pa.Schema) -> pa.RecordBatch:
+    """The rows with these numbers (an Arrow or numpy array), with the column types of `schema`."""
+    taken = batch.take(rows if isinstance(rows, pa.Array) else pa.array(rows))
+    return taken if taken.schema.types == schema.types else taken.cast(schema)
 
 
 def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
@@ -40,3 +56,18 @@ def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     if len(schema) == 0:
         return rows_without_columns(0)
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+
+
+def _overflowing(batches: Sequence[pa.RecordBatch]) -> list[int]:
+    """Indices of the columns whose bytes would overflow 32-bit offsets."""
+    types = batches[0].schema.types
+    short = [i for i, t in enumerate(types) if pa.types.is_string(t) or pa.types.is_binary(t)]
+    return [i for i in short if sum(batch.column(i).nbytes for batch in batches) > _OFFSET_LIMIT]
+
+
+def _with_large(batch: pa.RecordBatch, columns: list[int]) -> pa.RecordBatch:
+    for i in columns:
+        field = batch.schema.field(i)
+        wide = pa.large_string() if pa.types.is_string(field.type) else pa.large_binary()
+        batch = batch.set_column(i, field.with_type(wide), batch.column(i).cast(wide))
+    return batch

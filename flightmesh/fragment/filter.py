@@ -1,0 +1,27 @@
+"""Runs FilterRows: the rows where the predicate is true, gathered into morsels again when few remain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from flightmesh.expression.lower import compile_expressions
+from flightmesh.fragment.coalesce import coalesce
+from flightmesh.fragment.metrics import Pull
+from flightmesh.fragment.site import Site
+from flightmesh.kernel.masks import filter_rows
+from flightmesh.physical.operators import FilterRows
+
+
+def run_filter(node: FilterRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
+    """The input's rows that pass."""
+    return coalesce(_passing(node, rows, site), site.context.morsel_rows)
+
+
+def _passing(node: FilterRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
+    program = compile_expressions((node.predicate,))
+    for batch in rows:
+        site.context.check()
+        (mask,) = program.run(batch)
+        yield filter_rows(batch, mask)

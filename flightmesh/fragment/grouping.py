@@ -1,0 +1,82 @@
+"""Keys and measures of a GroupBy bound to the kernels: batches of rows in, batches of groups out."""
+
+from __future__ import annotations
+
+
+import pyarrow as pa
+
+from flightmesh.errors import DataError
+from flightmesh.expression.nodes import Field
+from flightmesh.kernel.aggregate import aggregate, aggregate_distinct
+from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
+from flightmesh.kernel.values import Array
+from flightmesh.physical.operators import Measure
+
+MERGED_BY = {
+    "sum": "sum",
+    "count": "sum_count",
+    "count_star": "sum_count",
+    "sum_count": "sum_count",
+    "min": "min",
+    "max": "max",
+    "any_value": "any_value",
+    "bool_and": "bool_and",
+    "bool_or": "bool_or",
+}
+"""The aggregate that merges partial results of each aggregate."""
+
+
+class Aggregation:
+    """Groups batches by `keys` and computes `measures` of each group."""
+
+    def __init__(self, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> None:
+        self._keys = keys
+        self._measures = measures
+        self.key_names = [key.key for key in keys]
+        self._names = [*self.key_names, *(measure.field.key for measure in measures)]
+
+    def merging(self) -> Aggregation:
+        """The aggregation that brings this one's results together."""
+        return Aggregation(
+            self._keys,
+            tuple(Measure(m.field, MERGED_BY[m.function], m.field.column()) for m in self._measures),
+        )
+
+    def groups(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """One row for each group of the batch's rows; without keys exactly one row."""
+        if not self._keys:
+            return self._finish(batch, one_group(batch.num_rows), [])
+        keys = [batch.column(name) for name in self.key_names]
+        grouping = group_rows(keys, batch.num_rows)
+        rows = pa.array(grouping.rows)
+        return self._finish(batch, grouping, [key.take(rows) for key in keys])
+
+    def each_row(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Every row as if it were a group of its own."""
+        return self._finish(batch, group_each(batch.num_rows), [batch.column(name) for name in self.key_names])
+
+    def no_rows(self) -> pa.RecordBatch:
+        """The one row that a grouping without keys gives for no rows at all."""
+        columns = {m.argument.key: pa.array([], m.argument.type) for m in self._measures if m.argument is not None}
+        return self.groups(make_batch(list(columns.values()), list(columns), 0))
+
+    def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
+        results = [self._measure(measure, grouping, batch) for measure in self._measures]
+        return make_batch([*keys, *results], self._names, grouping.count)
+
+    def _measure(self, measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Array:
+        type_ = measure.field.type
+        try:
+            if measure.argument is None:
+                return aggregate(measure.function, grouping, None, type_)
+            values = batch.column(measure.argument.key)
+            if measure.distinct:
+                return aggregate_distinct(measure.function, grouping, values, type_)
+            return aggregate(measure.function, grouping, values, type_)
+        except DataError as error:
+            raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error
+
+
+def _argument(measure: Measure) -> str:
+    return "*" if measure.argument is None else measure.argument.name

@@ -1,0 +1,68 @@
+"""What an operator of a fragment runs with: its task's context, its own metrics, and memory that it accounts for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from flightmesh.fragment.metrics import OperatorMetrics
+from flightmesh.fragment.task import TaskContext
+
+
+@dataclass(slots=True)
+class Site:
+    """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree."""
+
+    context: TaskContext
+    metrics: OperatorMetrics
+    position: int
+
+    @contextmanager
+    def memory(self, purpose: str) -> Iterator[Memory]:
+        """An account that is given back whole when the block ends, however it ends."""
+        account = Memory(self, purpose)
+        try:
+            yield account
+        finally:
+            account.give_back(account.held)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Bytes that one operator holds. The peak is a detail of its metrics."""
+
+    site: Site
+    purpose: str
+    held: int = field(default=0)
+
+    def take(self, size: int) -> None:
+        """Accounts for `size` more bytes; raises ResourceExhausted past the budget."""
+        self.site.context.reserve(size, self.purpose)
+        self.held += size
+        details = self.site.metrics.details
+        details["memory_peak"] = max(details.get("memory_peak", 0), self.held)
+
+    def give_back(self, size: int) -> None:
+        """Accounts for `size` bytes less."""
+        if size:
+            self.site.context.release(size)
+            self.held -= size
+
+    def hold(self, size: int) -> None:
+        """Takes or gives back so that exactly `size` bytes are held."""
+        if size > self.held:
+            self.take(size - self.held)
+        else:
+            self.give_back(self.held - size)
+
+    def keep(self) -> None:
+        """Leaves what is held to its object: it is accounted to the job from now on and not given back here."""
+        self.held = 0
+
+
+def batch_bytes(batch: pa.RecordBatch) -> int:
+    """Bytes of a batch's rows, its share of buffers that it shares with others included."""
+    return int(batch.nbytes)

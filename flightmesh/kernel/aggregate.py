@@ -1,0 +1,215 @@
+"""Aggregates of groups: one value a group, from a column and the groups of its rows.
+
+Handed a `Grouping` and the argument column; hands on an array of `grouping.count` values. What always holds: NULLs count for nothing,
+and a group without values gives NULL (0 for counts); integer and decimal sums are exact and raise DataError past 38 digits;
+floats keep IEEE rules in sums, and in min and max NaN is the greatest number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flightmesh.errors import InternalError
+from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
+from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
+from flightmesh.kernel.group import Grouping, group_rows
+from flightmesh.kernel.key_codes import integer_values
+from flightmesh.kernel.values import (
+    Array,
+    Int64s,
+    Mask,
+    buffer_view,
+    decimal_words,
+    unpack_bits,
+    validity,
+)
+
+_EXACT_FLOAT = 1 << 53
+_EXACT_INT = 1 << 63
+
+
+def aggregate(function: str, grouping: Grouping, argument: Array | None, result: pa.DataType) -> Array:
+    """The aggregate `function` (a Measure's) of each group, as `result`."""
+    values = _aggregate(function, grouping, argument, result)
+    return values if values.type == result else values.cast(result)
+
+
+def aggregate_distinct(
+    function: str, grouping: Grouping, argument: Array, result: pa.DataType
+) -> Array:
+    """The same over each group's distinct values."""
+    pairs = group_rows([pa.array(grouping.ids), argument], len(argument))
+    rows = np.sort(pairs.rows)
+    once = Grouping(grouping.ids[rows], grouping.count, rows)
+    return aggregate(function, once, argument.take(pa.array(rows)), result)
+
+
+def _aggregate(function: str, grouping: Grouping, argument: Array | None, result: pa.DataType) -> Array:
+    if argument is None:
+        if function != "count_star":
+            raise InternalError(f"the aggregate {function} needs an argument")
+        return pa.array(_sizes(grouping))
+    match function:
+        case "count":
+            return pa.array(_counts(grouping, argument))
+        case "sum_count":
+            return _sum_counts(grouping, argument)
+        case "sum":
+            return _sum(grouping, argument, result)
+        case "min" | "max":
+            return _extreme(function, grouping, argument)
+        case "any_value":
+            return _any_value(grouping, argument)
+        case "bool_and" | "bool_or":
+            return _all_or_any(function, grouping, argument)
+        case _:
+            raise InternalError(f"there is no aggregate kernel named {function}")
+
+
+def _sizes(grouping: Grouping) -> Int64s:
+    if grouping.starts is not None and grouping.count:
+        return np.diff(grouping.starts, append=len(grouping.ids))
+    return np.bincount(grouping.ids, minlength=grouping.count)
+
+
+def _counts(grouping: Grouping, argument: Array) -> Int64s:
+    valid = validity(argument)
+    if valid is None:
+        if pa.types.is_null(argument.type):
+            return np.zeros(grouping.count, np.int64)
+        return _sizes(grouping)
+    return np.bincount(grouping.ids[valid], minlength=grouping.count)
+
+
+def _sum_counts(grouping: Grouping, argument: Array) -> Array:
+    values, _ = _filled_integers(argument)
+    return pa.array(_sum_int64(grouping, values, _largest(values)))
+
+
+def _sum(grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
+    if pa.types.is_null(argument.type):
+        return pa.nulls(grouping.count, result)
+    null = _without_values(grouping, argument)
+    if pa.types.is_floating(argument.type):
+        values = _filled(buffer_view(argument.cast(pa.float64()), np.dtype("<f8")), validity(argument))
+        return pa.array(_sum_floats(grouping, values), mask=null)
+    target = result if pa.types.is_decimal128(result) else pa.decimal128(38, 0)
+    values, fits = _filled_integers(argument)
+    if fits:
+        largest = _largest(values)
+        if largest * len(values) < _EXACT_INT:
+            return decimals_from_int64(_sum_int64(grouping, values, largest), target, null)
+    return decimals_from_limbs(_limb_sums(grouping, argument), target, null)
+
+
+def _without_values(grouping: Grouping, argument: Array) -> Mask | None:
+    return _counts(grouping, argument) == 0 if argument.null_count or not len(argument) else None
+
+
+def _filled(values: npt.NDArray[Any], valid: Mask | None) -> npt.NDArray[Any]:
+    return values if valid is None else np.where(valid, values, values.dtype.type(0))
+
+
+def _filled_integers(argument: Array) -> tuple[Int64s, bool]:
+    """Integers or unscaled decimals with 0 for NULL, and whether int64 holds them all."""
+    found = integer_values(argument)
+    if found is None:
+        raise InternalError(f"cannot add up values of type {argument.type}")
+    values, too_wide = found
+    fits = too_wide is None and argument.type != pa.uint64()
+    return _filled(values, validity(argument)), fits
+
+
+def _largest(values: Int64s) -> int:
+    return max(int(values.max()), -int(values.min())) if len(values) else 0
+
+
+def _sum_floats(grouping: Grouping, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    if grouping.count == 1:
+        return values.sum(keepdims=True)
+    if grouping.starts is not None and grouping.order() is None:
+        return np.add.reduceat(values, grouping.starts)
+    return np.bincount(grouping.ids, weights=values, minlength=grouping.count)
+
+
+def _sum_int64(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
+    """Sums of values whose sums are known to fit; `largest` bounds their size. Counting with weights adds in float64, which is
+    exact below 2**53 and needs no order."""
+    if len(values) == 0:
+        return np.zeros(grouping.count, np.int64)
+    if grouping.count == 1:
+        return values.sum(keepdims=True)
+    if grouping.starts is None and largest * len(values) < _EXACT_FLOAT:
+        return np.bincount(grouping.ids, weights=values, minlength=grouping.count).astype(np.int64)
+    order = grouping.order()
+    return _reduce(np.add, values if order is None else values[order], grouping)
+
+
+def _reduce(function: np.ufunc, ordered: npt.NDArray[Any], grouping: Grouping) -> npt.NDArray[Any]:
+    """`function` over each group's rows, given in group order; 0 for groups without rows (only distinct aggregates have them)."""
+    starts = grouping.starts
+    if starts is None:
+        raise InternalError("a grouping without an order")
+    sizes = np.diff(starts, append=len(ordered))
+    filled = sizes > 0
+    if filled.all():
+        return function.reduceat(ordered, starts)
+    result = np.zeros(grouping.count, ordered.dtype)
+    if filled.any():
+        result[filled] = function.reduceat(ordered, starts[filled])
+    return result
+
+
+def _limb_sums(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+    if pa.types.is_decimal128(argument.type):
+        low, high = decimal_words(argument)
+    else:
+        values, _ = _filled_integers(argument)
+        low = values.view(np.uint64)
+        unsigned = argument.type == pa.uint64()
+        high = np.zeros(len(low), np.uint64) if unsigned else (values >> 63).view(np.uint64)
+    valid = validity(argument)
+    low, high = _filled(low, valid), _filled(high, valid)
+    a, b, c, d = (_sum_int64(grouping, limb, 1 << 32) for limb in decimal_limbs(low, high))
+    return a, b, c, d
+
+
+def _extreme(function: str, grouping: Grouping, argument: Array) -> Array:
+    type_ = argument.type
+    if pa.types.is_null(type_):
+        return pa.nulls(grouping.count, type_)
+    if pa.types.is_dictionary(type_):
+        return _extreme(function, grouping, argument.cast(type_.value_type))
+    rows = extreme_bytes if pa.types.is_string(type_) or pa.types.is_binary(type_) else extreme_numbers
+    return _taken(argument, rows(function, grouping, argument))
+
+
+def _taken(argument: Array, rows: Int64s) -> Array:
+    """The values of these rows; NULL for row -1."""
+    none = rows < 0
+    return argument.take(pa.array(rows, mask=none if none.any() else None))
+
+
+def _any_value(grouping: Grouping, argument: Array) -> Array:
+    """The first value of each group that is not NULL."""
+    valid = validity(argument)
+    if pa.types.is_null(argument.type):
+        return pa.nulls(grouping.count, argument.type)
+    rows = np.arange(len(argument) - 1, -1, -1) if valid is None else np.flatnonzero(valid)[::-1]
+    first = np.full(grouping.count, -1, np.int64)
+    first[grouping.ids[rows]] = rows  # the last write stays: the lowest row
+    return _taken(argument, first)
+
+
+def _all_or_any(function: str, grouping: Grouping, argument: Array) -> Array:
+    valid = validity(argument)
+    values = unpack_bits(argument)
+    hits = ~values if function == "bool_and" else values
+    if valid is not None:
+        hits = hits & valid
+    found = np.bincount(grouping.ids[hits], minlength=grouping.count) > 0
+    return pa.array(~found if function == "bool_and" else found, mask=_without_values(grouping, argument))

@@ -1,0 +1,135 @@
+"""Numbers the groups of a batch: which rows have equal keys.
+
+Handed the key columns; hands on a group number for each row and one row of each group. Three ways, chosen by the keys' values:
+integers of a small range are addressed directly; others go through a hash table, as codes where they pack into one integer, else as
+row hashes that are verified on the columns. Where equal keys stand together (clustered input) only one row of each run is looked up.
+What always holds: NULLs are one group, NaNs are one group, -0.0 is in the group of 0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flightmesh.kernel.equality import rows_equal
+from flightmesh.kernel.hash import hash_columns
+from flightmesh.kernel.hash_table import build_table
+from flightmesh.kernel.key_codes import find_packing
+from flightmesh.kernel.radix import stable_order
+from flightmesh.kernel.values import Array, Int64s, canonical_floats, validity
+
+DIRECT_SIZE = 1 << 16
+"""Ranges up to this are addressed directly whatever the number of rows."""
+DIRECT_PER_ROW = 4
+RUN_LENGTH = 4
+"""Runs of equal keys are worth finding when they are this long on average."""
+
+
+@dataclass(slots=True)
+class Grouping:
+    """`ids`: the group of each row, 0 up to `count`. `rows`: one row of each group. `starts`: where each group's rows begin,
+    when they stand together in the order of their groups."""
+
+    ids: npt.NDArray[np.integer[Any]]
+    count: int
+    rows: Int64s
+    starts: Int64s | None = None
+    _order: Int64s | None = None
+
+    def order(self) -> Int64s | None:
+        """Row numbers that bring each group's rows together, groups in order; None when they are so already."""
+        if self.starts is None:
+            self._order = stable_order(self.ids, self.count)
+            ends = np.cumsum(np.bincount(self.ids, minlength=self.count))
+            self.starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        return self._order
+
+
+def group_rows(columns: Sequence[Array], rows: int) -> Grouping:
+    """The groups of `rows` rows by these columns; without columns one group of all rows (none of no rows)."""
+    if rows == 0:
+        return Grouping(np.zeros(0, np.int64), 0, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if not columns:
+        return one_group(rows)
+    packing = find_packing(columns, [True] * len(columns))
+    if packing is not None:
+        codes = packing.codes(columns)
+        return _by_runs(codes, packing.size) or _by_code(codes, packing.size)
+    codes = (hash_columns(columns) >> np.uint64(1)).view(np.int64)
+    grouping = _by_runs(codes, 1 << 63) or _by_table(codes)
+    representatives = pa.array(grouping.rows[grouping.ids])
+    if rows_equal(columns, [c.take(representatives) for c in columns]).all():
+        return grouping
+    return _by_encoding(columns, rows)  # different keys with one hash
+
+
+def one_group(rows: int) -> Grouping:
+    """All of `rows` rows, possibly none, in one group."""
+    return Grouping(np.zeros(rows, np.uint8), 1, np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+def group_each(rows: int) -> Grouping:
+    """Every row a group of its own."""
+    each = np.arange(rows, dtype=np.int64)
+    return Grouping(each, rows, each, each)
+
+
+def _by_runs(codes: Int64s, size: int) -> Grouping | None:
+    """For clustered codes: groups of the runs, then of the rows. None where runs are short."""
+    changes = codes[1:] != codes[:-1]
+    runs = int(np.count_nonzero(changes)) + 1
+    if runs * RUN_LENGTH > len(codes):
+        return None
+    starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(changes) + 1))
+    heads = codes[starts]
+    run_of = np.zeros(len(codes), np.int32)
+    np.cumsum(changes, out=run_of[1:])
+    if runs == 1 or (heads[1:] > heads[:-1]).all():
+        return Grouping(run_of, runs, starts, starts)
+    groups = _by_code(heads, size)
+    return Grouping(groups.ids[run_of], groups.count, starts[groups.rows])
+
+
+def _by_code(codes: Int64s, size: int) -> Grouping:
+    if size <= max(DIRECT_SIZE, DIRECT_PER_ROW * len(codes)):
+        return _numbered(codes, size)
+    return _by_table(codes)
+
+
+def _by_table(codes: Int64s) -> Grouping:
+    table, slots = build_table(codes)
+    return _numbered(slots, table.size)
+
+
+def _numbered(slots: Int64s, size: int) -> Grouping:
+    """Groups of rows by a number below `size`, renumbered without gaps."""
+    row_of = np.full(size, -1, np.int64)
+    row_of[slots] = np.arange(len(slots))
+    taken = np.flatnonzero(row_of >= 0)
+    number_of = np.empty(size, np.int32)
+    number_of[taken] = np.arange(len(taken), dtype=np.int32)
+    return Grouping(number_of[slots], len(taken), row_of[taken])
+
+
+def _by_encoding(columns: Sequence[Array], rows: int) -> Grouping:
+    """Column by column: codes of distinct values pack with the groups of the columns before."""
+    grouping = group_rows([_encoded(columns[0])], rows)
+    for column in columns[1:]:
+        grouping = group_rows([pa.array(grouping.ids), _encoded(column)], rows)
+    return grouping
+
+
+def _encoded(array: Array) -> Array:
+    """A column as codes of its distinct values: exact where hashes collide."""
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if pa.types.is_floating(array.type):
+        valid = validity(array)
+        array = pa.array(canonical_floats(array).view(np.int64), mask=None if valid is None else ~valid)
+    return pc.dictionary_encode(array).indices

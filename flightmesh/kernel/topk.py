@@ -1,0 +1,69 @@
+"""Keeps the first rows of a stream in a given order, holding about as many rows as it keeps.
+
+Handed batches one by one; hands on the first `count` rows of all of them, sorted (stable: earlier rows first among equals). Once it
+has `count` rows it drops, before sorting, rows whose first key already comes after the last kept row's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
+from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.sort import SortKey, sort_indices, sortable
+
+
+class TopRows:
+    """The first `count` rows in order of `keys` of all batches added so far."""
+
+    def __init__(self, keys: Sequence[SortKey], count: int, slack: int) -> None:
+        self._keys = tuple(keys)
+        self._count = count
+        self._limit = count + slack
+        self._kept: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._bound: pa.Scalar | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes the rows of a batch into account."""
+        if self._count == 0:
+            return
+        batch = self._candidates(batch)
+        if batch.num_rows == 0:
+            return
+        self._kept.append(batch)
+        self._rows += batch.num_rows
+        if self._rows > self._limit:
+            self._shrink()
+
+    def result(self, schema: pa.Schema) -> pa.RecordBatch:
+        """The rows, sorted; an empty batch of `schema` when there are none."""
+        if not self._kept:
+            return empty_batch(schema)
+        self._shrink()
+        return self._kept[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(batch.nbytes for batch in self._kept)
+
+    def _shrink(self) -> None:
+        merged = concat_batches(self._kept, self._kept[0].schema)
+        order = sort_indices(merged, self._keys)
+        best = take_rows(merged, order[: self._count], merged.schema)
+        self._kept, self._rows = [best], best.num_rows
+        if self._rows == self._count and self._keys:
+            self._bound = sortable(best.column(self._keys[0].name))[-1]
+
+    def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows that may still be among the first: those whose first key is not after the bound's."""
+        if self._bound is None or not self._bound.is_valid:
+            return batch
+        key = self._keys[0]
+        values = sortable(batch.column(key.name))
+        before = pc.greater_equal(values, self._bound) if key.descending else pc.less_equal(values, self._bound)
+        return filter_rows(batch, pc.fill_null(before, key.nulls_first))
