@@ -1,0 +1,38 @@
+"""flightmesh: a query engine on Apache Arrow.
+
+`flightmesh.connect()` opens a session in the calling process. What is named here is loaded on first use, so that
+`import flightmesh` alone costs next to nothing (the command line's help must not wait for pyarrow).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flightmesh.config import Config as Config
+    from flightmesh.errors import FlightmeshError as FlightmeshError
+    from flightmesh.session import Result as Result
+    from flightmesh.session import Session as Session
+    from flightmesh.session import connect as connect
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "flightmesh.config",
+    "FlightmeshError": "flightmesh.errors",
+    "Result": "flightmesh.session",
+    "Session": "flightmesh.session",
+    "connect": "flightmesh.session",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'flightmesh' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])
