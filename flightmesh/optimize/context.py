@@ -12,7 +12,8 @@ from typing import Any
 
 from flightmesh.catalog.table import Table, TableStatistics
 from flightmesh.config import Config
-from flightmesh.ids import ColumnIds
+from flightmesh.ids import ColumnIds, SharedId
+from flightmesh.logical.relations import Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,5 @@ class Context:
     config: Config
     memo: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
     """Estimates by `id()` of their relation, beside the relation itself so that its id cannot be taken anew."""
+    shared: dict[SharedId, Relation] = field(default_factory=dict, compare=False, repr=False)
+    """The relations that `Reference`s read, for their estimates; filled while a `With` is optimized."""

@@ -1,0 +1,105 @@
+"""What is expected of one column: distinct values, range, NULLs, bytes. The numbers behind every cost.
+
+Handed statistics of tables; hands on `ColumnEstimate`s. Values of any ordered type are put on one axis of floats, so that ranges of dates,
+decimals and text are measured alike.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import pyarrow as pa
+
+from flightmesh.catalog.table import ColumnStatistics, Table, TableStatistics
+from flightmesh.expression.nodes import Field
+
+EPOCH = datetime.date(1970, 1, 1).toordinal()
+TEXT_BYTES = 20.0
+UNKNOWN_DISTINCT = 0.1
+"""Distinct values a row, where statistics do not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEstimate:
+    """`minimum` and `maximum` are on the axis of `position`; `origin` names the table or grouping the values come from and
+    `origin_rows` its rows before any filter: no combination of its columns has more distinct values."""
+
+    distinct: float
+    minimum: float | None = None
+    maximum: float | None = None
+    null_fraction: float = 0.0
+    width: float = 8.0
+    origin: int | None = None
+    origin_rows: float = 0.0
+
+    def sampled(self, before: float, after: float) -> ColumnEstimate:
+        """After `after` of `before` rows are kept for reasons that have nothing to do with this column."""
+        if after >= before or before <= 0 or self.distinct <= 0:
+            return self if self.distinct <= after or after >= before else replace(self, distinct=max(after, 0.0))
+        share = after / before
+        each = before / self.distinct
+        left = self.distinct * (1.0 - (1.0 - share) ** each) if each < 1000 else self.distinct
+        return replace(self, distinct=max(min(left, after), min(1.0, after)))
+
+
+def position(value: object) -> float | None:
+    """A value on the axis of its type, None where there is no useful one."""
+    match value:
+        case bool():
+            return float(value)
+        case int() | float() | Decimal():
+            return float(value)
+        case datetime.datetime():
+            return (value.toordinal() - EPOCH) + (value.hour * 3600 + value.minute * 60 + value.second) / 86400
+        case datetime.date():
+            return float(value.toordinal() - EPOCH)
+        case str():
+            return _text_position(value)
+        case _:
+            return None
+
+
+def _text_position(value: str) -> float:
+    """The first bytes as a number: keeps order, roughly measures ranges."""
+    return float(int.from_bytes(value.encode()[:6].ljust(6, b"\0"), "big"))
+
+
+def width_of(kind: pa.DataType) -> float:
+    """Bytes that a value takes in memory."""
+    if pa.types.is_boolean(kind):
+        return 1.0
+    try:
+        return kind.bit_width / 8
+    except ValueError:
+        return TEXT_BYTES
+
+
+def table_rows(statistics: TableStatistics, table: Table) -> float:
+    """Rows of a table; from its bytes where only reading would tell."""
+    if statistics.rows is not None:
+        return float(statistics.rows)
+    width = sum(width_of(kind) for kind in table.schema.types) or 8.0
+    return max(1.0, statistics.bytes / width)
+
+
+def column_estimate(field: Field, statistics: ColumnStatistics | None, rows: float, origin: int) -> ColumnEstimate:
+    """From what the table knows of a column."""
+    width = width_of(field.type)
+    if statistics is None:
+        return ColumnEstimate(max(1.0, rows * UNKNOWN_DISTINCT), width=width, origin=origin, origin_rows=rows)
+    low = None if statistics.minimum is None else position(statistics.minimum.as_py())
+    high = None if statistics.maximum is None else position(statistics.maximum.as_py())
+    nulls = 0.0 if statistics.null_count is None or not rows else min(1.0, statistics.null_count / rows)
+    if statistics.distinct is not None:
+        distinct = float(statistics.distinct)
+    else:
+        distinct = _guessed_distinct(field.type, low, high, rows)
+    return ColumnEstimate(max(1.0, min(distinct, rows)), low, high, nulls, width, origin, rows)
+
+
+def _guessed_distinct(kind: pa.DataType, low: float | None, high: float | None, rows: float) -> float:
+    if low is not None and high is not None and (pa.types.is_integer(kind) or pa.types.is_date(kind)):
+        return min(rows, high - low + 1)
+    return rows * UNKNOWN_DISTINCT

@@ -1,0 +1,111 @@
+"""Comparisons brought into the shape that scans and kernels like: column first, constant second, no cast around the column.
+
+Handed a comparison with at least one part that is not constant; hands on an equal one. What always holds: a cast is taken off a column only
+where it keeps every value and its order, and only when the constant has an exact counterpart in the column's type.
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pyarrow as pa
+
+from flightmesh.expression.nodes import Call, Cast, CastMode, Expression, InList, Literal
+from flightmesh.optimize.booleans import NULL
+
+FLIPPED = {
+    "equal": "equal",
+    "not_equal": "not_equal",
+    "less": "greater",
+    "less_equal": "greater_equal",
+    "greater": "less",
+    "greater_equal": "less_equal",
+    "is_distinct_from": "is_distinct_from",
+    "is_not_distinct_from": "is_not_distinct_from",
+}
+COMPARISONS = frozenset(FLIPPED)
+NULL_SAFE = ("is_distinct_from", "is_not_distinct_from")
+
+
+def simplify_comparison(node: Call) -> Expression:
+    """Literal to the right, casts off the column; NULL compared is NULL."""
+    left, right = node.args
+    if isinstance(left, Literal):
+        left, right = right, left
+        node = Call(FLIPPED[node.function], (left, right), node.type, node.at)
+    if not isinstance(right, Literal):
+        return node
+    if right.is_null:
+        return _with_null(node, left)
+    bare = unwrapped(left, right)
+    return node if bare is None else Call(node.function, bare, node.type, node.at)
+
+
+def _with_null(node: Call, operand: Expression) -> Expression:
+    if node.function not in NULL_SAFE:
+        return NULL
+    return Call("is_not_null" if node.function == "is_distinct_from" else "is_null", (operand,), pa.bool_(), node.at)
+
+
+def unwrapped(operand: Expression, constant: Literal) -> tuple[Expression, Literal] | None:
+    """(cast's operand, the constant in its type), or None where that would change the answer."""
+    if not isinstance(operand, Cast) or operand.mode is not CastMode.STRICT:
+        return None
+    value = exact_constant(constant, operand.type, operand.operand.type)
+    return None if value is None else (operand.operand, value)
+
+
+def exact_constant(constant: Literal, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
+    """The constant of type `wide` as one of type `narrow`, if every `narrow` value is kept in order by the cast and this one fits."""
+    value = constant.value.as_py()
+    try:
+        if pa.types.is_signed_integer(narrow):
+            return _integer(value, wide, narrow)
+        if pa.types.is_decimal(narrow) and pa.types.is_decimal(wide):
+            return _decimal(value, wide, narrow)
+        if pa.types.is_date32(narrow) and pa.types.is_timestamp(wide) and wide.tz is None:
+            return _date(value, narrow)
+    except (pa.ArrowInvalid, OverflowError, ValueError):
+        return None
+    return None
+
+
+def _integer(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
+    whole: int
+    if pa.types.is_signed_integer(wide) and wide.bit_width >= narrow.bit_width and isinstance(value, int):
+        whole = value
+    elif pa.types.is_float64(wide) and narrow.bit_width <= 32 and isinstance(value, float) and value.is_integer():
+        whole = int(value)
+    elif pa.types.is_decimal(wide) and isinstance(value, Decimal) and value == value.to_integral_value():
+        whole = int(value)
+    else:
+        return None
+    return Literal(pa.scalar(whole, narrow))
+
+
+def _decimal(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
+    if wide.scale < narrow.scale or wide.precision - wide.scale < narrow.precision - narrow.scale or not isinstance(value, Decimal):
+        return None
+    exact = value.quantize(Decimal(1).scaleb(-narrow.scale))
+    return Literal(pa.scalar(exact, narrow)) if exact == value else None
+
+
+def _date(value: object, narrow: pa.DataType) -> Literal | None:
+    if not isinstance(value, datetime.datetime) or value.time() != datetime.time():
+        return None
+    return Literal(pa.scalar(value.date(), narrow))
+
+
+def simplify_in(node: InList) -> Expression:
+    """Without repetitions and casts; one option is an equality."""
+    options = tuple(dict.fromkeys(node.options)) if len(node.options) > 1 else node.options
+    if not options:
+        return node
+    operand = node.operand
+    bare = [unwrapped(operand, o) for o in options if not o.is_null]
+    if isinstance(operand, Cast) and len(bare) == len(options) and all(b is not None for b in bare):
+        operand, options = operand.operand, tuple(b[1] for b in bare if b is not None)
+    if len(options) == 1 and not options[0].is_null:
+        return Call("equal", (operand, options[0]), pa.bool_())
+    return node if operand is node.operand and len(options) == len(node.options) else InList(operand, options)

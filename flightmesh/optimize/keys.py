@@ -1,0 +1,102 @@
+"""What can be proved of a relation's rows: which columns are unique together, and whether there is at most one row.
+
+Handed a relation; hands on facts that hold for any data (statistics prove nothing here).
+"""
+
+from __future__ import annotations
+
+from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjuncts
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import (
+    Aggregate,
+    Filter,
+    Join,
+    JoinKind,
+    Limit,
+    Project,
+    Relation,
+    Sort,
+    Values,
+)
+
+Key = frozenset[ColumnId]
+
+LEFT_ONLY = (JoinKind.SEMI, JoinKind.ANTI, JoinKind.MARK, JoinKind.SINGLE)
+
+
+def unique_keys(relation: Relation) -> tuple[Key, ...]:
+    """Sets of columns in which no two rows agree (NULL agreeing with NULL). The empty set: at most one row."""
+    match relation:
+        case Values(rows=rows):
+            return (frozenset(),) if rows.num_rows <= 1 else ()
+        case Filter(input=child) | Sort(input=child):
+            return unique_keys(child)
+        case Limit(input=child, count=count):
+            return (frozenset(),) if count is not None and count <= 1 else unique_keys(child)
+        case Project(input=child, items=items):
+            names = {i.expression.id: i.field.id for i in items if isinstance(i.expression, Column)}
+            return tuple(frozenset(names[c] for c in key) for key in unique_keys(child) if key <= names.keys())
+        case Aggregate(groups=groups):
+            return (frozenset(g.field.id for g in groups),)
+        case Join():
+            return _join_keys(relation)
+        case _:
+            return ()
+
+
+def _join_keys(join: Join) -> tuple[Key, ...]:
+    left = unique_keys(join.left)
+    if join.kind in LEFT_ONLY:
+        return left
+    right = unique_keys(join.right)
+    found: list[Key] = []
+    if join.kind in (JoinKind.INNER, JoinKind.LEFT) and binds_key(join, join.right):
+        found.extend(left)
+    if join.kind in (JoinKind.INNER, JoinKind.RIGHT) and binds_key(join, join.left):
+        found.extend(right)
+    if join.kind is not JoinKind.FULL:
+        found.extend(a | b for a in left for b in right)
+    return tuple(found)
+
+
+def binds_key(join: Join, side: Relation) -> bool:
+    """Whether the join's equalities let a row of the other side meet at most one row of `side`."""
+    keys = unique_keys(side)
+    if not keys:
+        return False
+    inside = frozenset(f.id for f in side.fields)
+    bound = frozenset(c for part in conjuncts(join.condition) for c in _bound_column(part, inside))
+    return any(key <= bound for key in keys)
+
+
+def _bound_column(part: Expression, inside: Key) -> tuple[ColumnId, ...]:
+    if not isinstance(part, Call) or part.function not in ("equal", "is_not_distinct_from"):
+        return ()
+    a, b = part.args
+    if isinstance(a, Column) and a.id in inside and not (columns_of(b) & inside):
+        return (a.id,)
+    if isinstance(b, Column) and b.id in inside and not (columns_of(a) & inside):
+        return (b.id,)
+    return ()
+
+
+def at_most_one_row(relation: Relation) -> bool:
+    """Whether there is provably no second row."""
+    return any(not key for key in unique_keys(relation))
+
+
+def exactly_one_row(relation: Relation) -> bool:
+    """Whether there is provably one row, no more and no fewer."""
+    match relation:
+        case Aggregate(groups=groups):
+            return not groups
+        case Values(rows=rows):
+            return rows.num_rows == 1
+        case Project(input=child) | Sort(input=child):
+            return exactly_one_row(child)
+        case Join(left=left, right=right, kind=JoinKind.INNER, condition=None):
+            return exactly_one_row(left) and exactly_one_row(right)
+        case Join(left=left, right=right, kind=JoinKind.LEFT | JoinKind.SINGLE | JoinKind.MARK):
+            return exactly_one_row(left) and (at_most_one_row(right) or relation.kind is not JoinKind.LEFT)
+        case _:
+            return False

@@ -1,0 +1,157 @@
+"""Which expressions can be NULL, and which predicates cannot hold for NULLs.
+
+Handed an expression with the columns known never to be NULL (or supposed NULL); hands on what follows. What always holds: a doubt is
+answered on the safe side (may be NULL; may hold for NULLs).
+"""
+
+from __future__ import annotations
+
+from flightmesh.catalog.table import TableStatistics
+from flightmesh.expression.nodes import Call, Case, Cast, CastMode, Column, Expression, InList, Literal, conjuncts
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import (
+    Aggregate,
+    Filter,
+    Join,
+    JoinKind,
+    Limit,
+    Project,
+    Relation,
+    Scan,
+    SetKind,
+    SetOperation,
+    Sort,
+    Values,
+)
+from flightmesh.optimize.context import Context
+
+Ids = frozenset[ColumnId]
+
+COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
+STRICT = COMPARISONS | {
+    *("add", "subtract", "multiply", "negate", "like", "ilike", "not_like", "not_ilike"),
+    *("upper", "lower", "length", "substring", "starts_with", "ends_with", "contains", "abs", "not"),
+    *("year", "month", "day", "hour", "minute", "second", "date_part", "date_trunc"),
+}
+"""NULL when an argument is NULL, and only then."""
+
+NULL_IN_NULL_OUT = STRICT | {"divide", "int_divide", "modulo", "power", "sqrt", "ln", "log", "round", "floor", "ceil"}
+"""NULL when an argument is NULL, and perhaps at other times."""
+
+NEVER_NULL = frozenset({"is_null", "is_not_null", "is_distinct_from", "is_not_distinct_from", "is_true", "is_false"})
+
+NEVER_NULL_AGGREGATES = frozenset({"count", "count_star", "count_if", "approx_count_distinct", "regr_count"})
+"""Aggregates that give 0, not NULL, for no rows."""
+
+
+def may_be_null(node: Expression, sure: Ids) -> bool:
+    """Whether the expression can be NULL when the columns `sure` never are."""
+    match node:
+        case Column(id=id_, nullable=nullable):
+            return nullable and id_ not in sure
+        case Literal():
+            return node.is_null
+        case Call(function=name, args=args):
+            if name in NEVER_NULL:
+                return False
+            if name == "coalesce":
+                return all(may_be_null(a, sure) for a in args)
+            return not (name in STRICT or name in ("and", "or")) or any(may_be_null(a, sure) for a in args)
+        case Cast(operand=operand, mode=mode):
+            return mode is CastMode.TRY or may_be_null(operand, sure)
+        case InList(operand=operand, options=options):
+            return may_be_null(operand, sure) or any(o.is_null for o in options)
+        case Case(whens=whens, otherwise=otherwise):
+            return otherwise is None or may_be_null(otherwise, sure) or any(may_be_null(w.value, sure) for w in whens)
+
+
+def null_when(node: Expression, nulls: Ids) -> bool:
+    """Whether the expression is certainly NULL when all columns in `nulls` are."""
+    match node:
+        case Column(id=id_):
+            return id_ in nulls
+        case Literal():
+            return node.is_null
+        case Call(function=name, args=args):
+            if name == "coalesce":
+                return all(null_when(a, nulls) for a in args)
+            return name in NULL_IN_NULL_OUT and any(null_when(a, nulls) for a in args)
+        case Cast(operand=operand) | InList(operand=operand):
+            return null_when(operand, nulls)
+        case Case(whens=whens, otherwise=otherwise):
+            return all(null_when(w.value, nulls) for w in whens) and (otherwise is None or null_when(otherwise, nulls))
+
+
+def rejects_nulls(predicate: Expression, nulls: Ids) -> bool:
+    """Whether the predicate certainly is not true when all columns in `nulls` are NULL."""
+    if null_when(predicate, nulls):
+        return True
+    match predicate:
+        case Literal(value=value):
+            return value.as_py() is not True
+        case Call(function="and", args=args):
+            return any(rejects_nulls(a, nulls) for a in args)
+        case Call(function="or", args=args):
+            return all(rejects_nulls(a, nulls) for a in args)
+        case Call(function="is_not_null", args=(operand,)):
+            return null_when(operand, nulls)
+        case Call(function="not", args=(Call(function="is_null", args=(operand,)),)):
+            return null_when(operand, nulls)
+        case _:
+            return False
+
+
+def never_null(relation: Relation, context: Context) -> Ids:
+    """Columns of the relation's output that hold no NULL, for the data as the statistics found it (files are pinned)."""
+    match relation:
+        case Scan():
+            statistics = context.statistics(relation.table)
+            sure = frozenset(f.id for f in relation.fields if not f.nullable or _no_nulls(statistics, f.name))
+            return sure | _rejected(relation, relation.filters)
+        case Values(fields=fields, rows=rows):
+            return frozenset(f.id for f, c in zip(fields, rows.columns, strict=True) if c.null_count == 0)
+        case Filter(input=child, predicate=predicate):
+            return never_null(child, context) | _rejected(relation, conjuncts(predicate))
+        case Sort(input=child) | Limit(input=child):
+            return never_null(child, context)
+        case Project(input=child, items=items):
+            sure = never_null(child, context)
+            return frozenset(i.field.id for i in items if not may_be_null(i.expression, sure))
+        case Aggregate(input=child, groups=groups, aggregates=aggregates):
+            sure = never_null(child, context)
+            named = frozenset(g.field.id for g in groups if not may_be_null(g.expression, sure))
+            return named | frozenset(a.field.id for a in aggregates if a.call.function in NEVER_NULL_AGGREGATES)
+        case Join():
+            return _join(relation, context)
+        case SetOperation(kind=kind, inputs=parts, fields=fields):
+            found = [never_null(part, context) for part in parts]
+            if kind is not SetKind.UNION:
+                found, parts = found[:1], parts[:1]
+            return frozenset(
+                f.id for i, f in enumerate(fields) if all(p.fields[i].id in s for p, s in zip(parts, found, strict=True))
+            )
+        case _:
+            return frozenset(f.id for f in relation.fields if not f.nullable)
+
+
+def _no_nulls(statistics: TableStatistics, name: str) -> bool:
+    column = statistics.columns.get(name)
+    return column is not None and column.null_count == 0
+
+
+def _rejected(relation: Relation, parts: tuple[Expression, ...]) -> Ids:
+    return frozenset(f.id for f in relation.fields if any(rejects_nulls(p, frozenset((f.id,))) for p in parts))
+
+
+def _join(join: Join, context: Context) -> Ids:
+    left = never_null(join.left, context)
+    match join.kind:
+        case JoinKind.SEMI | JoinKind.ANTI | JoinKind.LEFT | JoinKind.SINGLE | JoinKind.MARK:
+            return left | (_rejected(join.left, conjuncts(join.condition)) if join.kind is JoinKind.SEMI else frozenset())
+        case JoinKind.INNER:
+            found = left | never_null(join.right, context)
+            return found | _rejected(join, conjuncts(join.condition))
+        case JoinKind.RIGHT:
+            return never_null(join.right, context)
+        case JoinKind.FULL:
+            return frozenset()

@@ -1,0 +1,196 @@
+"""Rule: predicates go down to where their columns come from, into scans at best.
+
+Handed any query without Applies; hands on one where a predicate stands as low as its meaning allows: through projections (columns
+replaced by what computes them), into both sides of an inner join, into the side that an outer join keeps, into groupings by their keys,
+into every input of a union. Never through a Limit. What always holds: a predicate that a wider set of rows could make fail (a cast of
+text) stays above joins and behind the other predicates, so that those guard it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flightmesh.expression.nodes import Expression, Field, columns_of, conjunction, conjuncts, substitute
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import (
+    Aggregate,
+    Apply,
+    Definition,
+    Filter,
+    Join,
+    JoinKind,
+    Limit,
+    Project,
+    Reference,
+    Relation,
+    Scan,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+)
+from flightmesh.optimize.context import Context
+from flightmesh.optimize.fragile import is_fragile, is_volatile
+
+Predicates = tuple[Expression, ...]
+
+
+def push_filters(relation: Relation, context: Context) -> Relation:
+    """The query with its predicates pushed down."""
+    return _push(relation, ())
+
+
+def _push(node: Relation, predicates: Predicates) -> Relation:
+    """The relation filtered by the predicates (over its columns), inner ones first."""
+    match node:
+        case Filter(input=child, predicate=predicate):
+            return _push(child, (*conjuncts(predicate), *predicates))
+        case Scan(filters=filters):
+            return _scan(node, filters, predicates)
+        case Project():
+            return _project(node, predicates)
+        case Join():
+            return _join(node, predicates)
+        case Aggregate():
+            return _aggregate(node, predicates)
+        case SetOperation():
+            return _set_operation(node, predicates)
+        case Sort(input=child):
+            below = _push(child, predicates)
+            return node if below is child else replace(node, input=below)
+        case Limit(input=child):
+            below = _push(child, ())
+            return above(node if below is child else replace(node, input=below), predicates)
+        case With(definitions=definitions, body=body):
+            made = tuple(Definition(d.id, d.name, _push(d.relation, ())) for d in definitions)
+            return With(made, _push(body, predicates))
+        case Values() | Reference():
+            return above(node, predicates)
+        case Apply(left=left, right=right):
+            return above(replace(node, left=_push(left, ()), right=_push(right, ())), predicates)
+
+
+def above(node: Relation, predicates: Predicates) -> Relation:
+    """The relation under a Filter, if there is anything to filter by; fragile predicates last."""
+    if not predicates:
+        return node
+    return Filter(node, conjunction(guarded(predicates)) or predicates[0])
+
+
+def guarded(predicates: Predicates) -> Predicates:
+    """The predicates with the fragile ones last, repetitions dropped."""
+    unique: list[Expression] = []
+    for part in predicates:
+        if part not in unique:
+            unique.append(part)
+    return (*(p for p in unique if not is_fragile(p)), *(p for p in unique if is_fragile(p)))
+
+
+def _scan(node: Scan, filters: Predicates, predicates: Predicates) -> Relation:
+    if not predicates:
+        return node
+    if node.limit is not None:
+        return above(node, predicates)
+    taken = tuple(p for p in predicates if columns_of(p))
+    rest = tuple(p for p in predicates if not columns_of(p))
+    return above(replace(node, filters=guarded((*filters, *taken))), rest)
+
+
+def _project(node: Project, predicates: Predicates) -> Relation:
+    computed = {item.field.id: item.expression for item in node.items}
+    down: list[Expression] = []
+    stay: list[Expression] = []
+    for part in predicates:
+        reads_volatile = any(is_volatile(computed[c]) for c in columns_of(part))
+        (stay if reads_volatile else down).append(part)
+    below = _push(node.input, tuple(substitute(p, computed) for p in down))
+    return above(node if below is node.input else replace(node, input=below), tuple(stay))
+
+
+def _aggregate(node: Aggregate, predicates: Predicates) -> Relation:
+    keys = {item.field.id: item.expression for item in node.groups}
+    down: list[Expression] = []
+    stay: list[Expression] = []
+    for part in predicates:
+        read = columns_of(part)
+        (down if read and read <= keys.keys() and not is_volatile(part) else stay).append(part)
+    below = _push(node.input, tuple(substitute(p, keys) for p in down))
+    return above(node if below is node.input else replace(node, input=below), tuple(stay))
+
+
+def _set_operation(node: SetOperation, predicates: Predicates) -> Relation:
+    stay = tuple(p for p in predicates if is_volatile(p))
+    down = tuple(p for p in predicates if not is_volatile(p))
+    parts = []
+    for part in node.inputs:
+        # INTERSECT and EXCEPT too: equal rows satisfy the same predicates.
+        names: dict[ColumnId, Expression] = {
+            f.id: source.column() for f, source in zip(node.fields, part.fields, strict=True)
+        }
+        parts.append(_push(part, tuple(substitute(p, names) for p in down)))
+    return above(replace(node, inputs=tuple(parts)), stay)
+
+
+@dataclass(slots=True)
+class _Split:
+    """Where predicates over a join go."""
+
+    left: list[Expression]
+    right: list[Expression]
+    on: list[Expression]
+    stay: list[Expression]
+
+
+def _join(node: Join, predicates: Predicates) -> Relation:
+    split = _Split([], [], [], [])
+    left, right = _ids(node.left.fields), _ids(node.right.fields)
+    _place_above(node.kind, predicates, left, right, split)
+    _place_condition(node.kind, conjuncts(node.condition), left, right, split)
+    made_left = _push(node.left, tuple(split.left))
+    made_right = _push(node.right, tuple(split.right))
+    condition = conjunction(guarded(tuple(split.on)))
+    if made_left is not node.left or made_right is not node.right or condition != node.condition:
+        node = replace(node, left=made_left, right=made_right, condition=condition)
+    return above(node, tuple(split.stay))
+
+
+def _ids(fields: tuple[Field, ...]) -> frozenset[ColumnId]:
+    return frozenset(f.id for f in fields)
+
+
+def _place_above(
+    kind: JoinKind, predicates: Predicates, left: frozenset[ColumnId], right: frozenset[ColumnId], split: _Split
+) -> None:
+    """Predicates over the join's output: down into a side whose rows it keeps or drops whole."""
+    into_left = kind not in (JoinKind.RIGHT, JoinKind.FULL)
+    into_right = kind in (JoinKind.INNER, JoinKind.RIGHT)
+    for part in predicates:
+        read = columns_of(part)
+        if not read or is_volatile(part) or is_fragile(part):
+            split.stay.append(part)
+        elif into_left and read <= left:
+            split.left.append(part)
+        elif into_right and read <= right:
+            split.right.append(part)
+        elif kind is JoinKind.INNER:
+            split.on.append(part)
+        else:
+            split.stay.append(part)
+
+
+def _place_condition(
+    kind: JoinKind, parts: Predicates, left: frozenset[ColumnId], right: frozenset[ColumnId], split: _Split
+) -> None:
+    """Conjuncts of the join's own condition: down into a side whose unmatched rows do not show."""
+    into_left = kind in (JoinKind.INNER, JoinKind.SEMI, JoinKind.RIGHT)
+    into_right = kind in (JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI, JoinKind.SINGLE)
+    for part in parts:
+        read = columns_of(part)
+        if not read or is_volatile(part) or is_fragile(part):
+            split.on.append(part)
+        elif into_left and read <= left:
+            split.left.append(part)
+        elif into_right and read <= right:
+            split.right.append(part)
+        else:
+            split.on.append(part)
