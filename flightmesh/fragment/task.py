@@ -28,7 +28,8 @@ class TaskContext(Protocol):
         """The rows of a split as batches of the table's normalised types."""
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
-        """The batches of this task's buckets of an edge, as they come, until the edge is sealed. Gives up the slot while waiting."""
+        """The batches of this task's buckets of an edge, as they come, until the edge is sealed. Gives up the slot while
+        waiting."""
 
     def read_edge_runs(self, edge: EdgeId) -> list[Iterator[pa.RecordBatch]]:
         """The same, one iterator a producer task: each is sorted if the edge has an order."""

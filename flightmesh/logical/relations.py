@@ -45,7 +45,8 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Constant rows. `rows` holds one Arrow batch whose columns are `fields` in order; no fields and one row is SELECT's FROM-less input."""
+    """Constant rows. `rows` holds one Arrow batch whose columns are `fields` in order; no fields and one row is SELECT's
+    FROM-less input."""
 
     fields: tuple[Field, ...]
     rows: pa.RecordBatch
@@ -247,7 +248,8 @@ class Quantifier(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SetOperation:
-    """UNION, INTERSECT, EXCEPT of inputs with the types of `fields`, matched by position. INTERSECT and EXCEPT take two inputs."""
+    """UNION, INTERSECT, EXCEPT of inputs with the types of `fields`, matched by position. INTERSECT and EXCEPT take two
+    inputs."""
 
     kind: SetKind
     quantifier: Quantifier
@@ -261,7 +263,8 @@ class SetOperation:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Reads a relation that is computed once (see `With`): `fields` are fresh ids for `sources`, fields of the shared relation."""
+    """Reads a relation that is computed once (see `With`): `fields` are fresh ids for `sources`, fields of the shared
+    relation."""
 
     shared: SharedId
     name: str

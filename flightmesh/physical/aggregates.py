@@ -1,7 +1,8 @@
 """Plans groupings: two phases around a hash exchange, averages taken apart into sums and counts, distinct aggregates by
 re-partitioning.
 
-Forms, from cheap to dear: all aggregates splittable -> PARTIAL, exchange, FINAL; one distinct argument -> group by (keys, argument)
+Forms, from cheap to dear: all aggregates splittable -> PARTIAL, exchange, FINAL; one distinct argument -> group by (keys,
+argument)
 first, then the same; several distinct arguments, or an aggregate that cannot be split -> raw rows exchanged, one FINAL.
 """
 
@@ -81,7 +82,9 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
     return _finish(aggregate, keys, parts, grouped, required)
 
 
-def two_phase(child: Planned, keys: tuple[Field, ...], measures: tuple[Measure, ...], rows: float, planning: Planning) -> Planned:
+def two_phase(
+    child: Planned, keys: tuple[Field, ...], measures: tuple[Measure, ...], rows: float, planning: Planning
+) -> Planned:
     """PARTIAL in every task, rows with equal keys brought together, FINAL. One FINAL where they are together already."""
     key_columns = tuple(k.column() for k in keys)
     if child.placed_by(k.id for k in keys):

@@ -50,9 +50,7 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     inside = above.union(*(columns_of(e.source) for e in condition.equalities))
     probe, probe_keys = _with_keys(plan(join.left, inside, planning), [e.left for e in condition.equalities], above, planning)
     build, build_keys = _with_keys(plan(join.right, inside, planning), [e.right for e in condition.equalities], above, planning)
-    keys = tuple(
-        KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True)
-    )
+    keys = tuple(KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True))
     side, probe, build = _place(join, probe, build, keys, planning)
     rows = planning.estimate(join).rows
     fields = required_fields(join.fields, required)

@@ -24,7 +24,8 @@ from flightmesh.physical.partitioning import Partitioning
 class TableScan:
     """Reads splits of a table as the driver hands them out; applies `filters` (over `columns`), then keeps `fields`.
 
-    `source` numbers the scans of a stage: a task asks for splits by (task, source). `limit`: a task may stop after so many rows.
+    `source` numbers the scans of a stage: a task asks for splits by (task, source). `limit`: a task may stop after so many
+    rows.
     """
 
     table: Table
@@ -46,7 +47,8 @@ class ValuesRows:
 
 @dataclass(frozen=True, slots=True)
 class ReadExchange:
-    """Reads this task's buckets of an edge: in order of `order` when given (a merge of the sorted producers), else as they come."""
+    """Reads this task's buckets of an edge: in order of `order` when given (a merge of the sorted producers), else as they
+    come."""
 
     edge: EdgeId
     fields: tuple[Field, ...]
@@ -85,9 +87,12 @@ class ProjectColumns:
 class Measure:
     """One primitive aggregate of a GroupBy.
 
-    `function`: in PARTIAL and FINAL: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count (int64, non-null
-    arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or. The planner
-    splits avg into these. `distinct`: over the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL below): any
+    `function`: in PARTIAL and FINAL: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count
+    (int64, non-null
+    arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or. The
+    planner
+    splits avg into these. `distinct`: over the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL
+    below): any
     other aggregate of the registry (var_samp, stddev_pop, ...), and distinct measures.
     """
 
@@ -141,12 +146,15 @@ class KeyPair:
 class HashJoin:
     """Streams `probe` past a table of `build`. Collects the build.
 
-    `kind` is as seen with probe on the left: INNER, LEFT (keeps probe rows), SEMI, ANTI, SINGLE, MARK; RIGHT and FULL (keep build
+    `kind` is as seen with probe on the left: INNER, LEFT (keeps probe rows), SEMI, ANTI, SINGLE, MARK; RIGHT and FULL (keep
+    build
     rows) only with BuildSide.OWN. `residual` is a further condition on matched pairs, over both sides' columns; it decides
     matching for every kind. No keys: every pair is compared (nested loop).
     MARK gives true where a pair matches, else NULL where the residual of some key-matched pair is NULL, else false.
-    `null_aware` (MARK only, with exactly one key, not null-safe, and no residual): as `IN` does it, the mark of a probe row without
-    a match is NULL when its key is NULL and the build has any row, or when the build has a NULL key. Else NULL keys just never match.
+    `null_aware` (MARK only, with exactly one key, not null-safe, and no residual): as `IN` does it, the mark of a probe row
+    without
+    a match is NULL when its key is NULL and the build has any row, or when the build has a NULL key. Else NULL keys just
+    never match.
     `fields`: any subset of what the kind gives (probe's, build's, mark's), in any order.
     """
 

@@ -117,7 +117,8 @@ def place_by(planned: Planned, keys: tuple[Column, ...], planning: Planning) -> 
 def as_columns(
     operator: Operator, expressions: tuple[Expression, ...], names: tuple[str, ...], keep: tuple[Field, ...], planning: Planning
 ) -> tuple[Operator, tuple[Column, ...]]:
-    """Makes each expression a plain column: (operator with `keep` and the new columns, the columns). Equal expressions share one."""
+    """Makes each expression a plain column: (operator with `keep` and the new columns, the columns). Equal expressions share
+    one."""
     known: dict[Expression, Column] = {}
     extra: list[Item] = []
     columns: list[Column] = []

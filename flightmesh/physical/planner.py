@@ -48,7 +48,8 @@ from flightmesh.physical.sorting import plan_limit, plan_sort
 
 
 def plan_physical(relation: Relation, context: Context, config: Config) -> Exchange:
-    """The operators that compute `relation`; its root deals the rows, in the relation's column order, to the client's one bucket."""
+    """The operators that compute `relation`; its root deals the rows, in the relation's column order, to the client's one
+    bucket."""
     planning = Planning(context, config)
     body = relation
     if isinstance(relation, With):
@@ -124,9 +125,7 @@ def _plan_union(union: SetOperation, planning: Planning) -> Planned:
     operators: list[Operator] = []
     for part, logical in zip(parts, union.inputs, strict=True):
         placed = part if every_single else spread(part, planning)
-        items = tuple(
-            Item(target, source.column()) for target, source in zip(union.fields, logical.fields, strict=True)
-        )
+        items = tuple(Item(target, source.column()) for target, source in zip(union.fields, logical.fields, strict=True))
         operators.append(ProjectColumns(placed.operator, items) if items else placed.operator)
     return Planned(UnionRows(tuple(operators), union.fields), every_single, None, rows)
 
@@ -148,4 +147,3 @@ def _plan_reference(reference: Reference, planning: Planning) -> Planned:
         Item(field, by_id[wanted].column()) for field, wanted in zip(reference.fields, reference.sources, strict=True)
     )
     return Planned(ProjectColumns(made, items), source.single, None, source.rows)
-

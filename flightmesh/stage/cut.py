@@ -1,6 +1,7 @@
 """Cuts a physical plan at its exchanges into a graph of stages, and nothing else.
 
-Handed the planner's tree, whose root is the exchange to the client; hands on the StageGraph. What always holds: a stage that reads
+Handed the planner's tree, whose root is the exchange to the client; hands on the StageGraph. What always holds: a stage that
+reads
 a Single edge is one task; producers stand before their consumers; exchanges over one shared relation are edges of one stage.
 """
 
