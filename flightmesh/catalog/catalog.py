@@ -111,13 +111,17 @@ class Catalog:
             hint = f"did you mean {' or '.join(near)}?"
         else:
             known = [_shown(listing) for listing in self.tables()]
-            hint = f"tables are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "no table is registered"
+            hint = (
+                f"tables are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "no table is registered"
+            )
         return InvalidQuery(f"no table or view is named {'.'.join(parts)!r}", hint=hint)
 
 
 def _qualify(parts: list[str]) -> tuple[str, str, str]:
     if not 1 <= len(parts) <= 3 or not all(parts):
-        raise InvalidQuery(f"{'.'.join(parts)!r} is not a table name", hint="a name is table, schema.table or catalog.schema.table")
+        raise InvalidQuery(
+            f"{'.'.join(parts)!r} is not a table name", hint="a name is table, schema.table or catalog.schema.table"
+        )
     filled = [DEFAULT_CATALOG, DEFAULT_SCHEMA][: 3 - len(parts)] + parts
     return filled[0], filled[1], filled[2]
 

@@ -45,9 +45,7 @@ def read_partitions(below: Sequence[str], names: Sequence[str]) -> Partitions:
     if not keys or not keys[0]:
         return Partitions((), tuple(() for _ in below))
     columns = [_typed([pairs[number][1] for pairs in raw]) for number in range(len(keys[0]))]
-    fields = tuple(
-        pa.field(key, column.type, column.null_count > 0) for key, column in zip(keys[0], columns, strict=True)
-    )
+    fields = tuple(pa.field(key, column.type, column.null_count > 0) for key, column in zip(keys[0], columns, strict=True))
     return Partitions(fields, tuple(zip(*columns, strict=True)))
 
 

@@ -75,7 +75,9 @@ def _list(storage: Storage, folder: str, *, recursive: bool) -> list[pafs.FileIn
 def _folder(storage: Storage, folder: str) -> list[Found]:
     files = _visible(_list(storage, folder, recursive=True), folder)
     if not files:
-        raise InvalidInput(f"{display(storage, folder)} has no data files", hint="hidden files and names that start with _ do not count")
+        raise InvalidInput(
+            f"{display(storage, folder)} has no data files", hint="hidden files and names that start with _ do not count"
+        )
     return files
 
 

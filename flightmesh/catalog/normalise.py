@@ -6,6 +6,7 @@ What always holds: `conform` gives exactly the wanted fields, in order, whatever
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError, InvalidInput
+from flightmesh.expression.types import MAX_PRECISION, normal_type
 
 _SIGNED = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
-_UNITS = ("s", "ms", "us", "ns")
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
-_MAX_PRECISION = 38
 
 
 def normalise_type(kind: pa.DataType) -> pa.DataType:
@@ -25,23 +25,12 @@ def normalise_type(kind: pa.DataType) -> pa.DataType:
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):
         return normalise_type(kind.storage_type)
-    if types.is_dictionary(kind):
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         return normalise_type(kind.value_type)
-    if types.is_run_end_encoded(kind):
-        return normalise_type(kind.value_type)
-    if types.is_large_string(kind) or types.is_string_view(kind):
-        return pa.string()
-    if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
-        return pa.binary()
-    if types.is_decimal(kind) and kind.precision <= _MAX_PRECISION:
-        return pa.decimal128(kind.precision, kind.scale)
-    if types.is_float16(kind):
-        return pa.float32()
-    if types.is_date64(kind):
-        return pa.date32()
-    if types.is_time32(kind):
-        return pa.time64("us")
-    return _normalise_nested(kind)
+    if types.is_nested(kind):
+        return _normalise_nested(kind)
+    # Arrow cannot cast a duration to an interval; it stays what it is, and functions refuse it by name.
+    return kind if types.is_duration(kind) else normal_type(kind)
 
 
 def _normalise_nested(kind: pa.DataType) -> pa.DataType:
@@ -66,7 +55,7 @@ def _without_null(kind: pa.DataType) -> pa.DataType:
 
 
 def normalise_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema of a table whose only file (or whose memory) has `schema`."""
+    """The schema of a table in memory that has `schema`."""
     return pa.schema([pa.field(f.name, _without_null(normalise_type(f.type)), f.nullable) for f in schema])
 
 
@@ -87,8 +76,6 @@ def unify_types(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
         return right if right.tz is None else None
     if types.is_timestamp(left) and types.is_date32(right):
         return left if left.tz is None else None
-    if types.is_timestamp(left) and types.is_timestamp(right) and (left.tz is None) == (right.tz is None):
-        return pa.timestamp(max(left.unit, right.unit, key=_UNITS.index), left.tz)
     return None
 
 
@@ -105,7 +92,7 @@ def _unify_numbers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     (left_digits, left_scale), (right_digits, right_scale) = _decimal_shape(left), _decimal_shape(right)
     scale = max(left_scale, right_scale)
     precision = max(left_digits, right_digits) + scale
-    return pa.decimal128(precision, scale) if precision <= _MAX_PRECISION else pa.float64()
+    return pa.decimal128(precision, scale) if precision <= MAX_PRECISION else pa.float64()
 
 
 def _unify_integers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -140,10 +127,17 @@ class _Merged:
     seen: int = 1
 
 
-def unify_schemas(sources: Sequence[Described]) -> pa.Schema:
+class Mixture(enum.Enum):
+    """What a column is that has types in two files which do not fit: an error, or (formats of text) a string."""
+
+    REFUSE = "refuse"
+    STRING = "string"
+
+
+def unify_schemas(sources: Sequence[Described], mixture: Mixture = Mixture.REFUSE) -> pa.Schema:
     """The normalised schema of a table made of all `sources`; columns that some leave out are NULL there.
 
-    Raises InvalidInput naming the column and the two files when types do not fit, or when a file names a column twice.
+    Columns without any value are int32, with Mixture.STRING strings. Raises InvalidInput naming the column and the two files when types do not fit, or when a file names a column twice.
     """
     merged: dict[str, _Merged] = {}
     for number, source in enumerate(sources):
@@ -152,12 +146,16 @@ def unify_schemas(sources: Sequence[Described]) -> pa.Schema:
             twice = next(n for n in names if names.count(n) > 1)
             raise InvalidInput(f"{source.name}: two columns are named {twice!r}", hint="give each column its own name")
         for entry in source.schema:
-            _merge_column(merged, entry, source.name, number)
-    count = len(sources)
-    return pa.schema([pa.field(n, _without_null(m.type), m.nullable or m.seen < count) for n, m in merged.items()])
+            _merge_column(merged, entry, source.name, number, mixture)
+    empty = pa.string() if mixture is Mixture.STRING else pa.int32()
+    fields = []
+    for name, column in merged.items():
+        kind = empty if pa.types.is_null(column.type) else column.type
+        fields.append(pa.field(name, kind, column.nullable or column.seen < len(sources)))
+    return pa.schema(fields)
 
 
-def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, number: int) -> None:
+def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, number: int, mixture: Mixture) -> None:
     kind = normalise_type(entry.type)
     nullable = entry.nullable or pa.types.is_null(kind)
     known = merged.get(entry.name)
@@ -165,6 +163,8 @@ def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, numb
         merged[entry.name] = _Merged(kind, nullable or number > 0, source)
         return
     joint = unify_types(known.type, kind)
+    if joint is None and mixture is Mixture.STRING:
+        joint = pa.string()
     if joint is None:
         raise InvalidInput(
             f"column {entry.name!r} is {known.type} in {known.first} but {kind} in {source}",
@@ -193,6 +193,11 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
+def _drops_only_time(kind: pa.DataType) -> bool:
+    """Whether what a cast may cut off is below the engine's microsecond (or, of a date in milliseconds, below the day)."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_date64(kind))
+
+
 def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     """The array as the normalised type `kind`; `name` is the column's, for the error."""
     if array.type == kind:
@@ -204,8 +209,6 @@ def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
             return cast_array(array.dictionary_decode(), kind, name)
         if pa.types.is_run_end_encoded(array.type):
             return cast_array(pc.run_end_decode(array), kind, name)
-        if pa.types.is_date64(array.type):
-            return pc.cast(array, kind, safe=False)
-        return pc.cast(array, kind)
+        return pc.cast(array, kind, safe=not _drops_only_time(array.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}") from None

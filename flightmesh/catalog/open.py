@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flightmesh.catalog.formats import parquet
+from flightmesh.catalog.formats import arrow, csv, json, parquet
 from flightmesh.catalog.hive import Partitions, read_partitions
 from flightmesh.catalog.listing import Found, find_files
-from flightmesh.catalog.normalise import Described, unify_schemas
+from flightmesh.catalog.normalise import Described, Mixture, unify_schemas
 from flightmesh.catalog.storage import LOCAL, display
 from flightmesh.catalog.table import File, FileTable, Format, Storage
 from flightmesh.errors import InvalidInput
@@ -36,6 +36,8 @@ _EXTENSIONS = {
     ".ipc": Format.ARROW,
 }
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_TEXT = (Format.CSV, Format.JSON)
+_LEAST_SAMPLE_BYTES = 65_536
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -126,11 +128,17 @@ def _format_by_name(storage: Storage, item: Found) -> Format:
 
 
 def _with_schema(table: FileTable, partitions: Partitions) -> FileTable:
+    if table.format is Format.CSV:
+        table = replace(table, options=csv.resolve(table.storage, table.files[0], table.options))
+    elif table.options:
+        raise InvalidInput(
+            f"{table.format.value} has no option {table.options[0][0]!r}",
+            hint="only csv has options; what a file says of itself is used",
+        )
     described = [
-        Described(display(table.storage, file.path), schema)
-        for file, schema in zip(table.files, _describe(table), strict=True)
+        Described(display(table.storage, file.path), schema) for file, schema in zip(table.files, _describe(table), strict=True)
     ]
-    schema = unify_schemas(described)
+    schema = unify_schemas(described, Mixture.STRING if table.format in _TEXT else Mixture.REFUSE)
     keys = [entry.name for entry in partitions.fields]
     # A key that the files repeat as a column is taken from the path, as every other reader of such folders does.
     own = [entry for entry in schema if entry.name not in keys]
@@ -138,8 +146,18 @@ def _with_schema(table: FileTable, partitions: Partitions) -> FileTable:
 
 
 def _describe(table: FileTable) -> list[pa.Schema]:
+    place, files = table.storage, table.files
     match table.format:
         case Format.PARQUET:
-            return [parquet.describe(table.storage, file) for file in table.files]
-        case other:
-            raise InvalidInput(f"{other.value} files cannot be read yet")
+            return [parquet.describe(place, file) for file in files]
+        case Format.ARROW:
+            return [arrow.describe(place, file) for file in files]
+        case Format.CSV:
+            return [csv.describe(place, file, table.options, _share(csv.SAMPLE_BYTES, len(files))) for file in files]
+        case Format.JSON:
+            return [json.describe(place, file, _share(json.SAMPLE_BYTES, len(files))) for file in files]
+
+
+def _share(sample_bytes: int, files: int) -> int:
+    """How much of each file is looked at: less of each when there are many."""
+    return max(_LEAST_SAMPLE_BYTES, min(sample_bytes, 16 * sample_bytes // files))

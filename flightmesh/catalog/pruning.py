@@ -215,6 +215,6 @@ def cast_bound(value: pa.Scalar | None, kind: pa.DataType) -> pa.Scalar | None:
     if value is None or value.type == kind:
         return value
     try:
-        return pc.cast(value, kind)
+        return pc.cast(value, kind, safe=not pa.types.is_temporal(value.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None

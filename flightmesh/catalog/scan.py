@@ -8,16 +8,19 @@ empty the batches have one int8 column named `__rows`, because an Arrow batch wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import pyarrow as pa
 
 from flightmesh.catalog import memory as memory_tables
-from flightmesh.catalog.formats import parquet
+from flightmesh.catalog.formats import arrow, csv, json, parquet
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.metrics import ReadMetrics
+from flightmesh.catalog.partitions import partition_may_match
 from flightmesh.catalog.table import FileSplit, FileTable, Format, MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Expression, Field
+from flightmesh.ids import ColumnId
 
 ROWS_COLUMN = "__rows"
 _MEMORY_SPLIT_ROWS = 131_072
@@ -73,12 +76,18 @@ def _memory_batches(data: pa.Table, split: MemorySplit, columns: Sequence[str], 
     return memory_tables.read(data, split, columns, morsel_rows)
 
 
-def _file_splits(table: FileTable, filters: Sequence[Expression], names: dict[int, str]) -> tuple[FileSplit, ...]:
-    match table.format:
-        case Format.PARQUET:
-            return parquet.splits(table, filters, names)
-        case other:
-            raise InternalError(f"no splits for {other}")
+def _file_splits(table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str]) -> tuple[FileSplit, ...]:
+    if table.format is Format.PARQUET:
+        return parquet.splits(table, filters, names)
+    found: list[FileSplit] = []
+    for number, file in enumerate(table.files):
+        if not partition_may_match(table, number, filters, names):
+            continue
+        if table.format is Format.ARROW:
+            found.extend(arrow.splits(table, number))
+        else:
+            found.append(FileSplit(number, (), None, file.size))
+    return tuple(found)
 
 
 def _file_batches(
@@ -94,16 +103,37 @@ def _file_batches(
         for batch in _counted_rows(split.rows, morsel_rows):
             yield _with_partition(table, split, columns, batch)
         return
-    match table.format:
-        case Format.PARQUET:
-            batches = parquet.read(table, split, stored, morsel_rows=morsel_rows, check=check, metrics=metrics)
-        case other:
-            raise InternalError(f"no reader for {other}")
+    batches = _reader_of(table.format)(table, split, stored, morsel_rows=morsel_rows, check=check, metrics=metrics)
     if len(stored) == len(columns) and stored:
         yield from batches
         return
     for batch in batches:
         yield _with_partition(table, split, columns, batch)
+
+
+class _Reader(Protocol):
+    def __call__(
+        self,
+        table: FileTable,
+        split: FileSplit,
+        columns: Sequence[str],
+        *,
+        morsel_rows: int,
+        check: Callable[[], None],
+        metrics: ReadMetrics,
+    ) -> Iterator[pa.RecordBatch]: ...
+
+
+def _reader_of(format: Format) -> _Reader:
+    match format:
+        case Format.PARQUET:
+            return parquet.read
+        case Format.CSV:
+            return csv.read
+        case Format.JSON:
+            return json.read
+        case Format.ARROW:
+            return arrow.read
 
 
 def _with_partition(table: FileTable, split: FileSplit, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.catalog.distinct import Sample, estimate_distinct
-from flightmesh.catalog.formats import parquet
+from flightmesh.catalog.formats import arrow, parquet
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.pruning import Range, comparable
 from flightmesh.catalog.table import ColumnStatistics, FileTable, Format, MemoryTable, Storage, Table, TableStatistics
@@ -80,6 +80,9 @@ def _of_files(table: FileTable) -> TableStatistics:
 
 def _collect(table: FileTable) -> TableStatistics:
     size = sum(file.size for file in table.files)
+    if table.format is Format.ARROW:
+        counts = [arrow.batch_rows(table.storage, file) for file in table.files]
+        return TableStatistics(None if None in counts else sum(sum(c) for c in counts if c is not None), size)
     if table.format is not Format.PARQUET:
         return TableStatistics(None, size)
     footers = [parquet.footer(table.storage, file) for file in table.files]
@@ -112,8 +115,10 @@ def _parquet_column(table: FileTable, name: str, rows: int) -> ColumnStatistics:
 def _partition_column(table: FileTable, name: str) -> ColumnStatistics:
     position = table.partition_columns.index(name)
     known = [file.partition[position] for file in table.files if file.partition[position].is_valid]
-    nulls = None if table.format is not Format.PARQUET else sum(
-        sum(parquet.footer(table.storage, file).rows) for file in table.files if not file.partition[position].is_valid
+    nulls = (
+        None
+        if table.format is not Format.PARQUET
+        else sum(sum(parquet.footer(table.storage, file).rows) for file in table.files if not file.partition[position].is_valid)
     )
     low, high = bounds([Range.constant(value) for value in known])
     return ColumnStatistics(low, high, nulls, len({comparable(value) for value in known}))

@@ -21,6 +21,7 @@ from flightmesh.catalog.footers import Footer
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, read_dictionary_header
+from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
 from flightmesh.catalog.storage import check_pinned, display, open_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
@@ -106,21 +107,16 @@ def splits(table: FileTable, filters: Sequence[Expression], names: dict[ColumnId
     `names` says which column of the table each id of the filters is.
     """
     found: list[FileSplit] = []
-    for number, file in enumerate(table.files):
-        keys = dict(zip(table.partition_columns, file.partition, strict=True))
-
-        def by_path(id: ColumnId, keys: dict[str, pa.Scalar] = keys) -> Range | None:
-            value = keys.get(names[id]) if id in names else None
-            return None if value is None else Range.constant(value)
-
-        if all(may_match(predicate, by_path) for predicate in filters):
-            found.extend(_file_splits(table, number, filters, names, keys))
+    for number in range(len(table.files)):
+        if partition_may_match(table, number, filters, names):
+            found.extend(_file_splits(table, number, filters, names))
     return tuple(found)
 
 
 def _file_splits(
-    table: FileTable, number: int, filters: Sequence[Expression], names: dict[ColumnId, str], keys: dict[str, pa.Scalar]
+    table: FileTable, number: int, filters: Sequence[Expression], names: dict[ColumnId, str]
 ) -> Iterator[FileSplit]:
+    keys = partition_values(table, number)
     known = footer(table.storage, table.files[number])
     pieces: list[int] = []
     rows = stored = 0
