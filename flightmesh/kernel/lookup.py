@@ -45,9 +45,11 @@ class Lookup:
         """The first build row of each probe row, or -1."""
         if self.counts is None:
             return self.begin
-        begin = np.where(self.counts > 0, self.begin, 0)
-        rows = begin if self.listed is None else self.listed[begin]
-        return np.where(self.counts > 0, rows, -1)
+        matched = np.flatnonzero(self.counts > 0)
+        begin = self.begin[matched]
+        rows = np.full(self.rows, -1, np.int64)
+        rows[matched] = begin if self.listed is None else self.listed[begin]
+        return rows
 
     def pairs(self, limit: int) -> Iterator[Pairs]:
         """All matches, at most `limit` at a time (at least one match a window)."""

@@ -1,0 +1,75 @@
+"""The build side of a join: its rows in one batch, and the index over their keys. Immutable once built; tasks may share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from flightmesh.expression.nodes import columns_of
+from flightmesh.fragment.metrics import Pull
+from flightmesh.fragment.site import Memory, Site, batch_bytes
+from flightmesh.kernel.batches import concat_batches
+from flightmesh.kernel.join_index import JoinIndex, build_join_index
+from flightmesh.kernel.lookup import Lookup, all_pairs
+from flightmesh.kernel.values import Mask, validity
+from flightmesh.physical.operators import HashJoin
+
+
+@dataclass(frozen=True, slots=True)
+class JoinBuild:
+    """`rows` holds the build columns that the join reads, `index` finds them by key (None: a join without keys)."""
+
+    rows: pa.RecordBatch
+    index: JoinIndex | None
+
+    @property
+    def count(self) -> int:
+        """Build rows."""
+        return int(self.rows.num_rows)
+
+    def lookup(self, batch: pa.RecordBatch, node: HashJoin) -> Lookup:
+        """The build rows whose keys match each row of a probe batch."""
+        if self.index is None:
+            return all_pairs(batch.num_rows, self.count)
+        return self.index.lookup([batch.column(k.probe.key) for k in node.keys], batch.num_rows)
+
+
+def build_schema(node: HashJoin) -> pa.Schema:
+    """The build columns that the join reads: its keys, the residual's, those it gives."""
+    wanted = {k.build.id for k in node.keys} | {f.id for f in node.fields}
+    if node.residual is not None:
+        wanted |= columns_of(node.residual)
+    return pa.schema([pa.field(f.key, f.type) for f in node.build.fields if f.id in wanted])
+
+
+def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> JoinBuild:
+    """Reads the build side to its end and indexes it."""
+    schema = build_schema(node)
+    names = schema.names
+    collected: list[pa.RecordBatch] = []
+    for batch in rows:
+        site.context.check()
+        narrow = batch.select(names)
+        memory.take(batch_bytes(narrow))
+        collected.append(narrow)
+    merged = concat_batches(collected, schema)
+    collected.clear()
+    index = None
+    if node.keys:
+        index = build_join_index([merged.column(k.build.key) for k in node.keys], [k.null_safe for k in node.keys])
+        memory.take(index.nbytes)
+    site.metrics.count("build_rows", merged.num_rows)
+    return JoinBuild(merged, index)
+
+
+def has_null_key(batch: pa.RecordBatch, names: list[str]) -> Mask:
+    """Which rows have NULL in one of these columns."""
+    result = np.zeros(batch.num_rows, np.bool_)
+    for name in names:
+        column = batch.column(name)
+        valid = np.zeros(len(column), np.bool_) if pa.types.is_null(column.type) else validity(column)
+        if valid is not None:
+            result |= ~valid
+    return result
