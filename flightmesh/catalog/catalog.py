@@ -90,6 +90,13 @@ class Catalog:
         name = path if isinstance(path, str) else "files"
         return open_table(name, path, format=format, options=options, storage=self._storage)
 
+    def copy(self) -> Catalog:
+        """Another catalog with the same names; what is registered in one later is not seen in the other."""
+        other = Catalog(self._storage)
+        with self._lock:
+            other._entries.update(self._entries)
+        return other
+
     def tables(self) -> tuple[Listing, ...]:
         """All names, in order."""
         with self._lock:
