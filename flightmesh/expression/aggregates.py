@@ -1,0 +1,153 @@
+"""The aggregate functions: names and type rules only. The planner splits them into measures, `fragment` computes those.
+
+Handed a name and argument expressions, hands on the argument types to cast to and the result type. What always holds: sums of integers
+are decimal128(38, 0), sums of decimals keep their scale in 38 digits, averages and moments are double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from flightmesh.expression.functions.declare import Binding
+from flightmesh.expression.nodes import Expression
+from flightmesh.expression.types import HUGEINT, MAX_PRECISION, TIMESTAMP, Family, family, normal_type
+
+Rule = Callable[[Sequence[Expression]], Binding | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One aggregate. `usage` says its rule in words."""
+
+    name: str
+    doc: str
+    rule: Rule
+    usage: str
+    aliases: tuple[str, ...] = ()
+
+
+def _no_argument(args: Sequence[Expression]) -> Binding | None:
+    return Binding((), pa.int64()) if not args else None
+
+
+def _count(args: Sequence[Expression]) -> Binding | None:
+    return Binding((args[0].type,), pa.int64()) if len(args) == 1 else None
+
+
+def _same(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1:
+        return None
+    type = normal_type(args[0].type)
+    return Binding((type,), type)
+
+
+def _ordered(args: Sequence[Expression]) -> Binding | None:
+    return None if len(args) == 1 and family(args[0].type) is Family.OTHER else _same(args)
+
+
+def _sum(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1:
+        return None
+    type = args[0].type
+    match family(type):
+        case Family.INTEGER:
+            return Binding((type,), HUGEINT)
+        case Family.BOOLEAN:
+            return Binding((pa.int32(),), HUGEINT)
+        case Family.DECIMAL:
+            return Binding((type,), pa.decimal128(MAX_PRECISION, type.scale))
+        case Family.FLOAT:
+            return Binding((pa.float64(),), pa.float64())
+        case Family.NULL:
+            return Binding((pa.int32(),), HUGEINT)
+    return None
+
+
+def _avg(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1:
+        return None
+    type = args[0].type
+    match family(type):
+        case Family.INTEGER | Family.DECIMAL:
+            return Binding((type,), pa.float64())
+        case Family.FLOAT | Family.NULL:
+            return Binding((pa.float64(),), pa.float64())
+        case Family.BOOLEAN:
+            return Binding((pa.int32(),), pa.float64())
+        case Family.DATE | Family.TIMESTAMP:
+            return Binding((TIMESTAMP,), TIMESTAMP)
+    return None
+
+
+def _doubles(count: int) -> Rule:
+    def rule(args: Sequence[Expression]) -> Binding | None:
+        numeric = (Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.NULL)
+        if len(args) != count or any(family(arg.type) not in numeric for arg in args):
+            return None
+        return Binding((pa.float64(),) * count, pa.float64())
+
+    return rule
+
+
+def _boolean(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1 or family(args[0].type) not in (Family.BOOLEAN, Family.NULL):
+        return None
+    return Binding((pa.bool_(),), pa.bool_())
+
+
+def _count_if(args: Sequence[Expression]) -> Binding | None:
+    found = _boolean(args)
+    return None if found is None else Binding(found.args, pa.int64())
+
+
+_ALL = (
+    Aggregate("count_star", "Rows.", _no_argument, "count(*) -> BIGINT"),
+    Aggregate("count", "Rows whose argument is not NULL.", _count, "count(any) -> BIGINT"),
+    Aggregate("sum", "The sum; NULL over no values.", _sum, "sum(number) -> HUGEINT, DECIMAL(38,s) or DOUBLE"),
+    Aggregate("avg", "The mean as a double.", _avg, "avg(number) -> DOUBLE", ("mean",)),
+    Aggregate("min", "The smallest value; NaN is the largest.", _ordered, "min(any) -> any"),
+    Aggregate("max", "The largest value; NaN is the largest.", _ordered, "max(any) -> any"),
+    Aggregate("any_value", "Some value that is not NULL.", _same, "any_value(any) -> any"),
+    Aggregate("first", "The value of some row, possibly NULL.", _same, "first(any) -> any", ("arbitrary",)),
+    Aggregate("bool_and", "Whether all values are true.", _boolean, "bool_and(BOOLEAN) -> BOOLEAN", ("every", "logical_and")),
+    Aggregate("bool_or", "Whether any value is true.", _boolean, "bool_or(BOOLEAN) -> BOOLEAN", ("logical_or",)),
+    Aggregate("count_if", "Rows where the argument is true.", _count_if, "count_if(BOOLEAN) -> BIGINT", ("countif",)),
+    Aggregate("stddev_samp", "Sample standard deviation.", _doubles(1), "stddev_samp(DOUBLE) -> DOUBLE", ("stddev",)),
+    Aggregate("stddev_pop", "Population standard deviation.", _doubles(1), "stddev_pop(DOUBLE) -> DOUBLE"),
+    Aggregate("var_samp", "Sample variance.", _doubles(1), "var_samp(DOUBLE) -> DOUBLE", ("variance",)),
+    Aggregate("var_pop", "Population variance.", _doubles(1), "var_pop(DOUBLE) -> DOUBLE"),
+)  # fmt: skip
+
+AGGREGATES: dict[str, Aggregate] = {entry.name: entry for entry in _ALL}
+"""Every aggregate by its one name."""
+
+_ALIASES = {alias: entry.name for entry in _ALL for alias in entry.aliases}
+
+
+def names() -> tuple[str, ...]:
+    """Names without aliases, sorted."""
+    return tuple(sorted(AGGREGATES))
+
+
+def all_names() -> tuple[str, ...]:
+    """Names and aliases."""
+    return (*AGGREGATES, *_ALIASES)
+
+
+def canonical(name: str) -> str | None:
+    """The one name of an aggregate, or None."""
+    found = _ALIASES.get(name, name)
+    return found if found in AGGREGATES else None
+
+
+def resolve(name: str, args: Sequence[Expression]) -> Binding | None:
+    """Argument and result types of a call, or None where the arguments do not fit."""
+    return AGGREGATES[name].rule(args)
+
+
+def usage(name: str) -> tuple[str, ...]:
+    """The accepted calls in words."""
+    return (AGGREGATES[name].usage,)

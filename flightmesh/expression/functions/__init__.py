@@ -1,0 +1,1 @@
+"""The scalar functions, one file a subject. Each file declares its `FUNCTIONS`; `expression.registry` collects them."""

@@ -1,0 +1,7 @@
+"""Scalar functions: constants."""
+
+from __future__ import annotations
+
+from flightmesh.expression.functions.declare import ScalarFunction
+
+FUNCTIONS: tuple[ScalarFunction, ...] = ()

@@ -1,0 +1,212 @@
+"""The one registry of functions: binding, type rules and kernels all come from here.
+
+Handed a name and typed argument expressions, hands on a typed expression whose arguments have exactly the types the kernel takes.
+What always holds: an unknown name or ill-typed call is an InvalidQuery that names what would have fitted.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from flightmesh.errors import DataError, InvalidQuery, Position
+from flightmesh.expression import aggregates
+from flightmesh.expression.casts import cast_datum, castable
+from flightmesh.expression.functions import arithmetic, bitwise, comparison, conditional, constants, logic, math, regex, string, temporal
+from flightmesh.expression.functions.declare import ScalarFunction
+from flightmesh.expression.nodes import (
+    AggregateCall,
+    Call,
+    Case,
+    Cast,
+    CastMode,
+    Expression,
+    InList,
+    Literal,
+    When,
+    require_boolean,
+)
+from flightmesh.expression.signatures import describe_signatures, resolve, shared_type
+from flightmesh.expression.types import common_type as common_type
+from flightmesh.expression.types import is_numeric, sql_type_name
+
+_MODULES = (arithmetic, comparison, logic, conditional, string, regex, math, bitwise, temporal, constants)
+
+FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
+"""Every scalar function by its one name."""
+
+_ALIASES: dict[str, str] = {alias: f.name for f in FUNCTIONS.values() for alias in f.aliases}
+
+_WRITTEN: dict[str, str] = {"divide": "int_divide"}
+"""Names that mean something else when a user writes them as a function than as our operator's name."""
+
+
+def function_names() -> tuple[str, ...]:
+    """Names of all scalar functions, without aliases, sorted."""
+    return tuple(sorted(FUNCTIONS))
+
+
+def aggregate_names() -> tuple[str, ...]:
+    """Names of all aggregates, without aliases, sorted."""
+    return aggregates.names()
+
+
+def is_aggregate(name: str) -> bool:
+    """Whether a name, alias or not, is an aggregate's."""
+    return aggregates.canonical(name.lower()) is not None
+
+
+def find_function(name: str) -> ScalarFunction | None:
+    """The scalar function of this name, alias or operator symbol."""
+    lowered = name.lower()
+    return FUNCTIONS.get(_ALIASES.get(lowered, lowered))
+
+
+def scalar_function(name: str) -> ScalarFunction:
+    """The function that a bound Call names."""
+    return FUNCTIONS[name]
+
+
+def bind_call(name: str, args: Sequence[Expression], at: Position | None = None) -> Expression:
+    """A typed call of an operator or function. Picks the overload, casts the arguments, types the result.
+
+    `name` is a registry name, an alias or an operator symbol, in any case. Raises InvalidQuery for an unknown name or
+    arguments that fit no signature.
+    """
+    function = find_function(name)
+    if function is None:
+        raise _unknown_function(name, at)
+    args = tuple(args)
+    if function.name == "negate" and len(args) == 1:
+        folded = _negated_literal(args[0])
+        if folded is not None:
+            return folded
+    if function.name == "if" and len(args) == 3:
+        return bind_case(((args[0], args[1]),), args[2], at)
+    binding = resolve(function, args)
+    if binding is None:
+        raise _ill_typed(function, args, at)
+    cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
+    return Call(function.name, cast, binding.result, at)
+
+
+def bind_function(name: str, args: Sequence[Expression], at: Position | None = None) -> Expression:
+    """`bind_call` for a function call that a user wrote by name: names as DuckDB has them (`divide` is integer division)."""
+    return bind_call(_WRITTEN.get(name.lower(), name), args, at)
+
+
+def bind_case(
+    arms: Sequence[tuple[Expression, Expression]], otherwise: Expression | None, at: Position | None = None
+) -> Expression:
+    """A searched CASE with its arms cast to one type."""
+    values = [value for _, value in arms] + ([] if otherwise is None else [otherwise])
+    cast = unify(values, "CASE", at)
+    whens = []
+    for (condition, _), value in zip(arms, cast, strict=False):
+        condition = coerce(condition, pa.bool_(), at)
+        require_boolean(condition, "a CASE condition")
+        whens.append(When(condition, value))
+    return Case(tuple(whens), None if otherwise is None else cast[-1], cast[0].type)
+
+
+def bind_in(operand: Expression, options: Sequence[Expression], at: Position | None = None) -> Expression:
+    """`operand IN (options)`: an InList where all options are constants, otherwise a disjunction of equalities."""
+    target = shared_type((operand, *options))
+    if target is not None and all(isinstance(option, Literal) for option in options):
+        cast = [coerce(option, target, at) for option in options]
+        return InList(coerce(operand, target, at), tuple(option for option in cast if isinstance(option, Literal)))
+    parts = tuple(bind_call("equal", (operand, option), at) for option in options)
+    return parts[0] if len(parts) == 1 else bind_call("or", parts, at)
+
+
+def unify(parts: Sequence[Expression], what: str, at: Position | None = None) -> tuple[Expression, ...]:
+    """The expressions cast to their one common type; `what` names the place in the error when there is none."""
+    target = shared_type(parts)
+    if target is None:
+        names = " and ".join(dict.fromkeys(sql_type_name(part.type) for part in parts))
+        raise InvalidQuery(
+            f"cannot mix values of types {names} in {what}", hint="cast them to one type: CAST(x AS VARCHAR)", position=at
+        )
+    return tuple(coerce(part, target, at) for part in parts)
+
+
+def coerce(expr: Expression, type: pa.DataType, at: Position | None = None) -> Expression:
+    """The expression as `type`, by an implicit cast; literals are converted at once, InvalidQuery if they cannot be."""
+    if expr.type == type:
+        return expr
+    if not isinstance(expr, Literal):
+        return Cast(expr, type, CastMode.STRICT, at)
+    try:
+        return Literal(cast_datum(expr.value, type, CastMode.STRICT))
+    except DataError as error:
+        raise InvalidQuery(error.message, hint=error.hint, position=at) from None
+
+
+def bind_cast(expr: Expression, type: pa.DataType, mode: CastMode = CastMode.STRICT, at: Position | None = None) -> Expression:
+    """`CAST(expr AS type)` or TRY_CAST. Not folded: a cast literal has a fixed type, a plain one adapts."""
+    if not castable(expr.type, type):
+        raise InvalidQuery(f"cannot cast {sql_type_name(expr.type)} to {sql_type_name(type)}", position=at)
+    return Cast(expr, type, mode, at)
+
+
+def bind_aggregate(
+    name: str,
+    args: Sequence[Expression],
+    distinct: bool = False,
+    filter: Expression | None = None,
+    at: Position | None = None,
+) -> AggregateCall:
+    """A typed aggregate call; `count` without an argument is `count_star`."""
+    entry = aggregates.canonical(name.lower())
+    if entry is None:
+        raise _unknown_function(name, at)
+    args = tuple(args)
+    if entry == "count" and not args:
+        entry = "count_star"
+    binding = aggregates.resolve(entry, args)
+    if binding is None:
+        types = ", ".join(sql_type_name(arg.type) for arg in args)
+        raise InvalidQuery(
+            f"no aggregate {name}({types})", hint=f"accepted: {'; '.join(aggregates.usage(entry))}", position=at
+        )
+    if filter is not None:
+        filter = coerce(filter, pa.bool_(), at)
+    cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
+    if entry == "count_if":
+        both = cast[0] if filter is None else bind_call("and", (filter, cast[0]), at)
+        return AggregateCall("count_star", (), binding.result, False, both, at)
+    return AggregateCall(entry, cast, binding.result, distinct, filter, at)
+
+
+def _negated_literal(arg: Expression) -> Literal | None:
+    """-1 is a literal as 1 is, so that it adapts to the types beside it."""
+    if not isinstance(arg, Literal) or arg.is_null or not is_numeric(arg.type):
+        return None
+    if pa.types.is_unsigned_integer(arg.type):
+        return None
+    value = -arg.value.as_py()
+    if pa.types.is_int64(arg.type) and value == -(1 << 31):
+        return Literal(pa.scalar(value, arg.type))
+    try:
+        return Literal(pa.scalar(value, arg.type))
+    except (pa.ArrowInvalid, OverflowError):
+        return None
+
+
+def _unknown_function(name: str, at: Position | None) -> InvalidQuery:
+    known = [n for n in (*FUNCTIONS, *_ALIASES, *aggregates.all_names()) if n.isidentifier()]
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else None
+    return InvalidQuery(f"there is no function {name}", hint=hint, position=at)
+
+
+def _ill_typed(function: ScalarFunction, args: tuple[Expression, ...], at: Position | None) -> InvalidQuery:
+    types = [sql_type_name(arg.type) for arg in args]
+    if function.operator and len(types) == 2:
+        what = f"{types[0]} {function.operator} {types[1]}"
+    else:
+        what = f"{function.name}({', '.join(types)})"
+    accepted = "; ".join(describe_signatures(function))
+    return InvalidQuery(f"no function fits {what}", hint=f"accepted: {accepted}; cast the arguments", position=at)
