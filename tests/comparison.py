@@ -5,6 +5,7 @@ Tables are copied into DuckDB: over Arrow data it pushes join filters into the s
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from typing import Any
@@ -15,13 +16,20 @@ import pyarrow as pa
 
 def reference(sql: str, **tables: pa.Table) -> pa.Table:
     """DuckDB's answer to `sql` over these tables."""
-    with duckdb.connect() as connection:
-        for name, table in tables.items():
-            connection.register("incoming", table)
-            connection.execute(f"create table {name} as select * from incoming")
-            connection.unregister("incoming")
-        answer = connection.execute(sql).arrow()
-        return answer if isinstance(answer, pa.Table) else answer.read_all()
+    connection = _connection()
+    for name, table in tables.items():
+        connection.register("incoming", table)
+        connection.execute(f"create or replace table {name} as select * from incoming")
+        connection.unregister("incoming")
+    answer = connection.execute(sql).arrow()
+    return answer if isinstance(answer, pa.Table) else answer.read_all()
+
+
+@functools.cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set threads = 1")
+    return connection
 
 
 def canonical(value: Any) -> Any:
