@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
@@ -52,3 +53,27 @@ class Config:
     def tasks(self) -> int:
         """Tasks of a partitioned stage."""
         return self.partitions or self.threads
+
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {
+    "k": 1 << 10,
+    "m": 1 << 20,
+    "g": 1 << 30,
+    "t": 1 << 40,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+}
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of `4GiB`, `500MB`, `2g` or a plain number; ValueError for anything else, and for nothing at all."""
+    if isinstance(text, int):
+        return text
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"not a size: {text!r} (write for example 4GiB, 500MB or a number of bytes)")
+    return int(float(found[1]) * unit) if "." in found[1] else int(found[1]) * unit
