@@ -1,11 +1,12 @@
 """Estimates how many different values a column has from what a sample of its rows has.
 
-Handed counts from a few groups of rows; hands on an estimate. What always holds: the estimate is at least what was seen, and at most
-the number of rows and the number of values that the range allows.
+Handed counts from a few groups of rows; hands on an estimate. What always holds: the estimate is at least what was seen, and at
+most the number of rows and the number of values that the range allows.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +92,6 @@ def are_clustered(ranges: Sequence[Range]) -> bool:
     if len(bounds) < 2:
         return False
     bounds.sort()
-    apart = sum(1 for left, right in zip(bounds, bounds[1:], strict=False) if left[1] <= right[0])
+    apart = sum(1 for left, right in itertools.pairwise(bounds) if left[1] <= right[0])
     constant = sum(1 for low, high in bounds if low == high)
     return apart >= _CLUSTERED * (len(bounds) - 1) and constant < len(bounds)

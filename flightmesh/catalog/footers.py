@@ -1,7 +1,7 @@
-"""A Parquet file's footer, read once: row groups, their sizes, and the statistics of each column, converted when first asked for.
+"""A Parquet file's footer, read once: row groups, sizes, and the statistics of each column, converted when first asked for.
 
-Handed `FileMetaData` and the stored Arrow schema; hands on bounds as scalars of the table's type. What always holds: a bound that
-the footer does not state, or states in a form that cannot be trusted, is None.
+Handed `FileMetaData` and the stored Arrow schema; hands on bounds as scalars of the table's type. What always holds: a bound
+that the footer does not state, or states in a form that cannot be trusted, is None.
 """
 
 from __future__ import annotations
@@ -83,13 +83,19 @@ def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType
     statistics = chunk.statistics
     if statistics is None:
         return Range(), None
-    nulls = statistics.null_count if statistics.has_null_count else None
+    nulls = stated_nulls(statistics)
     if nulls == chunk.num_values:
         return NULLS, nulls
     low = high = None
     if statistics.has_min_max:
         low, high = _bound(statistics, "min", stored, kind), _bound(statistics, "max", stored, kind)
     return Range(low, high, may_be_null=nulls != 0), nulls
+
+
+def stated_nulls(statistics: pq.Statistics) -> int | None:
+    """The NULLs of a column chunk, None where the footer does not state them."""
+    # pyarrow-stubs do not know `has_null_count`; without it an unstated count reads as 0.
+    return statistics.null_count if getattr(statistics, "has_null_count", False) else None
 
 
 def _bound(statistics: Any, end: str, stored: pa.DataType, kind: pa.DataType) -> pa.Scalar | None:

@@ -1,7 +1,8 @@
 """Reads partition columns from paths such as `year=2013/origin=New%20York/part-0.parquet`.
 
-Handed the paths of files below the folder of a table; hands on the partition columns with their types and each file's values. What
-always holds: every file of a partitioned table has the same keys, and a column is int64, date32 or string, the first that fits all.
+Handed the paths of files below the folder of a table; hands on the partition columns with their types and each file's values.
+What always holds: every file of a partitioned table has the same keys, and a column is int64, date32 or string, the first that
+fits all.
 """
 
 from __future__ import annotations

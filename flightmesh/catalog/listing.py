@@ -1,8 +1,8 @@
 """Finds the files of a source: one file, a folder, a glob (`**` too), a list of these, on the local disk or on S3.
 
 Handed what a person wrote; hands on files pinned by size and mtime, in order of path, each with the folder it was found under
-(hive keys are read from the part below it). What always holds: hidden files (`.x`, `_x`) inside folders are left out, and a source
-without files is an InvalidInput that says what was looked for.
+(hive keys are read from the part below it). What always holds: hidden files (`.x`, `_x`) inside folders are left out, and a
+source without files is an InvalidInput that says what was looked for.
 """
 
 from __future__ import annotations

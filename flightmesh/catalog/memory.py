@@ -7,9 +7,10 @@ stored buffers. What always holds: what is stored has the normalised schema.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -17,7 +18,7 @@ from flightmesh.catalog.normalise import cast_array, normalise_schema
 from flightmesh.catalog.table import MemorySplit, MemoryTable
 from flightmesh.errors import DataError, InternalError, InvalidInput
 
-_KINDS = "a pyarrow Table, RecordBatch, RecordBatchReader or dataset, a list of RecordBatches, a pandas DataFrame, or a dict of lists"
+_KINDS = "a pyarrow Table, RecordBatch(es), RecordBatchReader or dataset, a pandas DataFrame, or a dict of lists"
 
 
 class MemoryTables:
@@ -51,7 +52,10 @@ class MemoryTables:
 
 
 def as_table(data: Any) -> pa.Table:
-    """An Arrow table of whatever Arrow can make one of. Raises InvalidInput for other things and for columns of mixed values."""
+    """An Arrow table of whatever Arrow can make one of. Raises InvalidInput for other things, and for columns of mixed values.
+
+    A reader is read to its end.
+    """
     try:
         if isinstance(data, pa.Table):
             return data
@@ -59,19 +63,26 @@ def as_table(data: Any) -> pa.Table:
             return pa.Table.from_batches([data])
         if isinstance(data, pa.RecordBatchReader):
             return data.read_all()
+        if _is_a(data, "pyarrow.dataset", "Dataset"):
+            return cast("pa.Table", data.to_table(use_threads=False))
+        if _is_a(data, "pandas", "DataFrame"):
+            # Through the stream interface the index would become a column.
+            return pa.Table.from_pandas(data, preserve_index=False)
         if isinstance(data, dict):
             return pa.table(data)
         if isinstance(data, list | tuple) and data and all(isinstance(part, pa.RecordBatch) for part in data):
             return pa.Table.from_batches(list(data))
         if hasattr(data, "__arrow_c_stream__"):
             return pa.RecordBatchReader.from_stream(data).read_all()
-        if hasattr(data, "scanner") and hasattr(data, "schema"):
-            return data.to_table(use_threads=False)
-        if type(data).__module__.startswith("pandas.") and hasattr(data, "columns"):
-            return pa.Table.from_pandas(data, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InvalidInput(f"the data does not make a table: {error}", hint="each column needs values of one type") from None
     raise InvalidInput(f"a {type(data).__name__} is not a table", hint=f"give {_KINDS}")
+
+
+def _is_a(data: Any, module: str, name: str) -> bool:
+    """Whether `data` is of a class of a module that is not imported for this question: if it is not, `data` is not of it."""
+    found = sys.modules.get(module)
+    return found is not None and isinstance(data, getattr(found, name))
 
 
 def _normalised(table: pa.Table) -> pa.Table:

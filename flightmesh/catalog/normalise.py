@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -108,7 +109,8 @@ def _unify_integers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
 def _decimal_shape(kind: pa.DataType) -> tuple[int, int]:
     if pa.types.is_integer(kind):
         return _INTEGER_DIGITS[kind.bit_width], 0
-    return kind.precision - kind.scale, kind.scale
+    exact = cast("pa.Decimal128Type[int, int]", kind)
+    return exact.precision - exact.scale, exact.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Mixture(enum.Enum):
 def unify_schemas(sources: Sequence[Described], mixture: Mixture = Mixture.REFUSE) -> pa.Schema:
     """The normalised schema of a table made of all `sources`; columns that some leave out are NULL there.
 
-    Columns without any value are int32, with Mixture.STRING strings. Raises InvalidInput naming the column and the two files when types do not fit, or when a file names a column twice.
+    Columns without any value are int32, with Mixture.STRING strings. Raises InvalidInput naming the column and the two files
+    when types do not fit, or when a file names a column twice.
     """
     merged: dict[str, _Merged] = {}
     for number, source in enumerate(sources):
@@ -193,9 +196,11 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
-def _drops_only_time(kind: pa.DataType) -> bool:
-    """Whether what a cast may cut off is below the engine's microsecond (or, of a date in milliseconds, below the day)."""
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_date64(kind))
+def drops_only_time(kind: pa.DataType) -> bool:
+    """Whether a cast to the normal type may only cut off nanoseconds (or, of a date in milliseconds, a time of day)."""
+    if pa.types.is_timestamp(kind) or pa.types.is_time64(kind):
+        return bool(getattr(kind, "unit", None) == "ns")
+    return bool(pa.types.is_date64(kind))
 
 
 def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
@@ -206,9 +211,9 @@ def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         if isinstance(array, pa.ExtensionArray):
             return cast_array(array.storage, kind, name)
         if pa.types.is_dictionary(array.type):
-            return cast_array(array.dictionary_decode(), kind, name)
+            return cast_array(cast("pa.DictionaryArray[Any, Any]", array).dictionary_decode(), kind, name)
         if pa.types.is_run_end_encoded(array.type):
-            return cast_array(pc.run_end_decode(array), kind, name)
-        return pc.cast(array, kind, safe=not _drops_only_time(array.type))
+            return cast_array(pc.call_function("run_end_decode", [array]), kind, name)
+        return pc.cast(array, kind, safe=not drops_only_time(array.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}") from None

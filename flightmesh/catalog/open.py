@@ -1,7 +1,8 @@
 """Opens a source as a table: finds its files, sees their format, reads their schemas, makes them one.
 
-Handed a name and what a person wrote (path, folder, glob, list, s3:// URL); hands on a FileTable whose files are pinned by size and
-mtime. What always holds: opening reads footers and samples, never whole files, and every failure is an InvalidInput with a hint.
+Handed a name and what a person wrote (path, folder, glob, list, s3:// URL); hands on a FileTable whose files are pinned by size
+and mtime. What always holds: opening reads footers and samples, never whole files, and every failure is an InvalidInput with a
+hint.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.catalog.normalise import drops_only_time
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
 from flightmesh.ids import ColumnId
 
@@ -30,7 +31,7 @@ _FLIPPED = {
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bounds of the non-NULL values of a column in some rows (None: unknown), and whether there may be NULLs or values at all."""
+    """Bounds of a column's values in some rows (None: unknown), and whether there may be NULLs, or values, at all."""
 
     minimum: pa.Scalar | None = None
     maximum: pa.Scalar | None = None
@@ -151,7 +152,7 @@ def comparable(scalar: pa.Scalar) -> Any:
     if not scalar.is_valid:
         return None
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-        return scalar.value
+        return getattr(scalar, "value")  # noqa: B009 - the stubs do not know the raw integer of a temporal scalar
     if pa.types.is_nested(kind):
         return None
     value = scalar.as_py()
@@ -215,6 +216,6 @@ def cast_bound(value: pa.Scalar | None, kind: pa.DataType) -> pa.Scalar | None:
     if value is None or value.type == kind:
         return value
     try:
-        return pc.cast(value, kind, safe=not pa.types.is_temporal(value.type))
+        return pc.cast(value, kind, safe=not drops_only_time(value.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None

@@ -8,7 +8,7 @@ empty the batches have one int8 column named `__rows`, because an Arrow batch wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import pyarrow as pa
 
@@ -153,4 +153,4 @@ def _counted_rows(rows: int, morsel_rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _rows_batch(rows: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.repeat(pa.scalar(0, pa.int8()), rows)], names=[ROWS_COLUMN])
+    return pa.RecordBatch.from_arrays([pa.repeat(cast("pa.Int8Scalar", pa.scalar(0, pa.int8())), rows)], names=[ROWS_COLUMN])

@@ -1,8 +1,8 @@
 """What the optimizer may know of a table before anything is read: rows, bytes, bounds, NULLs, estimates of distinct values.
 
-Handed a table; hands on `TableStatistics` whose columns are computed when first asked for and kept. What always holds: statistics
-are those of the pinned files (the cache's key is path, size and mtime), and they guide plans but never answer queries: bounds may
-be wider than the data, distinct counts are estimates.
+Handed a table; hands on `TableStatistics` whose columns are computed when first asked for and kept. What always holds:
+statistics are those of the pinned files (the cache's key is path, size and mtime), and they guide plans but never answer
+queries: bounds may be wider than the data, distinct counts are estimates.
 """
 
 from __future__ import annotations

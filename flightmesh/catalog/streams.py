@@ -1,7 +1,7 @@
 """Reads text files block by block, each block ending at the end of a line.
 
-Handed a pinned file; hands on blocks of bytes with the number of their first line, so that an error can name its line. What always
-holds: blocks are cut on this thread (no pool of Arrow's is involved), and never inside a quoted field.
+Handed a pinned file; hands on blocks of bytes with the number of their first line, so that an error can name its line. What
+always holds: blocks are cut on this thread (no pool of Arrow's is involved), and never inside a quoted field.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ from flightmesh.catalog.storage import display, open_file
 from flightmesh.catalog.table import File, Storage
 from flightmesh.errors import InvalidInput
 
-_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+_CODECS: dict[str, Literal["gzip", "bz2", "zstd", "lz4"]] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_RECORD = 64 * 1024 * 1024
 

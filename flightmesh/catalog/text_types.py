@@ -21,7 +21,7 @@ _TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 
 
 class Texts(enum.Enum):
-    """Where texts come from: ANY may stand for every type (CSV); QUOTED are strings that may only be dates or timestamps (JSON)."""
+    """Where texts come from: ANY may stand for every type (CSV); QUOTED are strings that may be dates or timestamps (JSON)."""
 
     ANY = "any"
     QUOTED = "quoted"

@@ -1,7 +1,7 @@
 """Arrow IPC: the file format (and Feather 2), and the stream format.
 
-Handed pinned files; hands on schemas as stored, splits of record batches (of a stream: the whole file), and batches of a table's
-types. What always holds: only the asked columns are decoded, on the calling thread.
+Handed pinned files; hands on schemas as stored, splits of record batches (of a stream: the whole file), and batches of a
+table's types. What always holds: only the asked columns are decoded, on the calling thread.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def _count(storage: Storage, file: File) -> tuple[int, ...] | None:
         narrow = _narrowest(reader.schema)
         source.seek(0)
         reader = _reader(storage, file, source, [narrow] if reader.schema.names else None)
+        if isinstance(reader, ipc.RecordBatchStreamReader):
+            return None
         try:
             return tuple(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
         except (pa.ArrowInvalid, OSError) as error:

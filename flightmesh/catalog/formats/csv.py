@@ -1,8 +1,8 @@
 """CSV: sniffing, type inference over a sample, streaming.
 
-Handed pinned files and options; hands on schemas with DuckDB's types (BOOLEAN, BIGINT, DOUBLE, DATE, TIME, TIMESTAMP, VARCHAR) and
-batches of a table's types. What always holds: a record of the wrong width, or a text that is not of its column's type, is an
-InvalidInput with file, line and column; nothing is dropped silently.
+Handed pinned files and options; hands on schemas with DuckDB's types (BOOLEAN, BIGINT, DOUBLE, DATE, TIME, TIMESTAMP, VARCHAR)
+and batches of a table's types. What always holds: a record of the wrong width, or a text that is not of its column's type, is
+an InvalidInput with file, line and column; nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -123,7 +124,7 @@ def _infer(texts: pa.Array, options: CsvOptions) -> pa.DataType:
     nulls = pa.array(_typed_nulls(options), pa.string())
     known = texts.filter(pc.invert(pc.is_in(texts, value_set=nulls)))
     kind = infer_type(known)
-    if pa.types.is_null(kind) and pc.any(pc.equal(texts, _NOT_AVAILABLE)).as_py() and options.nulls is None:
+    if pa.types.is_null(kind) and pc.any(pc.equal(texts, pa.scalar(_NOT_AVAILABLE))).as_py() and options.nulls is None:
         # Nothing but NA: it may as well be a code (Namibia), so it is kept as text.
         return pa.string()
     return kind
@@ -147,7 +148,7 @@ def read(
     check: Callable[[], None],
     metrics: ReadMetrics,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, as batches of at most `morsel_rows` rows with `columns`; without columns, batches of the first one."""
+    """The rows of a file, as batches of at most `morsel_rows` rows with `columns`; without columns, of the first one."""
     file = table.files[split.file]
     options = parse_options(table.options)
     names: tuple[str, ...] | None = None
@@ -197,7 +198,7 @@ def _parse(
     """The block's rows, columns `include` of `names`, as `types`. Raises InvalidInput naming file, line and column."""
     try:
         return pacsv.read_csv(
-            pa.BufferReader(block.data),
+            cast("IO[bytes]", pa.BufferReader(block.data)),
             read_options=pacsv.ReadOptions(
                 use_threads=False,
                 block_size=max(len(block.data) + 1, 1024),
@@ -270,7 +271,7 @@ def _fits(text: str, kind: pa.DataType) -> bool:
     quoted = '"' + text.replace('"', '""') + '"\n'
     try:
         pacsv.read_csv(
-            pa.BufferReader(quoted.encode()),
+            cast("IO[bytes]", pa.BufferReader(quoted.encode())),
             read_options=pacsv.ReadOptions(use_threads=False, column_names=["x"]),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(

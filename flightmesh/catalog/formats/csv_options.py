@@ -1,7 +1,8 @@
 """The options of CSV tables: what a person may give, and what was sniffed of the rest.
 
-Handed pairs of strings (from `read_csv(...)`, YAML or Python, DuckDB's spellings too); hands on `CsvOptions`. What always holds: a
-resolved set of options (delimiter and header known) survives `to_pairs` and `parse_options` unchanged, so it can travel in a table.
+Handed pairs of strings (from `read_csv(...)`, YAML or Python, DuckDB's spellings too); hands on `CsvOptions`. What always
+holds: a resolved set of options (delimiter and header known) survives `to_pairs` and `parse_options` unchanged, so it can
+travel in a table.
 """
 
 from __future__ import annotations

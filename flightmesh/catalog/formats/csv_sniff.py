@@ -9,6 +9,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -56,15 +57,14 @@ def numbered_records(text: str, delimiter: str, options: CsvOptions) -> list[tup
     return found
 
 
-def _reader(text: str, delimiter: str, options: CsvOptions) -> csv._reader:
-    quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
+def _reader(text: str, delimiter: str, options: CsvOptions) -> Any:
     return csv.reader(
         io.StringIO(text, newline=""),
         delimiter=delimiter,
         quotechar=options.quote or None,
         escapechar=options.escape or None,
         doublequote=True,
-        quoting=quoting,
+        quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
     )
 
 

@@ -1,8 +1,9 @@
 """JSON: one object a line, or one array of objects.
 
-Handed pinned files; hands on schemas (integers, doubles, booleans, nested values; strings that are dates or times get those types)
-and batches of a table's types. What always holds: members that the table has no column for are left out, missing ones are NULL,
-and a line that cannot be read is an InvalidInput with file and line. An array is read whole; lines are read block by block.
+Handed pinned files; hands on schemas (integers, doubles, booleans, nested values; strings that are dates or times get those
+types) and batches of a table's types. What always holds: members that the table has no column for are left out, missing ones
+are NULL, and a line that cannot be read is an InvalidInput with file and line. An array is read whole; lines are read block by
+block.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.json as pajson
@@ -106,7 +107,7 @@ def _parse(block: Block, name: str, schema: pa.Schema | None) -> pa.Table:
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False)
     try:
         return pajson.read_json(
-            pa.BufferReader(block.data),
+            cast("IO[bytes]", pa.BufferReader(block.data)),
             read_options=pajson.ReadOptions(use_threads=False, block_size=max(len(block.data) + 1, 1024)),
             parse_options=options,
         )

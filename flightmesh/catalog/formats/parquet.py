@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flightmesh.catalog.distinct import Sample
-from flightmesh.catalog.footers import Footer
+from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, read_dictionary_header
@@ -240,7 +240,7 @@ def _sample_dictionary(storage: Storage, file: File, group: int, column: str) ->
         return None
     chunk = known.metadata.row_group(group).column(leaf)
     stated = chunk.statistics
-    values = chunk.num_values - (stated.null_count if stated is not None and stated.has_null_count else 0)
+    values = chunk.num_values - ((stated_nulls(stated) if stated is not None else None) or 0)
     if stated is not None and stated.has_distinct_count and stated.distinct_count:
         return Sample(values, stated.distinct_count)
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
