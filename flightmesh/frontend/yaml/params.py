@@ -1,0 +1,180 @@
+"""The typed parameters of a plan.
+
+Handed what the plan declares and what the caller gives (Python values, or text from a command line); hands on one
+Python value of the declared type for each parameter. What always holds: a value is never pasted into SQL, and one
+that does not fit its type is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from flightmesh.errors import InvalidPlan
+from flightmesh.frontend.yaml.document import Document, Node
+from flightmesh.frontend.yaml.model import Param, ParamType
+from flightmesh.frontend.yaml.validation import nearest
+
+_SAMPLES: dict[str, Any] = {
+    "int": 1,
+    "float": 1.0,
+    "string": "x",
+    "path": ".",
+    "bool": True,
+    "decimal": Decimal(1),
+    "date": date(2000, 1, 1),
+    "timestamp": datetime(2000, 1, 1),
+}
+
+
+def type_of(param: Param) -> ParamType:
+    """The declared type, or the one that the default tells: text that is an ISO date or timestamp is one."""
+    if param.type is not None:
+        return param.type
+    match param.default:
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case float():
+            return "float"
+        case text:
+            return _type_of_text(str(text))
+
+
+def _type_of_text(text: str) -> ParamType:
+    for kind, read, least in (("date", date.fromisoformat, 10), ("timestamp", datetime.fromisoformat, 16)):
+        try:
+            read(text)
+        except ValueError:
+            continue
+        if len(text) >= least and "-" in text:
+            return "date" if kind == "date" else "timestamp"
+    return "string"
+
+
+def bind_params(document: Document, declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for every declared parameter. Raises InvalidPlan for unknown, missing, ill-typed and out-of-range ones."""
+    section = document.root.get("params")
+    for name in given:
+        if name not in declared:
+            hint = nearest(name, declared) or "the plan has no parameters"
+            raise document.error(f"the plan has no parameter {name!r}", section, hint)
+    values = {}
+    for name, param in declared.items():
+        node = section.get(name) if section is not None else None
+        if name in given and given[name] is not None:
+            values[name] = _checked(document, node, name, param, given[name], Path.cwd())
+        elif param.default is not None:
+            default = node.get("default") or node if node is not None else None
+            values[name] = _checked(document, default, name, param, param.default, Path(document.name).absolute().parent)
+        elif param.required:
+            key = section.key(name) if section is not None else None
+            raise document.error(
+                f"the parameter {name!r} needs a value", key, f"give one: --set {name}=... or params={{{name!r}: ...}}"
+            )
+        else:
+            values[name] = None
+    return values
+
+
+def sample_params(document: Document, declared: Mapping[str, Param]) -> dict[str, Any]:
+    """The values with which a plan can be checked without being given any: defaults, and stand-ins of the right type."""
+    given: dict[str, Any] = {}
+    for name, param in declared.items():
+        if param.default is None:
+            sample = _SAMPLES[type_of(param)]
+            given[name] = param.enum[0] if param.enum else next((v for v in (param.min, param.max) if v is not None), sample)
+    return bind_params(document, declared, given)
+
+
+def _checked(document: Document, node: Node | None, name: str, param: Param, value: Any, folder: Path) -> Any:
+    kind = type_of(param)
+    converted = _convert(document, node, name, kind, value, folder)
+    allowed = [_convert(document, node, name, kind, option, folder) for option in param.enum or ()]
+    if allowed and converted not in allowed:
+        options = [str(option) for option in param.enum or ()]
+        raise document.error(f"the parameter {name!r} cannot be {value!r}", node, nearest(str(value), options))
+    for bound, least in ((param.min, True), (param.max, False)):
+        if bound is None:
+            continue
+        limit = _convert(document, node, name, kind, bound, folder)
+        if (converted < limit) if least else (converted > limit):
+            raise document.error(f"the parameter {name!r} must be at {'least' if least else 'most'} {bound}, not {value}", node)
+    return converted
+
+
+def _convert(document: Document, node: Node | None, name: str, kind: ParamType, value: Any, folder: Path) -> Any:
+    try:
+        return _converted(kind, value, folder)
+    except (ValueError, TypeError, InvalidOperation):
+        raise _misfit(document, node, name, kind, value) from None
+
+
+def _misfit(document: Document, node: Node | None, name: str, kind: ParamType, value: Any) -> InvalidPlan:
+    example = {
+        "int": "7",
+        "float": "0.5",
+        "date": "2013-06-30",
+        "timestamp": "2013-06-30 12:00:00",
+        "bool": "true",
+        "decimal": "12.50",
+        "string": "some text",
+        "path": "data/files",
+    }[kind]
+    return document.error(f"the parameter {name!r} is of type {kind}, and {value!r} is not", node, f"for instance {example}")
+
+
+def _converted(kind: ParamType, value: Any, folder: Path) -> Any:
+    match kind:
+        case "int":
+            return _whole(value)
+        case "float":
+            if isinstance(value, bool):
+                raise TypeError
+            return float(value)
+        case "decimal":
+            if isinstance(value, bool):
+                raise TypeError
+            return Decimal(str(value))
+        case "bool":
+            return _boolean(value)
+        case "date":
+            if isinstance(value, datetime):
+                raise TypeError
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        case "timestamp":
+            if isinstance(value, date) and not isinstance(value, datetime):
+                return datetime(value.year, value.month, value.day)
+            return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        case "string":
+            if not isinstance(value, str):
+                raise TypeError
+            return value
+        case "path":
+            return _path(os.fspath(value), folder)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise TypeError
+    return int(value)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise TypeError
+
+
+def _path(text: str, folder: Path) -> str:
+    if "://" in text:
+        return text
+    return os.path.normpath(folder / Path(text).expanduser())

@@ -1,0 +1,213 @@
+"""A plan file from text to a typed relation.
+
+Handed a path, or a plan's text; hands on a `PlanFile` (read, validated, in order), and from that with a catalog and
+values for its parameters a `PlannedFile`. What always holds: whatever is wrong is an InvalidPlan that points into the
+file, and relative paths in a plan are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlglot.dialects.dialect import Dialect
+
+from flightmesh.catalog.catalog import Catalog, Entry
+from flightmesh.catalog.table import Format
+from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, Position
+from flightmesh.frontend.yaml.binding import Scope, bind_steps
+from flightmesh.frontend.yaml.document import Document, Node, read_document
+from flightmesh.frontend.yaml.fragments import Fragments
+from flightmesh.frontend.yaml.lower import StepLowering
+from flightmesh.frontend.yaml.model import Input, Plan, Settings
+from flightmesh.frontend.yaml.params import bind_params, sample_params
+from flightmesh.frontend.yaml.steps import INPUTS, LoweredStep, Names, in_order, plan_names, resolve_step
+from flightmesh.frontend.yaml.validation import nearest, validate
+from flightmesh.ids import ColumnIds
+from flightmesh.logical.relations import Relation
+
+_SUBSTITUTION = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan that has been read and validated. `folder` is what its relative paths are relative to."""
+
+    document: Document
+    plan: Plan
+    folder: Path
+    output: str
+    names: Names
+
+    @property
+    def title(self) -> str:
+        """The plan's name: the one it gives itself, or the file's."""
+        return self.plan.plan or Path(self.document.name).stem
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a plan writes: an absolute path (or a URL); a slash at its end means a folder."""
+
+    format: Format
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A plan bound to a catalog and to values: the relation with the names of its columns, and what to do with its rows."""
+
+    relation: Relation
+    names: tuple[str, ...]
+    inputs: tuple[str, ...]
+    write: Target | None
+    settings: Settings
+
+
+def load_plan(source: str | os.PathLike[str]) -> PlanFile:
+    """The plan in a file; a string with a line break is the plan itself, relative to the working directory.
+
+    Raises InvalidInput when there is no such file and InvalidPlan, with position, for anything that is wrong in it.
+    """
+    if isinstance(source, str) and "\n" in source:
+        return read_plan(source, "plan", Path.cwd())
+    path = Path(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidPlan(f"{path} is not text in UTF-8", position=Position(1, 1, 1, str(path))) from None
+    except OSError as error:
+        hint = nearest(path.name, [item.name for item in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else None
+        raise InvalidInput(f"the plan {path} cannot be read: {(error.strerror or str(error)).lower()}", hint=hint) from None
+    return read_plan(text, str(path), path.absolute().parent)
+
+
+def read_plan(text: str, name: str, folder: Path) -> PlanFile:
+    """The plan that a text holds; `name` stands for it in messages."""
+    document = read_document(text.removeprefix("\ufeff"), name)
+    plan = validate(document)
+    _check_dialect(document, plan)
+    names = plan_names(document, plan.steps, plan.inputs)
+    output = plan.output if plan.output is not None else list(plan.steps)[-1]
+    if output not in plan.steps:
+        node = document.root.get("output")
+        raise document.error(f"the output {output!r} is not a step", node, nearest(output, plan.steps))
+    return PlanFile(document, plan, folder, output, names)
+
+
+def plan_file(plan: PlanFile, *, catalog: Catalog, params: Mapping[str, Any] | None = None, ids: ColumnIds) -> PlannedFile:
+    """The plan's relation over its inputs, with values for its parameters."""
+    return _planned(plan, catalog, bind_params(plan.document, plan.plan.params, params or {}), ids)
+
+
+def check_plan(source: str | os.PathLike[str], catalog: Catalog | None = None) -> tuple[str, ...]:
+    """Checks everything that can be without running: the inputs exist and every step binds. Returns warnings.
+
+    Parameters that are required stand in with a value of their type.
+    """
+    plan = load_plan(source)
+    values = sample_params(plan.document, plan.plan.params)
+    tables = catalog or Catalog()
+    _planned(plan, tables, values, ColumnIds())
+    steps = _lowered(plan, values)
+    used = {step.name for step in in_order(plan.document, steps, plan.output)}
+    read = {name for step in steps.values() for name in step.reads}
+    warnings = []
+    for name in steps:
+        if name in used:
+            continue
+        place = plan.document.position(steps[name].node.start)
+        warnings.append(f"{place}: the step {name!r} is not used: the output is {plan.output!r}")
+        if name not in read:
+            bind_steps(plan.document, in_order(plan.document, steps, name), _scope(plan, tables, values), ColumnIds())
+    return tuple(warnings)
+
+
+def _planned(plan: PlanFile, catalog: Catalog, values: Mapping[str, Any], ids: ColumnIds) -> PlannedFile:
+    steps = _lowered(plan, values)
+    for name in steps:
+        in_order(plan.document, steps, name)  # a circle is wrong wherever it is
+    bound = bind_steps(plan.document, in_order(plan.document, steps, plan.output), _scope(plan, catalog, values), ids)
+    return PlannedFile(bound.relation, bound.names, tuple(plan.plan.inputs), _target(plan, values), plan.plan.settings)
+
+
+def _check_dialect(document: Document, plan: Plan) -> None:
+    name = plan.settings.dialect
+    if Dialect.get(name) is None:
+        settings = document.root.get("settings")
+        known = sorted(key for key in Dialect.classes if key)
+        raise document.error(
+            f"no SQL dialect is named {name!r}", settings.get("dialect") if settings else None, nearest(name, known)
+        )
+
+
+def _lowered(plan: PlanFile, values: Mapping[str, Any]) -> dict[str, LoweredStep]:
+    """Every step as a query with its tables resolved."""
+    document, section = plan.document, plan.document.root.get("steps")
+    assert section is not None
+    lowering = StepLowering(document, Fragments(document, plan.plan.settings.dialect, tuple(plan.plan.params)), values)
+    lowered = {}
+    for name, step in plan.plan.steps.items():
+        node = section.get(name) or section
+        query = lowering.lower(name, step, node)
+        lowered[name] = resolve_step(document, plan.names, name, node, query, lambda text: _absolute(plan, text))
+    return lowered
+
+
+def _scope(plan: PlanFile, catalog: Catalog, values: Mapping[str, Any]) -> Scope:
+    """What steps are bound against: the catalog with the inputs under a schema of their own, and values."""
+    tables = catalog.copy()
+    section = plan.document.root.get("inputs")
+    for name, entry in plan.plan.inputs.items():
+        node = section.get(name) if section is not None else None
+        tables.register(("memory", INPUTS, name), _opened(plan, catalog, name, entry, node, values))
+    return Scope(tables, plan.plan.settings.dialect, values)
+
+
+def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Node | None, values: Mapping[str, Any]) -> Entry:
+    """What an input stands for: a table of the session, or files opened now."""
+    kind, paths = entry.source()
+    place = node.get(kind) if node is not None else None
+    try:
+        if kind == "table":
+            return catalog.lookup(paths[0].split("."))
+        resolved = [_absolute(plan, _filled(plan, path, place, values)) for path in paths]
+        return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
+    except InvalidQuery as error:
+        raise plan.document.error(error.message, place, error.hint) from None
+    except (InvalidInput, DataError) as error:
+        at = plan.document.error("", place).position
+        raise type(error)(error.message, hint=error.hint, position=at, text=plan.document.text) from None
+
+
+def _target(plan: PlanFile, values: Mapping[str, Any]) -> Target | None:
+    if plan.plan.write is None:
+        return None
+    kind, path = plan.plan.write.targets()[0]
+    section = plan.document.root.get("write")
+    filled = _filled(plan, path, section.get(kind) if section else None, values)
+    return Target(Format(kind), _absolute(plan, filled) + ("/" if filled.endswith("/") else ""))
+
+
+def _filled(plan: PlanFile, path: str, node: Node | None, values: Mapping[str, Any]) -> str:
+    """The path with `{name}` replaced by the values of parameters."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        if name not in plan.plan.params:
+            raise plan.document.error(
+                f"no parameter is named {name!r}", node, nearest(name, plan.plan.params) or "declare it under params"
+            )
+        return str(values[name])
+
+    return _SUBSTITUTION.sub(value, path)
+
+
+def _absolute(plan: PlanFile, path: str) -> str:
+    if "://" in path:
+        return path
+    return os.path.normpath(plan.folder / Path(path).expanduser())
