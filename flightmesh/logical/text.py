@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flightmesh.expression.nodes import AggregateCall, Expression, Field, SortKey, conjuncts
-from flightmesh.expression.text import format_expression
+from flightmesh.expression.nodes import Expression, Field, conjuncts
+from flightmesh.expression.text import format_aggregate, format_expression, format_sort_key
 from flightmesh.logical.relations import (
     Aggregate,
     AggregateItem,
@@ -81,20 +81,6 @@ def format_node(relation: Relation) -> str:
             return f"With {', '.join(f'{d.name}@{d.id}' for d in relation.definitions)}"
 
 
-def format_aggregate_call(call: AggregateCall) -> str:
-    """An aggregate as SQL writes it."""
-    inner = "*" if call.function == "count_star" else ", ".join(format_expression(part) for part in call.args)
-    name = "count" if call.function == "count_star" else call.function
-    kept = "" if call.filter is None else f" filter (where {format_expression(call.filter)})"
-    return f"{name}({'distinct ' if call.distinct else ''}{inner}){kept}"
-
-
-def format_sort_key(key: SortKey) -> str:
-    """A sort key as SQL writes it; `nulls last` is the unsaid rule."""
-    order = " desc" if key.descending else ""
-    return f"{format_expression(key.expression)}{order}{' nulls first' if key.nulls_first else ''}"
-
-
 def _scan(scan: Scan) -> str:
     parts = [f"Scan {scan.table.name} {_fields(scan.fields)}"]
     if scan.filter_only:
@@ -137,7 +123,7 @@ def _aggregate(aggregate: Aggregate) -> str:
 
 
 def _aggregate_item(item: AggregateItem) -> str:
-    return f"{item.field.name}#{item.field.id} = {format_aggregate_call(item.call)}"
+    return f"{item.field.name}#{item.field.id} = {format_aggregate(item.call)}"
 
 
 def _items(items: Iterable[Item]) -> str:
@@ -158,7 +144,7 @@ def _all_of(parts: Iterable[Expression]) -> str:
     listed = tuple(parts)
     if len(listed) == 1:
         return format_expression(listed[0])
-    return " and ".join(_operand(part) for part in listed)
+    return " AND ".join(_operand(part) for part in listed)
 
 
 def _operand(part: Expression) -> str:

@@ -1,4 +1,4 @@
-"""Expressions that must not be moved freely: those that bad data makes fail, and those that give another value each time."""
+"""Expressions that must not be moved freely, because ordinary data makes them fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flightmesh.expression.functions.declare import Failure
 from flightmesh.expression.nodes import Call, Cast, CastMode, Expression, Literal, walk
 from flightmesh.expression.registry import scalar_function
 
-ARITHMETIC = frozenset({"add", "subtract", "multiply", "negate", "abs"})
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "negate", "abs", "divide", "int_divide", "modulo"})
 """These fail only by overflow: moving them is worth more than guarding them."""
 
 
@@ -25,8 +25,3 @@ def _fails(part: Expression) -> bool:
             return name not in ARITHMETIC and scalar_function(name).failure is Failure.MAY
         case _:
             return False
-
-
-def is_volatile(node: Expression) -> bool:
-    """Whether the expression can give another value each time it is computed."""
-    return any(isinstance(part, Call) and scalar_function(part.function).volatile for part in walk(node))

@@ -1,13 +1,14 @@
-"""Which expressions can be NULL, and which predicates cannot hold for NULLs.
+"""Which expressions and which columns of a relation can be NULL.
 
-Handed an expression with the columns known never to be NULL (or supposed NULL); hands on what follows. What always holds: a doubt is
-answered on the safe side (may be NULL; may hold for NULLs).
+Handed an expression with the columns known never to be NULL, or a relation; hands on what follows. What always holds: a doubt is answered
+on the safe side (may be NULL).
 """
 
 from __future__ import annotations
 
 from flightmesh.catalog.table import TableStatistics
 from flightmesh.expression.nodes import Call, Case, Cast, CastMode, Column, Expression, InList, Literal, conjuncts
+from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
@@ -35,9 +36,6 @@ STRICT = COMPARISONS | {
 }
 """NULL when an argument is NULL, and only then."""
 
-NULL_IN_NULL_OUT = STRICT | {"divide", "int_divide", "modulo", "power", "sqrt", "ln", "log", "round", "floor", "ceil"}
-"""NULL when an argument is NULL, and perhaps at other times."""
-
 NEVER_NULL = frozenset({"is_null", "is_not_null", "is_distinct_from", "is_not_distinct_from", "is_true", "is_false"})
 
 NEVER_NULL_AGGREGATES = frozenset({"count", "count_star", "count_if", "approx_count_distinct", "regr_count"})
@@ -63,42 +61,6 @@ def may_be_null(node: Expression, sure: Ids) -> bool:
             return may_be_null(operand, sure) or any(o.is_null for o in options)
         case Case(whens=whens, otherwise=otherwise):
             return otherwise is None or may_be_null(otherwise, sure) or any(may_be_null(w.value, sure) for w in whens)
-
-
-def null_when(node: Expression, nulls: Ids) -> bool:
-    """Whether the expression is certainly NULL when all columns in `nulls` are."""
-    match node:
-        case Column(id=id_):
-            return id_ in nulls
-        case Literal():
-            return node.is_null
-        case Call(function=name, args=args):
-            if name == "coalesce":
-                return all(null_when(a, nulls) for a in args)
-            return name in NULL_IN_NULL_OUT and any(null_when(a, nulls) for a in args)
-        case Cast(operand=operand) | InList(operand=operand):
-            return null_when(operand, nulls)
-        case Case(whens=whens, otherwise=otherwise):
-            return all(null_when(w.value, nulls) for w in whens) and (otherwise is None or null_when(otherwise, nulls))
-
-
-def rejects_nulls(predicate: Expression, nulls: Ids) -> bool:
-    """Whether the predicate certainly is not true when all columns in `nulls` are NULL."""
-    if null_when(predicate, nulls):
-        return True
-    match predicate:
-        case Literal(value=value):
-            return value.as_py() is not True
-        case Call(function="and", args=args):
-            return any(rejects_nulls(a, nulls) for a in args)
-        case Call(function="or", args=args):
-            return all(rejects_nulls(a, nulls) for a in args)
-        case Call(function="is_not_null", args=(operand,)):
-            return null_when(operand, nulls)
-        case Call(function="not", args=(Call(function="is_null", args=(operand,)),)):
-            return null_when(operand, nulls)
-        case _:
-            return False
 
 
 def never_null(relation: Relation, context: Context) -> Ids:
@@ -140,7 +102,7 @@ def _no_nulls(statistics: TableStatistics, name: str) -> bool:
 
 
 def _rejected(relation: Relation, parts: tuple[Expression, ...]) -> Ids:
-    return frozenset(f.id for f in relation.fields if any(rejects_nulls(p, frozenset((f.id,))) for p in parts))
+    return frozenset(f.id for f in relation.fields if any(null_rejecting(p, (f.id,)) for p in parts))
 
 
 def _join(join: Join, context: Context) -> Ids:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from flightmesh.expression.nodes import Expression, Field, columns_of, conjunction, conjuncts, substitute
+from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
@@ -30,7 +31,7 @@ from flightmesh.logical.relations import (
     With,
 )
 from flightmesh.optimize.context import Context
-from flightmesh.optimize.fragile import is_fragile, is_volatile
+from flightmesh.optimize.fragile import is_fragile
 
 Predicates = tuple[Expression, ...]
 
@@ -194,3 +195,8 @@ def _place_condition(
             split.right.append(part)
         else:
             split.on.append(part)
+
+
+def filtered_down(node: Relation, predicates: Predicates) -> Relation:
+    """The relation filtered by the predicates, pushed as far down as they go."""
+    return _push(node, predicates) if predicates else node

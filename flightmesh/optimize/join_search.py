@@ -1,0 +1,208 @@
+"""The cheapest order of a join graph.
+
+Handed a graph with an estimate for each leaf; hands on a tree of joins over all leaves. Dynamic programming over connected
+sets of leaves (bushy trees included), as in Moerkotte & Neumann, "Analysis of Two Existing and One New Dynamic Programming Algorithm"
+(VLDB 2006); greedy by the smallest result where there are too many sets. What always holds: the right side of a join is the smaller one
+(it is built), and pairs without a predicate are multiplied only when nothing else is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flightmesh.expression.nodes import Call, Expression, conjuncts
+from flightmesh.logical.relations import JoinKind
+from flightmesh.optimize.join_estimate import joined_rows, matched_share
+from flightmesh.optimize.join_graph import JoinGraph, bits
+from flightmesh.optimize.selectivity import Columns
+
+BUILD = 1.6
+PROBE = 1.0
+OUTPUT = 1.0
+PAIR = 0.3
+MAX_SPLITS = 12_000
+"""Ways to split all connected sets in two, past which the search is greedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """What is expected of a set of leaves, however it is joined."""
+
+    rows: float
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The best plan found for a set of leaves: a leaf, or two trees joined (right is the build)."""
+
+    leaves: int
+    cost: float
+    size: Sized
+    left: Tree | None = None
+    right: Tree | None = None
+
+
+def search(graph: JoinGraph, sizes: list[Sized], most: int) -> Tree:
+    """The tree to build: dynamic programming for up to `most` leaves, greedy past that."""
+    return _Search(graph, sizes).run(most)
+
+
+class _Search:
+    def __init__(self, graph: JoinGraph, sizes: list[Sized]) -> None:
+        self.graph = graph
+        self.near = graph.neighbours()
+        self.trees = {1 << i: Tree(1 << i, 0.0, size) for i, size in enumerate(sizes)}
+        self.members = 0
+        for leaf in graph.memberships:
+            self.members |= 1 << leaf
+        self.on: dict[tuple[int, int], list[Expression]] = {}
+
+    def run(self, most: int) -> Tree:
+        trees = [self._component(mask, most) for mask in self._components()]
+        trees.sort(key=lambda t: t.size.rows)
+        whole = trees[0]
+        for tree in trees[1:]:
+            whole = self._pair(tree, whole) or self._pair(whole, tree) or whole
+        return whole
+
+    def _components(self) -> list[int]:
+        rest = (1 << len(self.near)) - 1
+        found = []
+        while rest:
+            mask = rest & -rest
+            while True:
+                grown = mask
+                for leaf in bits(mask):
+                    grown |= self.near[leaf]
+                if grown == mask:
+                    break
+                mask = grown
+            found.append(mask)
+            rest &= ~mask
+        return found
+
+    def _component(self, mask: int, most: int) -> Tree:
+        count = mask.bit_count()
+        if count <= most:
+            sets = self._connected(mask)
+            if sets is not None:
+                for chosen in sets:
+                    self._best(chosen)
+                found = self.trees.get(mask)
+                if found is not None:
+                    return found
+        return self._greedy(mask)
+
+    def _connected(self, mask: int) -> list[int] | None:
+        """Connected sets of two leaves or more, small ones first; None when they are too many to split."""
+        seen = {1 << leaf for leaf in bits(mask)}
+        layer = list(seen)
+        ordered: list[int] = []
+        splits = 0
+        while layer:
+            grown: list[int] = []
+            for chosen in layer:
+                reach = 0
+                for leaf in bits(chosen):
+                    reach |= self.near[leaf]
+                for leaf in bits(reach & mask & ~chosen):
+                    wider = chosen | 1 << leaf
+                    if wider not in seen:
+                        seen.add(wider)
+                        grown.append(wider)
+                        splits += 1 << (wider.bit_count() - 1)
+            if splits > MAX_SPLITS:
+                return None
+            ordered.extend(grown)
+            layer = grown
+        return ordered
+
+    def _best(self, chosen: int) -> None:
+        low = chosen & -chosen
+        rest = chosen ^ low
+        part = rest
+        best: Tree | None = None
+        while part:
+            # `part` runs over the non-empty subsets of `rest`; the other side holds the lowest leaf.
+            one, other = self.trees.get(chosen ^ part), self.trees.get(part)
+            if one is not None and other is not None:
+                made = self._connect(one, other, best)
+                if made is not None:
+                    best = made
+            part = (part - 1) & rest
+        if best is not None:
+            self.trees[chosen] = best
+
+    def _connect(self, one: Tree, other: Tree, best: Tree | None) -> Tree | None:
+        """The join of two trees if it is allowed, tied by a predicate and cheaper than the best so far."""
+        sides = self._sides(one, other)
+        if sides is None:
+            return None
+        left, right = sides
+        on = self._conditions(left.leaves, right.leaves)
+        if not on:
+            return None
+        size = best.size if best is not None else self._size(left, right, on)
+        cost = left.cost + right.cost + self._cost(left, right, on, size)
+        return Tree(left.leaves | right.leaves, cost, size, left, right) if best is None or cost < best.cost else None
+
+    def _pair(self, one: Tree, other: Tree) -> Tree | None:
+        """The join of two trees, with or without a predicate."""
+        sides = self._sides(one, other)
+        if sides is None:
+            return None
+        left, right = sides
+        on = self._conditions(left.leaves, right.leaves)
+        size = self._size(left, right, on)
+        cost = left.cost + right.cost + self._cost(left, right, on, size)
+        return Tree(left.leaves | right.leaves, cost, size, left, right)
+
+    def _sides(self, one: Tree, other: Tree) -> tuple[Tree, Tree] | None:
+        for left, right in ((one, other), (other, one)):
+            if right.leaves & self.members and right.leaves & (right.leaves - 1) == 0:
+                needs = self.graph.memberships[right.leaves.bit_length() - 1].needs
+                return (left, right) if needs & ~left.leaves == 0 and not self._lone(left) else None
+        return (one, other) if one.size.rows >= other.size.rows else (other, one)
+
+    def _lone(self, tree: Tree) -> bool:
+        return bool(tree.leaves & self.members) and tree.leaves & (tree.leaves - 1) == 0
+
+    def _conditions(self, left: int, right: int) -> list[Expression]:
+        if right & self.members and right & (right - 1) == 0:
+            return list(conjuncts(self.graph.memberships[right.bit_length() - 1].condition))
+        return self.graph.between(left, right)
+
+    def _size(self, left: Tree, right: Tree, on: list[Expression]) -> Sized:
+        a, b = left.size, right.size
+        if right.leaves & self.members and right.leaves & (right.leaves - 1) == 0:
+            share = matched_share(tuple(on), a.rows, a.columns, b.rows, b.columns)
+            semi = self.graph.memberships[right.leaves.bit_length() - 1].kind is JoinKind.SEMI
+            rows = a.rows * (share if semi else max(0.05, 1.0 - share))
+            return Sized(max(rows, 0.01), {i: c.sampled(a.rows, rows) for i, c in a.columns.items()})
+        rows = max(0.01, joined_rows(tuple(on), a.rows, a.columns, b.rows, b.columns))
+        columns = {i: c.sampled(a.rows, rows) for i, c in a.columns.items()}
+        columns.update((i, c.sampled(b.rows, rows)) for i, c in b.columns.items())
+        return Sized(rows, columns)
+
+    def _cost(self, left: Tree, right: Tree, on: list[Expression], size: Sized) -> float:
+        if any(isinstance(part, Call) and part.function in ("equal", "is_not_distinct_from") for part in on):
+            return PROBE * left.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
+        return PAIR * left.size.rows * right.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
+
+    def _greedy(self, mask: int) -> Tree:
+        """Joins the pair with the smallest result until one tree is left; unconnected pairs only when no other is."""
+        forest = [self.trees[1 << leaf] for leaf in bits(mask)]
+        while len(forest) > 1:
+            best: tuple[bool, float, int, int, Tree] | None = None
+            for i, one in enumerate(forest):
+                for j in range(i + 1, len(forest)):
+                    tied = self._connect(one, forest[j], None)
+                    made = tied or (self._pair(one, forest[j]) if best is None or best[0] else None)
+                    if made is not None and (best is None or (tied is None, made.size.rows) < best[:2]):
+                        best = (tied is None, made.size.rows, i, j, made)
+            if best is None:
+                break
+            _, _, i, j, joined = best
+            forest = [t for k, t in enumerate(forest) if k not in (i, j)] + [joined]
+        return forest[0]

@@ -1,0 +1,80 @@
+"""The optimizer: RULES in their order, and the one loop that applies them.
+
+Handed the query that a front end made; hands on an equal one for the physical planner: without Applies, UNION ALL as the only set
+operation, filters in the scans, joins in order of cost, only the columns that are needed. What always holds: the columns of the
+result are those of the query, in order; each rule is a pure function and may be applied alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flightmesh.logical.relations import Relation, With
+from flightmesh.optimize.context import Context
+from flightmesh.optimize.decorrelate import decorrelate
+from flightmesh.optimize.derive import derive_predicates
+from flightmesh.optimize.limits import push_limits
+from flightmesh.optimize.marks import marks_to_semi_joins
+from flightmesh.optimize.order_joins import order_joins
+from flightmesh.optimize.outer_joins import simplify_outer_joins
+from flightmesh.optimize.projects import merge_projects
+from flightmesh.optimize.prune import prune_columns
+from flightmesh.optimize.push_filters import push_filters
+from flightmesh.optimize.redundant_aggregates import remove_aggregates
+from flightmesh.optimize.set_operations import rewrite_set_operations
+from flightmesh.optimize.shared import inline_shared
+from flightmesh.optimize.simplify import simplify
+from flightmesh.optimize.single_joins import simplify_single_joins
+from flightmesh.optimize.sorts import remove_sorts
+
+Rule = Callable[[Relation, Context], Relation]
+
+RULES: tuple[Rule, ...] = (
+    simplify,
+    inline_shared,
+    marks_to_semi_joins,
+    decorrelate,
+    inline_shared,
+    rewrite_set_operations,
+    remove_sorts,
+    simplify_single_joins,
+    merge_projects,
+    simplify_outer_joins,
+    push_filters,
+    simplify,
+    derive_predicates,
+    push_filters,
+    remove_aggregates,
+    prune_columns,
+    order_joins,
+    merge_projects,
+    push_limits,
+)
+"""A rule may stand more than once: folding and push-down have new work after decorrelation and derivation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """The optimized query and the rules that changed it, in order."""
+
+    relation: Relation
+    fired: tuple[str, ...]
+
+
+def optimize(relation: Relation, context: Context) -> Relation:
+    """The query in the form that the physical planner takes."""
+    return optimize_with_trace(relation, context).relation
+
+
+def optimize_with_trace(relation: Relation, context: Context) -> Optimized:
+    """The same, saying which rules fired."""
+    fired: list[str] = []
+    for rule in RULES:
+        changed = rule(relation, context)
+        if changed is not relation:
+            fired.append(rule.__name__)
+            relation = changed
+    if isinstance(relation, With):
+        context.shared.update((d.id, d.relation) for d in relation.definitions)
+    return Optimized(relation, tuple(fired))

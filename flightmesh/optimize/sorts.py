@@ -1,0 +1,47 @@
+"""Rule: a sort whose order nobody sees goes.
+
+Order is seen by the client and by a Limit; groupings, joins and set operations do not keep it. Sorts below them, without a Limit between,
+are removed, and so is a sort right below another.
+"""
+
+from __future__ import annotations
+
+from flightmesh.logical.relations import Aggregate, Filter, Limit, Project, Relation, Sort, With
+from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.optimize.context import Context
+
+KEEP_ORDER = Filter | Project
+ORDER_SENSITIVE = frozenset({"first", "last", "list", "array_agg", "string_agg", "arg_min", "arg_max"})
+"""Aggregates whose result a person fixes by ordering the input."""
+
+
+def remove_sorts(relation: Relation, context: Context) -> Relation:
+    """The query without useless sorts."""
+    return _seen(relation)
+
+
+def _seen(node: Relation) -> Relation:
+    """Where the order of the rows is seen."""
+    if isinstance(node, With):
+        *shared, body = inputs(node)
+        return _rebuilt(node, (*(_unseen(part) for part in shared), _seen(body)))
+    if isinstance(node, Sort):
+        return _rebuilt(node, (_unseen(node.input),))
+    if isinstance(node, KEEP_ORDER | Limit):
+        return _rebuilt(node, (_seen(node.input),))
+    if isinstance(node, Aggregate) and any(a.call.function in ORDER_SENSITIVE for a in node.aggregates):
+        return _rebuilt(node, (_seen(node.input),))
+    return _rebuilt(node, tuple(_unseen(part) for part in inputs(node)))
+
+
+def _unseen(node: Relation) -> Relation:
+    """Where the order of the rows does not matter."""
+    if isinstance(node, Sort):
+        return _unseen(node.input)
+    if isinstance(node, KEEP_ORDER):
+        return _rebuilt(node, (_unseen(node.input),))
+    return _seen(node)
+
+
+def _rebuilt(node: Relation, parts: tuple[Relation, ...]) -> Relation:
+    return with_inputs(node, parts) if any(a is not b for a, b in zip(inputs(node), parts, strict=True)) else node
