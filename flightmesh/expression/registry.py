@@ -14,6 +14,7 @@ import pyarrow as pa
 from flightmesh.errors import DataError, InvalidQuery, Position
 from flightmesh.expression import aggregates
 from flightmesh.expression.casts import cast_datum, castable
+from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
 from flightmesh.expression.functions import arithmetic, bitwise, comparison, conditional, constants, logic, math, regex, string, temporal
 from flightmesh.expression.functions.declare import ScalarFunction
 from flightmesh.expression.nodes import (
@@ -28,7 +29,7 @@ from flightmesh.expression.nodes import (
     When,
     require_boolean,
 )
-from flightmesh.expression.signatures import describe_signatures, resolve, shared_type
+from flightmesh.expression.signatures import describe_signatures, is_text_literal, resolve, shared_type
 from flightmesh.expression.types import common_type as common_type
 from flightmesh.expression.types import is_numeric, sql_type_name
 
@@ -85,11 +86,22 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
             return folded
     if function.name == "if" and len(args) == 3:
         return bind_case(((args[0], args[1]),), args[2], at)
+    if function.name == "date_part" and len(args) == 2 and is_text_literal(args[0]):
+        return _bind_part(args[0], args[1], at)
     binding = resolve(function, args)
     if binding is None:
         raise _ill_typed(function, args, at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
     return Call(function.name, cast, binding.result, at)
+
+
+def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expression:
+    text = part.value.as_py() if isinstance(part, Literal) else None
+    name = None if text is None else part_name(text)
+    if name is None:
+        near = difflib.get_close_matches(str(text).lower(), (*CALENDAR_PARTS, *CLOCK_PARTS), n=2)
+        raise InvalidQuery(f"{text} is no part of a date", hint=f"did you mean {' or '.join(near)}?" if near else None, position=at)
+    return bind_call(name, (value,), at)
 
 
 def bind_function(name: str, args: Sequence[Expression], at: Position | None = None) -> Expression:
