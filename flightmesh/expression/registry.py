@@ -2,6 +2,14 @@
 
 Handed a name and typed argument expressions, hands on a typed expression whose arguments have exactly the types the kernel takes.
 What always holds: an unknown name or ill-typed call is an InvalidQuery that names what would have fitted.
+
+Names of the operators: `add subtract multiply divide int_divide modulo negate` (and `divide_checked int_divide_checked modulo_checked`, where
+division by zero is an error), `power`, `concat_operator` (`||`; `concat` is the function that leaves NULLs out), `equal not_equal less
+less_equal greater greater_equal between is_distinct_from is_not_distinct_from`, `and or not`, `is_null is_not_null is_true is_not_true
+is_false is_not_false`, `like ilike not_like not_ilike` (with ESCAPE: `like_escape` ..., third argument), `glob`, `regexp_full_match` (`~`, SIMILAR TO),
+`bit_and bit_or bit_xor bit_not shift_left shift_right`. The symbols are aliases. Dates and intervals use `add`, `subtract`,
+`multiply`, `divide`. EXTRACT(part FROM x) is `date_part('part', x)`, bound as the part's own function (`year(x)`).
+IN with a list is `bind_in`, CASE and IF are `bind_case`. A function written by a user goes through `bind_function`.
 """
 
 from __future__ import annotations
