@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 
 from flightmesh.catalog.normalise import normalise_type
 from flightmesh.catalog.pruning import NULLS, Range, cast_bound
+from flightmesh.expression.types import is_string
+
+_BYTES_OF_A_NUMBER = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,19 @@ class Footer:
         leaves = self._leaves[column]
         return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
 
+    def repetitive_columns(self) -> list[str]:
+        """Text columns that are worth decoding as dictionaries: each value takes so few bytes that it must be an entry's number."""
+        groups = [self.metadata.row_group(number) for number in range(self.row_groups)]
+        found = []
+        for entry in self.schema:
+            if not is_string(entry.type) or entry.name not in self._leaves:
+                continue
+            leaf = self._leaves[entry.name][0]
+            chunks = [group.column(leaf) for group in groups]
+            if all(_is_repetitive(chunk) for chunk in chunks):
+                found.append(entry.name)
+        return found
+
     def column(self, name: str, kind: pa.DataType) -> FooterColumn:
         """Statistics of a column that the file has, bounds as `kind` (the table's type)."""
         key = (name, kind)
@@ -75,6 +91,11 @@ class Footer:
         stored = self.schema.field(name).type
         pairs = [_chunk(self.metadata.row_group(group).column(leaf), stored, kind) for group in range(self.row_groups)]
         return FooterColumn(tuple(bounds for bounds, _ in pairs), tuple(nulls for _, nulls in pairs))
+
+
+def _is_repetitive(chunk: pq.ColumnChunkMetaData) -> bool:
+    # A text that is not an entry of a dictionary takes four bytes and itself.
+    return chunk.has_dictionary_page and chunk.total_uncompressed_size <= _BYTES_OF_A_NUMBER * chunk.num_values
 
 
 def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType) -> tuple[Range, int | None]:

@@ -1,6 +1,6 @@
 """Reads partition columns from paths such as `year=2013/origin=New%20York/part-0.parquet`.
 
-Handed the paths of files below the folder of a table; hands on the partition columns with their types and each file's values.
+Handed the paths of a table's files; hands on the partition columns with their types and each file's values.
 What always holds: every file of a partitioned table has the same keys, and a column is int64, date32 or string, the first that
 fits all.
 """
@@ -30,12 +30,12 @@ class Partitions:
     values: tuple[tuple[pa.Scalar, ...], ...]
 
 
-def read_partitions(below: Sequence[str], names: Sequence[str]) -> Partitions:
-    """The partitions of files, by their paths `below` the table's folder; `names` are the files' names in errors.
+def read_partitions(paths: Sequence[str], names: Sequence[str]) -> Partitions:
+    """The partitions of files, by every key=value folder in their `paths`; `names` are the files' names in errors.
 
     Raises InvalidInput when files have different keys.
     """
-    raw = [_pairs(path) for path in below]
+    raw = [_pairs(path) for path in paths]
     keys = [tuple(key for key, _ in pairs) for pairs in raw]
     for own, name in zip(keys, names, strict=True):
         if own != keys[0]:
@@ -44,7 +44,7 @@ def read_partitions(below: Sequence[str], names: Sequence[str]) -> Partitions:
                 hint="every file of a partitioned folder needs the same key=value folders",
             )
     if not keys or not keys[0]:
-        return Partitions((), tuple(() for _ in below))
+        return Partitions((), tuple(() for _ in paths))
     columns = [_typed([pairs[number][1] for pairs in raw]) for number in range(len(keys[0]))]
     fields = tuple(pa.field(key, column.type, column.null_count > 0) for key, column in zip(keys[0], columns, strict=True))
     return Partitions(fields, tuple(zip(*columns, strict=True)))

@@ -1,8 +1,7 @@
 """Finds the files of a source: one file, a folder, a glob (`**` too), a list of these, on the local disk or on S3.
 
-Handed what a person wrote; hands on files pinned by size and mtime, in order of path, each with the folder it was found under
-(hive keys are read from the part below it). What always holds: hidden files (`.x`, `_x`) inside folders are left out, and a
-source without files is an InvalidInput that says what was looked for.
+Handed what a person wrote; hands on files pinned by size and mtime, in order of path. What always holds: hidden files (`.x`, `_x`)
+inside folders are left out, and a source without files is an InvalidInput that says what was looked for.
 """
 
 from __future__ import annotations
@@ -25,12 +24,11 @@ _MAGIC = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file of a source; `below` is its path under the folder (or the glob's fixed part) that was asked for."""
+    """One file of a source."""
 
     path: str
     size: int
     mtime_ns: int
-    below: str
 
 
 def find_files(storage: Storage, paths: Sequence[str]) -> tuple[Found, ...]:
@@ -48,7 +46,7 @@ def _expand(storage: Storage, path: str) -> list[Found]:
         raise InvalidInput("the path is empty", hint="give a file, a folder or a glob")
     status = _status(storage, path)
     if status.type is pafs.FileType.File:
-        return [Found(path, status.size, status.mtime_ns or 0, "")]
+        return [Found(path, status.size, status.mtime_ns or 0)]
     if status.type is pafs.FileType.Directory:
         return _folder(storage, path.rstrip("/") or "/")
     if _MAGIC.search(path):
@@ -84,11 +82,13 @@ def _folder(storage: Storage, folder: str) -> list[Found]:
 def _visible(entries: Iterable[pafs.FileInfo], folder: str) -> list[Found]:
     found = []
     for entry in entries:
-        below = entry.path.removeprefix(folder).lstrip("/")
-        if entry.type is not pafs.FileType.File or any(_is_hidden(part) for part in below.split("/")):
-            continue
-        found.append(Found(entry.path, entry.size, entry.mtime_ns or 0, below))
+        if entry.type is pafs.FileType.File and not any(_is_hidden(part) for part in _below(entry.path, folder).split("/")):
+            found.append(Found(entry.path, entry.size, entry.mtime_ns or 0))
     return sorted(found, key=lambda item: item.path)
+
+
+def _below(path: str, folder: str) -> str:
+    return path.removeprefix(folder).lstrip("/")
 
 
 def _is_hidden(part: str) -> bool:
@@ -99,12 +99,12 @@ def _is_hidden(part: str) -> bool:
 def _glob(storage: Storage, pattern: str) -> list[Found]:
     parts = pattern.split("/")
     fixed = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
-    folder = "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else ".")
+    folder = "/".join(parts[:fixed]) or "/"
     if _status(storage, folder).type is pafs.FileType.NotFound:
         raise InvalidInput(f"{display(storage, folder)} does not exist", hint=_nearest(storage, folder))
     deep = len(parts) - fixed > 1
     match = re.compile(_glob_regex("/".join(parts[fixed:])))
-    files = [item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(item.below)]
+    files = [item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(_below(item.path, folder))]
     if not files:
         raise InvalidInput(f"no file matches {display(storage, pattern)}", hint=_glob_hint(storage, folder))
     return files
@@ -143,7 +143,7 @@ def _nearest(storage: Storage, path: str) -> str:
     parent, _, wanted = path.rstrip("/").rpartition("/")
     while parent and _status(storage, parent).type is not pafs.FileType.Directory:
         parent, _, wanted = parent.rpartition("/")
-    folder = parent or ("/" if path.startswith("/") else ".")
+    folder = parent or "/"
     if storage.scheme != "local" and not parent:
         return f"is {wanted!r} the right bucket, and are the credentials those of its owner?"
     names = [Path(entry.path).name for entry in _list(storage, folder, recursive=False)]

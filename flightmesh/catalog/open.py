@@ -60,7 +60,7 @@ def open_table(
     kind = _format_of(place, files, format)
     pairs = tuple(sorted((options or {}).items()))
     names = [display(place, item.path) for item in files]
-    partitions = read_partitions([item.below for item in files], names)
+    partitions = read_partitions([item.path for item in files], names)
     pinned = tuple(
         File(item.path, item.size, item.mtime_ns, values) for item, values in zip(files, partitions.values, strict=True)
     )
@@ -89,7 +89,7 @@ def _local_path(text: str) -> str:
     scheme, found, _ = text.partition("://")
     if found and scheme.isalnum():
         raise InvalidInput(f"no storage is named {scheme!r}", hint="paths are local, or s3://bucket/prefix")
-    return os.path.normpath(Path(text).expanduser()) if text else ""
+    return str(Path(os.path.abspath(Path(text).expanduser()))) if text else ""
 
 
 def _format_of(storage: Storage, files: Sequence[Found], asked: Format | str | None) -> Format:

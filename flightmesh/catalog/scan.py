@@ -8,7 +8,7 @@ empty the batches have one int8 column named `__rows`, because an Arrow batch wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -139,7 +139,7 @@ def _reader_of(format: Format) -> _Reader:
 def _with_partition(table: FileTable, split: FileSplit, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
     if not columns:
         return _rows_batch(batch.num_rows)
-    values = dict(zip(table.partition_columns, table.files[split.file].partition, strict=True))
+    values: dict[str, Any] = dict(zip(table.partition_columns, table.files[split.file].partition, strict=True))
     arrays = [
         pa.repeat(values[name], batch.num_rows) if name in values else batch.column(batch.schema.get_field_index(name))
         for name in columns
@@ -153,4 +153,4 @@ def _counted_rows(rows: int, morsel_rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _rows_batch(rows: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.repeat(cast("pa.Int8Scalar", pa.scalar(0, pa.int8())), rows)], names=[ROWS_COLUMN])
+    return pa.RecordBatch.from_arrays([pa.repeat(pa.scalar(0, pa.int8()), rows)], names=[ROWS_COLUMN])

@@ -65,8 +65,11 @@ def _s3_options(options: tuple[tuple[str, str], ...]) -> dict[str, Any]:
 
 
 def display(storage: Storage, path: str) -> str:
-    """The path as a person would write it."""
-    return path if storage.scheme == "local" else f"{storage.scheme}://{path}"
+    """The path as a person would write it: local ones relative to the working directory where they lie in it."""
+    if storage.scheme != "local":
+        return f"{storage.scheme}://{path}"
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if here.parent != here and Path(path).is_relative_to(here) else path
 
 
 def check_pinned(storage: Storage, file: File) -> None:

@@ -76,13 +76,17 @@ def describe(storage: Storage, file: File) -> pa.Schema:
     return footer(storage, file).schema
 
 
-def _open(storage: Storage, file: File, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+def _open(storage: Storage, file: File, known: Footer | None = None) -> pq.ParquetFile:
     name = display(storage, file.path)
     if file.size < 12:
         raise InvalidInput(f"{name} is not a Parquet file: it has {file.size} bytes", hint="was its writer interrupted?")
     source = open_file(storage, file)
     try:
-        return pq.ParquetFile(source, metadata=metadata, pre_buffer=False)
+        if known is None:
+            return pq.ParquetFile(source, pre_buffer=False)
+        # Texts that repeat decode more than twice as fast as dictionaries, even though each batch is then made plain.
+        repetitive = known.repetitive_columns()
+        return pq.ParquetFile(source, metadata=known.metadata, read_dictionary=repetitive, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
         problem = _diagnose(source, file, error)
         source.close()
@@ -203,7 +207,7 @@ def _reader(storage: Storage, file: File) -> pq.ParquetFile:
     key = _identity(storage, file)
     reader = _readers.open.pop(key, None)
     if reader is None:
-        reader = _open(storage, file, footer(storage, file).metadata)
+        reader = _open(storage, file, footer(storage, file))
     elif storage.scheme == "local":
         # A stat is cheap on a local disk; on S3 the object that is open is the one that was pinned.
         check_pinned(storage, file)
