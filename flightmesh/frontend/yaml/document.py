@@ -27,6 +27,7 @@ _WORDS: dict[str, Scalar] = {"": None, "~": None}
 _WORDS.update(dict.fromkeys(("null", "Null", "NULL")))
 _WORDS.update(dict.fromkeys(("true", "True", "TRUE"), True))
 _WORDS.update(dict.fromkeys(("false", "False", "FALSE"), False))
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n|.)")
 _DEEPEST = 64
 
 
@@ -101,18 +102,25 @@ class Document:
     def offsets(self, node: Node) -> list[int]:
         """For each character of a scalar's value, and one past the last, its offset in the file.
 
-        Values are shorter than their text only by indentation, folding, quotes and escapes, so a greedy walk aligns the two; a
-        character that is written as an escape gets the place of what stands there.
+        Values are shorter than their text only by indentation, folding, quotes and escapes, so a greedy walk aligns the two.
         """
         value, at, found = str(node.value), self._body_start(node), []
         for letter in value:
             probe = at
-            while probe < node.end and not _same(self.text[probe], letter):
-                probe += 1
+            while probe < node.end and not (self._escaped(node, probe) or _same(self.text[probe], letter)):
+                probe = self._next(node, probe)
             at = probe if probe < node.end else at
             found.append(min(at, max(node.start, node.end - 1)))
-            at += 1
+            at = self._next(node, at)
         return [*found, min(at, max(node.start, node.end))]
+
+    def _escaped(self, node: Node, at: int) -> bool:
+        """Whether an escape that stands for one character begins here."""
+        return node.style == '"' and self.text[at] == "\\" and self.text[at + 1 : at + 2] not in ("\n", "\r")
+
+    def _next(self, node: Node, at: int) -> int:
+        escape = _ESCAPE.match(self.text, at) if node.style == '"' else None
+        return escape.end() if escape else at + 1
 
     def _body_start(self, node: Node) -> int:
         if node.style in ("|", ">"):

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="Letters, digits and underscores, not beginning with a digit.")]
+_NAMED = Field(json_schema_extra={"additionalProperties": False})
 Sql = Annotated[str, Field(min_length=1, description="A SQL expression in the plan's dialect; `:name` is a parameter.")]
 
 
@@ -309,7 +310,7 @@ class Write(Model):
 
 
 class Settings(Model):
-    """How the plan is read and run."""
+    """Settings of a plan; all have defaults."""
 
     dialect: str = Field("duckdb", min_length=1, description="The SQL dialect of all expressions: any that sqlglot knows.")
     partitions: int | None = Field(
@@ -322,9 +323,15 @@ class Plan(Model):
 
     plan: str | None = Field(None, min_length=1, description="The plan's name, for people.")
     description: str | None = Field(None, description="What the plan answers, for people.")
-    params: dict[Name, ParamEntry] = Field(default_factory=dict, description="Typed parameters: name to default, or to a map.")
-    inputs: dict[Name, Input] = Field(default_factory=dict, description="Named inputs: files or registered tables.")
-    steps: dict[Name, Step] = Field(min_length=1, description="Named steps; they read inputs and one another, in any order.")
+    params: Annotated[dict[Name, ParamEntry], _NAMED] = Field(
+        default_factory=dict, description="Typed parameters: name to default, or to a map."
+    )
+    inputs: Annotated[dict[Name, Input], _NAMED] = Field(
+        default_factory=dict, description="Named inputs: files or registered tables."
+    )
+    steps: Annotated[dict[Name, Step], _NAMED] = Field(
+        min_length=1, description="Named steps; they read inputs and one another, in any order."
+    )
     output: str | None = Field(None, description="The step whose rows are the result; the last step by default.")
     write: Write | None = Field(None, description="Write the result to files instead of handing it back.")
     settings: Settings = Field(default_factory=lambda: Settings(), description="How the plan is read and run.")

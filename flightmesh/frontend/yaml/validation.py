@@ -38,7 +38,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """A hint that names what was probably meant, or lists what there is; None when there is nothing."""
     names = list(known)
     folded = {item.casefold(): item for item in names}
-    near = difflib.get_close_matches(name.casefold(), folded, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(name.casefold(), folded, n=2, cutoff=0.5 if len(name) < 4 else 0.6)
     if near:
         return f"did you mean {' or '.join(folded[item] for item in near)}?"
     return f"there is {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}" if names else None
