@@ -1,0 +1,53 @@
+"""The command `flightmesh`: its subcommands, one a file.
+
+Handed the arguments of the process; ends it with an exit code: 0, 1 (the query or its data), 2 (usage), 3 (a bug), 130
+(cancelled). What always holds: help loads neither pyarrow nor sqlglot, so these files import the engine where they use it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import flightmesh
+from flightmesh.cli import explain, functions, plan, run, shell, sql
+
+app = typer.Typer(
+    name="flightmesh",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"flightmesh {flightmesh.__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="[dim]flightmesh COMMAND --help[/dim] shows examples of each command.")
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """SQL and YAML plans over Parquet, CSV, JSON and Arrow files, run in this process."""
+
+
+app.command("sql", epilog=sql.EXAMPLES)(sql.command)
+app.command("run", epilog=run.EXAMPLES)(run.command)
+app.command("explain", epilog=explain.EXAMPLES)(explain.command)
+app.command("shell", epilog=shell.EXAMPLES)(shell.command)
+app.command("functions", epilog=functions.EXAMPLES)(functions.command)
+app.add_typer(plan.app, name="plan")
+
+
+def main() -> None:
+    """The entry point of the installed script."""
+    app(prog_name="flightmesh")
+    sys.exit(0)

@@ -1,0 +1,159 @@
+"""Options that several commands share, and the session that they describe."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from flightmesh.session import Session
+
+
+class OutputFormat(enum.StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+Query = Annotated[
+    str | None, typer.Argument(metavar="SQL", help="The statement, or - to read it from stdin.", show_default=False)
+]
+SqlFile = Annotated[Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the statement from a file.")]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-r",
+        "--register",
+        metavar="NAME=PATH",
+        help="A table: a file, folder, glob or s3:// URL under a name. May be repeated.",
+        show_default=False,
+    ),
+]
+Dialect = Annotated[
+    str | None,
+    typer.Option("--dialect", metavar="NAME", help="The SQL dialect: duckdb, postgres, spark, ...", show_default=False),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A value for :name. May be repeated.", show_default=False),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, help="Tasks that compute at the same time.", show_default="cores", rich_help_panel="Engine"
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory", metavar="SIZE", help="Memory budget, such as 4GiB.", show_default="70 %", rich_help_panel="Engine"
+    ),
+]
+Partitions = Annotated[
+    int | None,
+    typer.Option("--partitions", min=1, help="Tasks of a partitioned stage.", show_default="threads", rich_help_panel="Engine"),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings in YAML, as in configs/embedded.yaml.", rich_help_panel="Engine"),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write to a file; its ending tells the format.", show_default=False),
+]
+Format = Annotated[
+    OutputFormat | None, typer.Option("--format", help="How rows are written.", show_default="table", case_sensitive=False)
+]
+MaxRows = Annotated[
+    int | None,
+    typer.Option(
+        "--max-rows", min=0, help="Rows of a table that are shown; 0: all.", show_default="40 on a terminal, else all"
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Engine:
+    """The settings of a session as they were given on the command line."""
+
+    threads: int | None = None
+    memory: str | None = None
+    partitions: int | None = None
+    config: Path | None = None
+
+
+def open_session(engine: Engine, tables: list[str] | None) -> Session:
+    """A session with the settings of the file, those of the command line over it, and the registered tables."""
+    named = [_split_pair(text, "-r", "orders=data/orders") for text in tables or ()]
+    import flightmesh
+    from flightmesh.config import Config, parse_size
+
+    if engine.config is None:
+        config = Config()
+    else:
+        from flightmesh.config_file import load
+
+        config = load(engine.config)
+    try:
+        memory = None if engine.memory is None else parse_size(engine.memory)
+    except ValueError as failure:
+        raise typer.BadParameter(str(failure), param_hint="--memory") from None
+    given = {"threads": engine.threads, "memory": memory, "partitions": engine.partitions}
+    config = dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+    session = flightmesh.connect(config=config)
+    for name, path in named:
+        session.register(name, path)
+    return session
+
+
+def read_params(given: list[str] | None) -> dict[str, object] | None:
+    """Values of `--param name=value`: whole numbers, decimals and booleans are what they look like, the rest is text."""
+    if not given:
+        return None
+    return {name: _literal(text) for name, text in (_split_pair(pair, "--param", "floor=1000") for pair in given)}
+
+
+def read_texts(given: list[str] | None) -> dict[str, object] | None:
+    """Values of `--set name=value` as text: the plan's own types convert them."""
+    return dict(_split_pair(pair, "--set", "month=7") for pair in given) if given else None
+
+
+def read_statement(query: str | None, file: Path | None) -> str:
+    """The SQL text of the command line: the argument, stdin for `-`, or the file."""
+    import sys
+
+    if (query is None) == (file is None):
+        raise typer.BadParameter("give the statement as an argument, as - for stdin, or in a file with -f", param_hint="SQL")
+    if file is not None:
+        return file.read_text(encoding="utf-8")
+    assert query is not None
+    return sys.stdin.read() if query == "-" else query
+
+
+def _split_pair(text: str, option: str, example: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE, as in {example}", param_hint=option)
+    return name.strip(), value
+
+
+def _literal(text: str) -> object:
+    import re
+    from decimal import Decimal
+
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?\d*\.\d+", text):
+        return Decimal(text)
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text):
+        return float(text)
+    words: dict[str, object] = {"true": True, "false": False, "null": None}
+    return words.get(text.lower(), text)

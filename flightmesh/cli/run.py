@@ -1,0 +1,47 @@
+"""`flightmesh run`: runs a YAML plan and writes the rows of its output step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flightmesh.cli import options
+from flightmesh.cli.guard import guarded
+from flightmesh.cli.options import Engine, open_session, read_texts
+from flightmesh.cli.output import choose_target, write_result
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+[cyan]flightmesh run plans/quickstart.yaml[/cyan]
+
+[cyan]flightmesh run plans/quickstart.yaml --set month=7 -o july.csv[/cyan]
+"""
+
+
+@guarded
+def command(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan file in YAML.", show_default=False)],
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the plan. May be repeated.", show_default=False),
+    ] = None,
+    register: options.Tables = None,
+    format: options.Format = None,
+    output: options.Output = None,
+    max_rows: options.MaxRows = None,
+    threads: options.Threads = None,
+    memory: options.Memory = None,
+    partitions: options.Partitions = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Run a YAML plan and print or save the rows of its output step.
+
+    Paths in the plan are relative to the plan file, those given here to the working directory.
+    """
+    target = choose_target(format, output, max_rows)
+    params = read_texts(set)
+    with open_session(Engine(threads, memory, partitions, config), register) as session:
+        write_result(session.run_plan(plan, params=params), target)

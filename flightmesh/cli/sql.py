@@ -1,0 +1,53 @@
+"""`flightmesh sql`: runs statements and writes the rows of the last one that has any."""
+
+from __future__ import annotations
+
+from flightmesh.cli import options
+from flightmesh.cli.guard import guarded
+from flightmesh.cli.options import Engine, open_session, read_params, read_statement
+from flightmesh.cli.output import choose_target, write_result
+from flightmesh.cli.statements import split_statements
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+[cyan]flightmesh sql "select count(*) from 'data/*.parquet'"[/cyan]
+
+[cyan]flightmesh sql "select * from o where total > :floor" -r o=data/orders --param floor=1000[/cyan]
+
+[cyan]flightmesh sql -f report.sql -r orders=data/orders -o report.parquet[/cyan]
+
+[cyan]cat report.sql | flightmesh sql - -r orders=data/orders --format csv | head[/cyan]
+"""
+
+
+@guarded
+def command(
+    query: options.Query = None,
+    file: options.SqlFile = None,
+    register: options.Tables = None,
+    format: options.Format = None,
+    output: options.Output = None,
+    max_rows: options.MaxRows = None,
+    dialect: options.Dialect = None,
+    param: options.Params = None,
+    threads: options.Threads = None,
+    memory: options.Memory = None,
+    partitions: options.Partitions = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Run SQL over files and print or save the rows.
+
+    Tables are registered with -r, or named in the query: from 'data/*.parquet', read_csv('file.csv').
+    Several statements are separated by semicolons; the rows of the last one are written.
+    """
+    target = choose_target(format, output, max_rows)
+    statements = split_statements(read_statement(query, file))
+    params = read_params(param)
+    with open_session(Engine(threads, memory, partitions, config), register) as session:
+        for number, statement in enumerate(statements, 1):
+            result = session.sql(statement.text, dialect=dialect, params=params)
+            if number == len(statements):
+                write_result(result, target)
+            else:
+                result.to_arrow()
