@@ -1,6 +1,7 @@
 """Changing the expressions and the column ids of relations, so that every rule does it the same way.
 
-Handed a relation; hands on an equal-shaped one. What always holds: a relation whose expressions do not change stays the same object.
+Handed a relation; hands on an equal-shaped one. What always holds: a relation whose expressions do not change stays the
+same object.
 """
 
 from __future__ import annotations
@@ -49,9 +50,7 @@ def with_expressions(node: Relation, change: Callable[[Expression], Expression])
         case Aggregate():
             return _with_aggregate_expressions(node, new)
         case Sort(keys=keys):
-            return replace(
-                node, keys=tuple(SortKey(e, k.descending, k.nulls_first) for k, e in zip(keys, new, strict=True))
-            )
+            return replace(node, keys=tuple(SortKey(e, k.descending, k.nulls_first) for k, e in zip(keys, new, strict=True)))
         case Values() | Limit() | SetOperation() | Reference() | With():
             return node
 

@@ -1,7 +1,7 @@
 """The one text form of logical relations, for people: explain, logs and golden tests share it.
 
-Handed a relation; hands on an indented tree, one relation a line, inputs below their reader by two spaces. What always holds: a column is
-written `name#id`, so that two columns of one name are told apart, and equal relations have equal texts.
+Handed a relation; hands on an indented tree, one relation a line, inputs below their reader by two spaces. What always
+holds: a column is written `name#id`, so that two columns of one name are told apart, and equal relations have equal texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """AND, OR and NOT made smaller, three-valued: NULL AND FALSE is FALSE, NULL OR TRUE is TRUE, NULL otherwise stays.
 
-Handed a boolean call whose arguments are already simple; hands on an equal expression. What always holds: AND and OR come out as binary calls,
-nested to the left, as `conjunction` builds them.
+Handed a boolean call whose arguments are already simple; hands on an equal expression. What always holds: AND and OR come
+out as binary calls, nested to the left, as `conjunction` builds them.
 """
 
 from __future__ import annotations

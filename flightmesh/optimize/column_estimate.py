@@ -1,7 +1,7 @@
 """What is expected of one column: distinct values, range, NULLs, bytes. The numbers behind every cost.
 
-Handed statistics of tables; hands on `ColumnEstimate`s. Values of any ordered type are put on one axis of floats, so that ranges of dates,
-decimals and text are measured alike.
+Handed statistics of tables; hands on `ColumnEstimate`s. Values of any ordered type are put on one axis of floats, so that
+ranges of dates, decimals and text are measured alike.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Comparisons brought into the shape that scans and kernels like: column first, constant second, no cast around the column.
 
-Handed a comparison with at least one part that is not constant; hands on an equal one. What always holds: a cast is taken off a column only
-where it keeps every value and its order, and only when the constant has an exact counterpart in the column's type.
+Handed a comparison with at least one part that is not constant; hands on an equal one. What always holds: a cast is taken
+off a column only where it keeps every value and its order, and only when the constant has an exact counterpart in the
+column's type.
 """
 
 from __future__ import annotations
@@ -85,7 +86,11 @@ def _integer(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal |
 
 
 def _decimal(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
-    if wide.scale < narrow.scale or wide.precision - wide.scale < narrow.precision - narrow.scale or not isinstance(value, Decimal):
+    if (
+        wide.scale < narrow.scale
+        or wide.precision - wide.scale < narrow.precision - narrow.scale
+        or not isinstance(value, Decimal)
+    ):
         return None
     exact = value.quantize(Decimal(1).scaleb(-narrow.scale))
     return Literal(pa.scalar(exact, narrow)) if exact == value else None

@@ -1,7 +1,7 @@
 """What a rule may look at besides the relation: fresh ids, table statistics, the configuration.
 
-Handed on by the session to `optimize` and to the physical planner, one for each query. What always holds: the same context gives the
-same plan (no clock, no randomness), apart from the ids it hands out.
+Handed on by the session to `optimize` and to the physical planner, one for each query. What always holds: the same context
+gives the same plan (no clock, no randomness), apart from the ids it hands out.
 """
 
 from __future__ import annotations

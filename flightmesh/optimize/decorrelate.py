@@ -1,8 +1,8 @@
 """Rule: every dependent join becomes an ordinary one.
 
-Handed a query with Applies; hands on one without. Innermost first: an Apply whose right side can be freed of its correlation by pulling
-predicates up (`pulling`) becomes a join on them; what cannot, and stands in no other Apply, is computed over a domain (`domain`);
-what cannot and does stand in another waits until that one has been turned.
+Handed a query with Applies; hands on one without. Innermost first: an Apply whose right side can be freed of its
+correlation by pulling predicates up (`pulling`) becomes a join on them; what cannot, and stands in no other Apply, is
+computed over a domain (`domain`); what cannot and does stand in another waits until that one has been turned.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
         return Join(node.left, node.right, node.kind, node.condition, node.mark)
     pulled = pull(node.right, outer, sharing.context)
     if pulled is not None:
-        joined = _join_scalar(node, pulled, sharing.context) if pulled.defaults is not None else _join(node, pulled, sharing.context)
+        joined = (
+            _join_scalar(node, pulled, sharing.context) if pulled.defaults is not None else _join(node, pulled, sharing.context)
+        )
         if joined is not None:
             return joined
     if free_columns(node):
@@ -177,9 +179,7 @@ def _join_scalar(node: Apply, pulled: Pulled, context: Context) -> Relation | No
 
 def _with_defaults(node: Apply, pulled: Pulled, context: Context) -> Relation:
     defaults = {
-        id_: value
-        for id_, value in (pulled.defaults or {}).items()
-        if not (isinstance(value, Literal) and value.is_null)
+        id_: value for id_, value in (pulled.defaults or {}).items() if not (isinstance(value, Literal) and value.is_null)
     }
     condition = conjunction(pulled.predicates)
     if not defaults:
@@ -189,7 +189,7 @@ def _with_defaults(node: Apply, pulled: Pulled, context: Context) -> Relation:
     sure = never_null(right, context)
     marker = None
     if any(new not in sure for new in names.values()):
-        marker = Field(context.ids.fresh(), "present", pa.bool_(), False)
+        marker = Field(context.ids.fresh(), "present", pa.bool_())
         right = Project(right, (*(passes(f.column()) for f in right.fields), Item(marker, TRUE)))
     items = [passes(f.column()) for f in node.left.fields]
     for field in node.right.fields:

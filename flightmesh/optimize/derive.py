@@ -1,8 +1,9 @@
 """Rule: predicates that follow from others, put where they cut rows early.
 
-Handed a query whose filters are pushed down; hands on one with redundant filters below joins: what holds for a column holds for every column
-that a join equates it with (`a = b and a < 5` gives `b < 5`), and an OR whose every branch says something of one side gives that side
-the OR of what is said ((n1 = 'FRANCE' and n2 = 'GERMANY') or ...). The next push-down moves them into scans.
+Handed a query whose filters are pushed down; hands on one with redundant filters below joins: what holds for a column holds
+for every column that a join equates it with (`a = b and a < 5` gives `b < 5`), and an OR whose every branch says something
+of one side gives that side the OR of what is said ((n1 = 'FRANCE' and n2 = 'GERMANY') or ...). The next push-down moves
+them into scans.
 """
 
 from __future__ import annotations
@@ -151,4 +152,3 @@ def _split_or(part: Expression, left: frozenset[ColumnId], into_left: list[Expre
             derived = simplify_or_parts(said) if len(said) > 1 else said[0]
             if not isinstance(derived, Literal):
                 made.append(derived)
-

@@ -1,8 +1,9 @@
 """The general half of decorrelation: a dependent join pushed down over the domain of its correlated columns.
 
-Handed an Apply that reads nothing from outside itself; hands on an equal relation in which its right side is computed once for each distinct
-value of the left columns that it reads (the domain), joined back to the left. After Neumann & Kemper, "Unnesting Arbitrary
-Queries" (BTW 2015). What always holds: domain columns are matched null-safely, so a NULL outer value is a value like any other.
+Handed an Apply that reads nothing from outside itself; hands on an equal relation in which its right side is computed once
+for each distinct value of the left columns that it reads (the domain), joined back to the left. After Neumann & Kemper,
+"Unnesting Arbitrary Queries" (BTW 2015). What always holds: domain columns are matched null-safely, so a NULL outer value
+is a value like any other.
 """
 
 from __future__ import annotations
@@ -166,9 +167,7 @@ class _Domain:
         for part in node.inputs:
             pushed, bound = self.push(part)
             parts.append(Project(pushed, (*(passes(f.column()) for f in part.fields), *_passed(bound, ()))))
-        added = tuple(
-            Field(self.sharing.context.ids.fresh(), f.name, f.type) for f in self.definition.relation.fields
-        )
+        added = tuple(Field(self.sharing.context.ids.fresh(), f.name, f.type) for f in self.definition.relation.fields)
         made = replace(node, inputs=tuple(parts), fields=(*node.fields, *added))
         return made, {o: f.column() for o, f in zip(self.outer, added, strict=True)}
 

@@ -1,7 +1,8 @@
 """How many rows and bytes a relation is expected to give, and what its columns are expected to look like.
 
-Handed a relation without Applies; hands on an `Estimate`. What always holds: estimates never fail, are at least a fraction of a row, and are
-computed once for each relation of a planning (remembered in the context by the relation's identity, not by its deep hash).
+Handed a relation without Applies; hands on an `Estimate`. What always holds: estimates never fail, are at least a fraction
+of a row, and are computed once for each relation of a planning (remembered in the context by the relation's identity, not
+by its deep hash).
 """
 
 from __future__ import annotations

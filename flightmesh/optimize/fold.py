@@ -1,7 +1,9 @@
-"""Expressions made smaller without changing what they give: constants computed, identities removed, comparisons brought into one shape.
+"""Expressions made smaller without changing what they give: constants computed, identities removed, comparisons brought into
+one shape.
 
-Handed an expression; hands on an equal one of the same type. What always holds: three-valued logic is kept to the letter, an expression
-that fails still fails for the same rows or is left alone, and a constant that would fail is left for the query to fail on.
+Handed an expression; hands on an equal one of the same type. What always holds: three-valued logic is kept to the letter,
+an expression that fails still fails for the same rows or is left alone, and a constant that would fail is left for the
+query to fail on.
 """
 
 from __future__ import annotations
@@ -57,8 +59,6 @@ def _node(node: Expression) -> Expression:
     match node:
         case Call(function=name) if name in COMPARISONS:
             return simplify_comparison(node)
-        case Call(function="is_null" | "is_not_null", args=(Column(nullable=False),)):
-            return Literal(pa.scalar(node.function == "is_not_null"))
         case Call(function=name) if name in NO_OP_RIGHT:
             return _identity(node)
         case Call(function="coalesce"):
@@ -103,7 +103,12 @@ def _identity(node: Call) -> Expression:
     left, right = node.args
     if left.type == node.type and _is_number(right, NO_OP_RIGHT[node.function]) and not _signed_zero(node):
         return left
-    if node.function in NO_OP_LEFT and right.type == node.type and _is_number(left, NO_OP_LEFT[node.function]) and not _signed_zero(node):
+    if (
+        node.function in NO_OP_LEFT
+        and right.type == node.type
+        and _is_number(left, NO_OP_LEFT[node.function])
+        and not _signed_zero(node)
+    ):
         return right
     return node
 
@@ -128,7 +133,7 @@ def _coalesce(node: Call) -> Expression:
         if is_null(arg):
             continue
         parts.append(arg)
-        if isinstance(arg, Literal) or (isinstance(arg, Column) and not arg.nullable):
+        if isinstance(arg, Literal):
             break
     if not parts:
         return Literal(pa.scalar(None, node.type))

@@ -1,8 +1,9 @@
 """A LIMIT for each value of some columns, without a window operator.
 
-Handed a relation, the columns whose values each have a LIMIT of their own, and the order; hands on the rows that each LIMIT keeps. Rows are
-counted first (equal rows together), and a row's place is the number of rows of its group before it: those that a self-join finds smaller in
-the wanted order, ties broken by the remaining columns. What always holds: exactly `count` rows a group, or all when it has fewer.
+Handed a relation, the columns whose values each have a LIMIT of their own, and the order; hands on the rows that each LIMIT
+keeps. Rows are counted first (equal rows together), and a row's place is the number of rows of its group before it: those
+that a self-join finds smaller in the wanted order, ties broken by the remaining columns. What always holds: exactly `count`
+rows a group, or all when it has fewer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from flightmesh.expression.nodes import AggregateCall, Call, Cast, Column, Expression, Field, Literal, SortKey, conjunction
 from flightmesh.ids import ColumnId
-from flightmesh.logical.expressions import is_pass
+from flightmesh.logical.expressions import is_pass, with_fresh_ids
 from flightmesh.logical.relations import (
     Aggregate,
     AggregateItem,
@@ -42,8 +43,9 @@ def limit_each(
         tuple(passes(f.column()) for f in ordered.fields),
         (AggregateItem(copies, AggregateCall("count_star", (), INT)),),
     )
-    shared = sharing.add("ranked", counted)
-    rows, others = sharing.read(shared, counted.fields), sharing.read(shared, counted.fields)
+    copy, _ = with_fresh_ids(counted, sharing.context.ids)
+    shared = sharing.add("ranked", copy)
+    rows, others = sharing.read(shared, copy.fields), sharing.read(shared, copy.fields)
     mine = {old.id: new.column() for old, new in zip(counted.fields, rows.fields, strict=True)}
     theirs = {old.id: new.column() for old, new in zip(counted.fields, others.fields, strict=True)}
     sort = [(c.id, k) for c, k in zip(computed, keys, strict=True)]
@@ -51,6 +53,10 @@ def limit_each(
     rest = [(f.id, SortKey(f.column())) for f in ordered.fields if f.id not in ranked]
     tied: list[Expression] = [Call("is_not_distinct_from", (mine[g.id], theirs[g.id]), pa.bool_()) for g in groups]
     tied.append(_before([(theirs[i], mine[i], k) for i, k in (*sort, *rest)]))
+    if limit.count == 1 and limit.offset == 0:
+        # The first row of a group is the one that no row of the group stands before.
+        first = Join(rows, others, JoinKind.ANTI, conjunction(tuple(tied)))
+        return Project(first, tuple(Item(f, mine[f.id]) for f in relation.fields))
     joined = Join(rows, others, JoinKind.LEFT, conjunction(tuple(tied)))
     before = Field(fresh(), "before", pa.decimal128(38, 0))
     placed = Aggregate(
@@ -123,7 +129,8 @@ def _kept(
     again = tuple(passes(f.column()) for f in relation.fields)
     within = Project(numbered, (*again, Item(left, Call("subtract", (last, first), INT))))
     positive = Filter(within, Call("greater", (left.column(), _number(0)), pa.bool_()))
-    return repeated(positive, left.column(), relation.fields, sharing.context)
+    most = {} if limit.count is None else {"most": limit.count}
+    return repeated(positive, left.column(), relation.fields, sharing.context, **most)
 
 
 def _number(value: int) -> Literal:

@@ -1,8 +1,9 @@
 """How many rows a join gives, from the distinct values of its keys.
 
-Handed the conjuncts of a join and what is expected of both sides; hands on rows, or the share of left rows with a match. An equality keeps
-1 / max(distinct left, distinct right) of the pairs; several equalities between two tables are one composite key, which has no more
-distinct values than the smaller table has rows (so a foreign key of two columns is not taken for two independent ones).
+Handed the conjuncts of a join and what is expected of both sides; hands on rows, or the share of left rows with a match. An
+equality keeps 1 / max(distinct left, distinct right) of the pairs; several equalities between two tables are one composite
+key, which has no more distinct values than the smaller table has rows (so a foreign key of two columns is not taken for two
+independent ones).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A region of inner, semi and anti joins as a graph: leaves, the predicates between them, and columns known to be equal.
 
-Handed the root of such a region; hands on a `JoinGraph` whose leaves may be joined in any order. What always holds: leaves are numbered by bits;
-a membership leaf (the right side of a SEMI or ANTI join) is joined only as a right side, to something that has all the leaves it needs;
-two columns of one equality class within a joined set have been compared by then.
+Handed the root of such a region; hands on a `JoinGraph` whose leaves may be joined in any order. What always holds: leaves
+are numbered by bits; a membership leaf (the right side of a SEMI or ANTI join) is joined only as a right side, to something
+that has all the leaves it needs; two columns of one equality class within a joined set have been compared by then.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The cheapest order of a join graph.
 
 Handed a graph with an estimate for each leaf; hands on a tree of joins over all leaves. Dynamic programming over connected
-sets of leaves (bushy trees included), as in Moerkotte & Neumann, "Analysis of Two Existing and One New Dynamic Programming Algorithm"
-(VLDB 2006); greedy by the smallest result where there are too many sets. What always holds: the right side of a join is the smaller one
-(it is built), and pairs without a predicate are multiplied only when nothing else is left.
+sets of leaves (bushy trees included), as in Moerkotte & Neumann, "Analysis of Two Existing and One New Dynamic Programming
+Algorithm" (VLDB 2006); greedy by the smallest result where there are too many sets. What always holds: the right side of a
+join is the smaller one (it is built), and pairs without a predicate are multiplied only when nothing else is left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rule: limits go down.
 
-Through projections, into every input of a UNION ALL, into the side that a LEFT join keeps, into scans (`Scan.limit`, an exact Limit stays
-above). Limits right above each other become one. A limit of nothing is an empty relation. Never through a filter, a grouping or a sort: a
-Limit over a Sort is the planner's top-k.
+Through projections, into every input of a UNION ALL, into the side that a LEFT join keeps, into scans (`Scan.limit`, an
+exact Limit stays above). Limits right above each other become one. A limit of nothing is an empty relation. Never through a
+filter, a grouping or a sort: a Limit over a Sort is the planner's top-k.
 """
 
 from __future__ import annotations

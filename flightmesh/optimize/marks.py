@@ -1,7 +1,7 @@
 """Rule: a mark that only filters becomes a SEMI or an ANTI join.
 
-`Filter mark` over a MARK join keeps the rows with a match: SEMI. `Filter not mark` keeps those without: ANTI, unless the mark can be
-NULL (`NOT IN` over columns that may hold NULLs), which stays a MARK join for the null-aware kernel.
+`Filter mark` over a MARK join keeps the rows with a match: SEMI. `Filter not mark` keeps those without: ANTI, unless the
+mark can be NULL (`NOT IN` over columns that may hold NULLs), which stays a MARK join for the null-aware kernel.
 """
 
 from __future__ import annotations

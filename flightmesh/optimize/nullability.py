@@ -1,7 +1,7 @@
 """Which expressions and which columns of a relation can be NULL.
 
-Handed an expression with the columns known never to be NULL, or a relation; hands on what follows. What always holds: a doubt is answered
-on the safe side (may be NULL).
+Handed an expression with the columns known never to be NULL, or a relation; hands on what follows. What always holds: a
+doubt is answered on the safe side (may be NULL).
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ NEVER_NULL_AGGREGATES = frozenset({"count", "count_star", "count_if", "approx_co
 def may_be_null(node: Expression, sure: Ids) -> bool:
     """Whether the expression can be NULL when the columns `sure` never are."""
     match node:
-        case Column(id=id_, nullable=nullable):
-            return nullable and id_ not in sure
+        case Column(id=id_):
+            # The flag on the column is not asked: an outer join may have come between since it was written.
+            return id_ not in sure
         case Literal():
             return node.is_null
         case Call(function=name, args=args):

@@ -1,7 +1,8 @@
 """Rule: joins in the cheapest order.
 
-Handed a query whose filters are pushed down; hands on one whose regions of inner, semi and anti joins are ordered by cost (`join_search`), the
-smaller side on the right, where the planner builds. Outer joins, groupings and the like stay where they are and are leaves of a region.
+Handed a query whose filters are pushed down; hands on one whose regions of inner, semi and anti joins are ordered by cost
+(`join_search`), the smaller side on the right, where the planner builds. Outer joins, groupings and the like stay where
+they are and are leaves of a region.
 """
 
 from __future__ import annotations
@@ -45,9 +46,7 @@ def _order(node: Relation, context: Context) -> Relation:
 
 def _region(node: Relation, context: Context) -> Relation:
     graph = join_graph(node)
-    graph.leaves = [
-        filtered_down(_order(leaf, context), tuple(graph.local.get(i, ()))) for i, leaf in enumerate(graph.leaves)
-    ]
+    graph.leaves = [filtered_down(_order(leaf, context), tuple(graph.local.get(i, ()))) for i, leaf in enumerate(graph.leaves)]
     read = frozenset(c.id for members in graph.classes for _, c in members)
     read = read.union(*(columns_of(p.expression) for p in graph.predicates))
     read = read.union(*(columns_of(m.condition) for m in graph.memberships.values()))

@@ -1,7 +1,7 @@
 """Rule: an outer join whose padded rows a predicate above throws away is a simpler join.
 
-LEFT becomes INNER when some predicate above cannot hold for a row whose right side is all NULL; FULL becomes LEFT, RIGHT or INNER alike. The
-predicates above are those of filters, of scans' readers and of the conditions of joins on the way down.
+LEFT becomes INNER when some predicate above cannot hold for a row whose right side is all NULL; FULL becomes LEFT, RIGHT or
+INNER alike. The predicates above are those of filters, of scans' readers and of the conditions of joins on the way down.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rule: projections over projections become one, projections that change nothing go.
 
-Handed any query; hands on one where a Project computes something, renames, or fixes the order of columns for a reader by position (the
-client, a set operation). An expression that is read twice is not computed twice: such projections stay apart.
+Handed any query; hands on one where a Project computes something, renames, or fixes the order of columns for a reader by
+position (the client, a set operation). An expression that is read twice is not computed twice: such projections stay apart.
 """
 
 from __future__ import annotations

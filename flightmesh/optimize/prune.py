@@ -1,8 +1,8 @@
 """Rule: no column is read that nothing needs.
 
-Handed any query without Applies; hands on one whose scans, projections, groupings, unions and shared relations give only what is read
-above them. A column that only a scan's own filters read stands in `filter_only`. A MARK join whose mark nobody reads, and a LEFT join that
-can only repeat its left rows as they are, go altogether.
+Handed any query without Applies; hands on one whose scans, projections, groupings, unions and shared relations give only
+what is read above them. A column that only a scan's own filters read stands in `filter_only`. A MARK join whose mark nobody
+reads, and a LEFT join that can only repeat its left rows as they are, go altogether.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Correlated predicates pulled up out of a dependent right side: the cheap half of decorrelation.
 
-Handed the right side of an Apply and the columns of its left; hands on an uncorrelated relation with the predicates that tie it to a left
-row, or None where only a domain join will do (see `domain`). What always holds: for any left row d, the rows of the right side
-for d are those of `Pulled.relation` for which `Pulled.predicates` hold (plus, for a global aggregate, the row of `Pulled.defaults` where
-there is none).
+Handed the right side of an Apply and the columns of its left; hands on an uncorrelated relation with the predicates that
+tie it to a left row, or None where only a domain join will do (see `domain`). What always holds: for any left row d, the
+rows of the right side for d are those of `Pulled.relation` for which `Pulled.predicates` hold (plus, for a global
+aggregate, the row of `Pulled.defaults` where there is none).
 
-This is the simplification of Neumann & Kemper, "Unnesting Arbitrary Queries" (BTW 2015), section 3.4: where equality binds the outer
-columns, inner columns stand for the domain, and an aggregate is grouped by them.
+This is the simplification of Neumann & Kemper, "Unnesting Arbitrary Queries" (BTW 2015), section 3.4: where equality binds
+the outer columns, inner columns stand for the domain, and an aggregate is grouped by them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rule: predicates go down to where their columns come from, into scans at best.
 
-Handed any query without Applies; hands on one where a predicate stands as low as its meaning allows: through projections (columns
-replaced by what computes them), into both sides of an inner join, into the side that an outer join keeps, into groupings by their keys,
-into every input of a union. Never through a Limit. What always holds: a predicate that a wider set of rows could make fail (a cast of
-text) stays above joins and behind the other predicates, so that those guard it.
+Handed any query without Applies; hands on one where a predicate stands as low as its meaning allows: through projections
+(columns replaced by what computes them), into both sides of an inner join, into the side that an outer join keeps, into
+groupings by their keys, into every input of a union. Never through a Limit. What always holds: a predicate that a wider set
+of rows could make fail (a cast of text) stays above joins and behind the other predicates, so that those guard it.
 """
 
 from __future__ import annotations
@@ -125,9 +125,7 @@ def _set_operation(node: SetOperation, predicates: Predicates) -> Relation:
     parts = []
     for part in node.inputs:
         # INTERSECT and EXCEPT too: equal rows satisfy the same predicates.
-        names: dict[ColumnId, Expression] = {
-            f.id: source.column() for f, source in zip(node.fields, part.fields, strict=True)
-        }
+        names: dict[ColumnId, Expression] = {f.id: source.column() for f, source in zip(node.fields, part.fields, strict=True)}
         parts.append(_push(part, tuple(substitute(p, names) for p in down)))
     return above(replace(node, inputs=tuple(parts)), stay)
 

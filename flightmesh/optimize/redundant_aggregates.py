@@ -1,7 +1,8 @@
 """Rule: groupings that group nothing go, and aggregates become their cheapest equals.
 
-DISTINCT over rows that are unique already is a projection; DISTINCT below a SEMI or ANTI join's right side, or below another
-DISTINCT, does nothing; min and max need no DISTINCT; counting a column without NULLs is counting rows; a constant does not group.
+DISTINCT over rows that are unique already is a projection; DISTINCT below a SEMI or ANTI join's right side, or below
+another DISTINCT, does nothing; min and max need no DISTINCT; counting a column without NULLs is counting rows; a constant
+does not group.
 """
 
 from __future__ import annotations

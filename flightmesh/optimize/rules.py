@@ -1,8 +1,8 @@
 """The optimizer: RULES in their order, and the one loop that applies them.
 
-Handed the query that a front end made; hands on an equal one for the physical planner: without Applies, UNION ALL as the only set
-operation, filters in the scans, joins in order of cost, only the columns that are needed. What always holds: the columns of the
-result are those of the query, in order; each rule is a pure function and may be applied alone.
+Handed the query that a front end made; hands on an equal one for the physical planner: without Applies, UNION ALL as the
+only set operation, filters in the scans, joins in order of cost, only the columns that are needed. What always holds: the
+columns of the result are those of the query, in order; each rule is a pure function and may be applied alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many of the rows a predicate keeps, and what that does to the columns.
 
-Handed conjuncts and what is expected of the columns they read; hands on a share between 0 and 1 and the narrowed columns. Ranges of one
-column are put together first (`a >= x and a < y` is one range), other conjuncts are taken as independent.
+Handed conjuncts and what is expected of the columns they read; hands on a share between 0 and 1 and the narrowed columns.
+Ranges of one column are put together first (`a >= x and a < y` is one range), other conjuncts are taken as independent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rule: set operations in terms of unions, joins and groupings.
 
-Handed any query without Applies; hands on one whose only set operation is UNION ALL, flattened. UNION DISTINCT groups by all columns;
-INTERSECT and EXCEPT are SEMI and ANTI joins that take NULL as equal to NULL; their ALL forms count each row on both sides and repeat it as
-often as the counts say (`repeated`).
+Handed any query without Applies; hands on one whose only set operation is UNION ALL, flattened. UNION DISTINCT groups by
+all columns; INTERSECT and EXCEPT are SEMI and ANTI joins that take NULL as equal to NULL; their ALL forms count each row on
+both sides and repeat it as often as the counts say (`repeated`).
 """
 
 from __future__ import annotations

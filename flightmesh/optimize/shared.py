@@ -20,7 +20,9 @@ def inline_shared(relation: Relation, context: Context) -> Relation:
     if not isinstance(relation, With):
         return relation
     kept = _reachable(relation)
-    uses = Counter(n.shared for part in (*(d.relation for d in kept), relation.body) for n in walk(part) if isinstance(n, Reference))
+    uses = Counter(
+        n.shared for part in (*(d.relation for d in kept), relation.body) for n in walk(part) if isinstance(n, Reference)
+    )
     once: dict[SharedId, Relation] = {}
     made: list[Definition] = []
     for old in kept:

@@ -1,6 +1,7 @@
 """Relations that a rule wants computed once: collected while it rewrites, put into the query's root `With` at the end.
 
-Handed relations to share; hands on `Reference`s to them. What always holds: ids of the shared relation and of each reference are distinct.
+Handed relations to share; hands on `Reference`s to them. What always holds: ids of the shared relation and of each
+reference are distinct.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Rule: every expression simplified, filters that are constant decided.
 
-Handed any query; hands on one whose expressions `fold` leaves alone. A filter that cannot be true (FALSE or NULL) becomes an empty Values.
+Handed any query; hands on one whose expressions `fold` leaves alone. A filter that cannot be true (FALSE or NULL) becomes
+an empty Values.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Rule: a SINGLE join that provably finds at most one partner is a LEFT join, or an INNER one when it always finds one.
 
-A scalar subquery that is a grouping joined on its keys cannot have a second row; a global aggregate without correlation has exactly one.
+A scalar subquery that is a grouping joined on its keys cannot have a second row; a global aggregate without correlation has
+exactly one.
 """
 
 from __future__ import annotations

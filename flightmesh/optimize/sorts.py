@@ -1,7 +1,7 @@
 """Rule: a sort whose order nobody sees goes.
 
-Order is seen by the client and by a Limit; groupings, joins and set operations do not keep it. Sorts below them, without a Limit between,
-are removed, and so is a sort right below another.
+Order is seen by the client and by a Limit; groupings, joins and set operations do not keep it. Sorts below them, without a
+Limit between, are removed, and so is a sort right below another.
 """
 
 from __future__ import annotations
