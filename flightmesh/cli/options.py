@@ -106,8 +106,12 @@ def open_session(engine: Engine, tables: list[str] | None) -> Session:
         memory = None if engine.memory is None else parse_size(engine.memory)
     except ValueError as failure:
         raise typer.BadParameter(str(failure), param_hint="--memory") from None
-    given = {"threads": engine.threads, "memory": memory, "partitions": engine.partitions}
-    config = dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+    config = dataclasses.replace(
+        config,
+        threads=engine.threads or config.threads,
+        partitions=engine.partitions or config.partitions,
+        memory=memory or config.memory,
+    )
     session = flightmesh.connect(config=config)
     for name, path in named:
         session.register(name, path)

@@ -26,11 +26,11 @@ from flightmesh.cli.shell_state import Shell
 from flightmesh.cli.statements import is_complete
 from flightmesh.errors import FlightmeshError
 
-_KEYWORDS = (
+_KEYWORDS = (  # noqa: SIM905 - a list would be a page long
     "all and anti as asc between by case cast create cross desc distinct drop else end except exists explain extract false "
     "filter first from full group having ilike in inner interval intersect is join last left like limit natural not null "
     "nulls offset on or order right select semi table then true try_cast union using values view when where with"
-).split()  # noqa: SIM905 - a list would be a page long
+).split()
 
 
 class Prompt:
