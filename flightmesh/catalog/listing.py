@@ -102,7 +102,7 @@ def _glob(storage: Storage, pattern: str) -> list[Found]:
     folder = "/".join(parts[:fixed]) or "/"
     if _status(storage, folder).type is pafs.FileType.NotFound:
         raise InvalidInput(f"{display(storage, folder)} does not exist", hint=_nearest(storage, folder))
-    deep = len(parts) - fixed > 1
+    deep = len(parts) - fixed > 1 or "**" in pattern
     match = re.compile(_glob_regex("/".join(parts[fixed:])))
     files = [item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(_below(item.path, folder))]
     if not files:

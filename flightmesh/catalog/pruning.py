@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -216,6 +217,9 @@ def cast_bound(value: pa.Scalar | None, kind: pa.DataType) -> pa.Scalar | None:
     if value is None or value.type == kind:
         return value
     try:
+        if pa.types.is_integer(value.type) and pa.types.is_decimal128(kind):
+            # Arrow's cast asks for digits that no value has.
+            return pa.scalar(Decimal(value.as_py()), kind)
         return pc.cast(value, kind, safe=not drops_only_time(value.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
