@@ -163,6 +163,13 @@ class WorkerLost(FlightmeshError):
     retryable = True
 
 
+class InvalidMessage(FlightmeshError):
+    """Bytes from a peer do not make the message that was expected."""
+
+    code = "invalid_message"
+    fault = Fault.CLUSTER
+
+
 class InternalError(FlightmeshError):
     """A bug in flightmesh. Please report it."""
 

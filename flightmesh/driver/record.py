@@ -1,0 +1,72 @@
+"""What is told of a job: its progress while it runs, its record when it has ended. Values for sessions, `analyze` and tests."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from flightmesh.driver.transitions import TaskPhase
+from flightmesh.ids import JobId, StageId, WorkerId
+from flightmesh.protocol.messages import OperatorReport, Read, WireError, Written
+
+
+class JobState(enum.Enum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: stages and tasks, and the rows and bytes that its scans have read."""
+
+    stages_done: int
+    stages: int
+    tasks_done: int
+    tasks: int
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task: where and when it ran (seconds of the driver's clock), what it drew, did, wrote and read."""
+
+    index: int
+    state: TaskPhase
+    worker: WorkerId | None
+    started: float | None
+    ended: float | None
+    splits: int
+    operators: tuple[OperatorReport, ...]
+    written: tuple[Written, ...]
+    read: tuple[Read, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage with its tasks in order."""
+
+    stage: StageId
+    tasks: tuple[TaskRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A whole job. `error` comes with FAILED and CANCELLED."""
+
+    job: JobId
+    state: JobState
+    submitted: float
+    ended: float
+    stages: tuple[StageRecord, ...]
+    progress: Progress
+    error: WireError | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From submission to outcome."""
+        return self.ended - self.submitted

@@ -1,0 +1,50 @@
+"""Decides which tasks go to which workers now. A pure reading of the driver's table.
+
+What always holds: a task is placed only after every task of the stages before it (producers first, build side before probe), so the
+earliest resident task can always run to its end and no set of waiting consumers can keep a producer out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flightmesh.driver.entries import Table, TaskEntry
+from flightmesh.driver.record import JobState
+from flightmesh.driver.transitions import TaskPhase
+from flightmesh.ids import JobId, WorkerId
+
+RESIDENT_PER_SLOT = 4
+"""Tasks of one job that a worker admits for each of its slots: those that wait hold no slot."""
+
+
+def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
+    """Tasks to place now, jobs taking turns, each on the worker where its job has most room."""
+    rooms = {job: _rooms(table, job) for job, entry in table.jobs.items() if entry.state is JobState.RUNNING}
+    pending = {job: _pending(table, job) for job in rooms}
+    chosen: list[tuple[TaskEntry, WorkerId]] = []
+    while pending:
+        for job in list(pending):
+            worker = max(rooms[job], key=lambda w: rooms[job][w], default=None)
+            task = next(pending[job], None) if worker is not None and rooms[job][worker] > 0 else None
+            if task is None or worker is None:
+                del pending[job]
+                continue
+            rooms[job][worker] -= 1
+            chosen.append((task, worker))
+    return chosen
+
+
+def _rooms(table: Table, job: JobId) -> dict[WorkerId, int]:
+    rooms = {worker.id: worker.slots * RESIDENT_PER_SLOT for worker in table.workers.values()}
+    for task in table.tasks_of(job):
+        if task.phase.is_resident and task.worker is not None:
+            rooms[task.worker] -= 1
+    return rooms
+
+
+def _pending(table: Table, job: JobId) -> Iterator[TaskEntry]:
+    """Tasks in the order of the graph: producers before consumers, the build before the probe."""
+    for stage in table.jobs[job].graph.stages:
+        for task in table.tasks[job][stage.id]:
+            if task.phase is TaskPhase.PENDING:
+                yield task

@@ -1,0 +1,58 @@
+"""Deals the splits of scans to the attempts that ask for them, one at a time, so that no task waits on another's long file.
+
+Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flightmesh.catalog.table import Split
+from flightmesh.driver.entries import SplitQueue, Table
+from flightmesh.driver.events import DriverEffect, FindSplits, Send
+from flightmesh.ids import AttemptId, JobId, StageId
+from flightmesh.protocol.messages import GrantSplits
+from flightmesh.stage.graph import StageGraph
+
+
+def open_queues(table: Table, job: JobId, graph: StageGraph) -> list[DriverEffect]:
+    """A queue for every scan of a job, and the orders to list their splits."""
+    effects: list[DriverEffect] = []
+    for stage in graph.stages:
+        for scan in stage.scans:
+            table.queues[job, stage.id, scan.source] = SplitQueue()
+            effects.append(FindSplits(job, stage.id, scan))
+    return effects
+
+
+def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tuple[Split, ...]) -> list[DriverEffect]:
+    """Puts the splits of a scan in and serves whoever waited for them."""
+    key = (job, stage, source)
+    queue = table.queues[key]
+    if queue.splits is not None:
+        return []
+    table.queues[key] = SplitQueue(splits)
+    effects: list[DriverEffect] = []
+    for attempt in queue.waiting:
+        task = table.task(attempt.task)
+        if task is not None and task.attempt == attempt and task.phase.is_resident:
+            effects.extend(grant(table, attempt, source))
+    return effects
+
+
+def grant(table: Table, attempt: AttemptId, source: int) -> list[DriverEffect]:
+    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are listed."""
+    task = table.task(attempt.task)
+    if task is None or task.worker is None:
+        return []
+    key = (attempt.task.job, attempt.task.stage, source)
+    queue = table.queues[key]
+    if queue.splits is None:
+        table.queues[key] = replace(queue, waiting=(*queue.waiting, attempt))
+        return []
+    if queue.next >= len(queue.splits):
+        return [Send(task.worker, GrantSplits(attempt, source, ()))]
+    split = queue.splits[queue.next]
+    table.queues[key] = replace(queue, next=queue.next + 1)
+    table.put(replace(task, drawn=(*task.drawn, (source, split))))
+    return [Send(task.worker, GrantSplits(attempt, source, (split,)))]

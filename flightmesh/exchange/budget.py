@@ -1,0 +1,79 @@
+"""The memory budget of a process, in bytes: who holds how much, and a clear error when there is no more.
+
+Handed reservations of a job for a purpose; hands on nothing but their success. What always holds: what is in use never exceeds the
+limit, and the accounts add up to what is in use. Any thread may call.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from flightmesh.errors import ResourceExhausted
+from flightmesh.ids import JobId
+
+EXCHANGE = "rows in the exchange store"
+
+
+class MemoryBudget:
+    """A limit and the accounts under it, by job and purpose."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._used = 0
+        self._accounts: dict[tuple[JobId, str], int] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Bytes in use."""
+        return self._used
+
+    def take(self, job: JobId, purpose: str, size: int) -> None:
+        """Accounts for `size` more bytes. Raises ResourceExhausted past the limit, and then accounts for nothing."""
+        with self._lock:
+            if self._used + size > self.limit:
+                raise self._exhausted(purpose, size)
+            self._used += size
+            self._accounts[job, purpose] = self._accounts.get((job, purpose), 0) + size
+
+    def give(self, job: JobId, purpose: str, size: int) -> None:
+        """Gives bytes of one account back."""
+        with self._lock:
+            left = self._accounts.get((job, purpose), 0) - size
+            self._used -= size
+            if left:
+                self._accounts[job, purpose] = left
+            else:
+                self._accounts.pop((job, purpose), None)
+
+    def forget(self, job: JobId) -> None:
+        """Gives back whatever is still accounted to a job."""
+        with self._lock:
+            for key in [key for key in self._accounts if key[0] == job]:
+                self._used -= self._accounts.pop(key)
+
+    def accounts(self) -> dict[tuple[JobId, str], int]:
+        """Bytes in use by job and purpose; empty when nothing runs."""
+        with self._lock:
+            return dict(self._accounts)
+
+    def _exhausted(self, purpose: str, size: int) -> ResourceExhausted:
+        holders: dict[str, int] = {}
+        for (_, held_for), held in self._accounts.items():
+            holders[held_for] = holders.get(held_for, 0) + held
+        largest = sorted(holders.items(), key=lambda item: -item[1])[:4]
+        held_by = ", ".join(f"{name} {format_bytes(held)}" for name, held in largest) or "nothing"
+        return ResourceExhausted(
+            f"out of memory: {purpose} needs {format_bytes(size)} more, and {format_bytes(self._used)} of the budget of "
+            f"{format_bytes(self.limit)} are in use (held by: {held_by})",
+            hint="raise the budget (connect(memory=...) or `memory` in the configuration), or let the query keep fewer rows at once",
+        )
+
+
+def format_bytes(size: float) -> str:
+    """A size as people read it: `1.5 GiB`."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(size) < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

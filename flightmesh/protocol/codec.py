@@ -1,0 +1,208 @@
+"""The wire form of frozen dataclasses: msgpack maps, one key a field. Never pickle.
+
+Handed a plan, an expression or a message; hands on bytes, and the equal value back. What always holds: a member of a closed union
+carries its class name under `_`; Arrow types, schemas, scalars and batches are Arrow IPC bytes; enums are their values; bytes that do
+not make the asked type raise InvalidMessage and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import cattrs
+import msgpack
+import pyarrow as pa
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+
+from flightmesh.errors import InvalidMessage
+
+T = TypeVar("T")
+TAG = "_"
+
+
+def encode(value: Any, kind: Any = None) -> bytes:
+    """The bytes of a value. `kind`: the union it is sent as, if its reader expects one; else its own class."""
+    return cast(bytes, msgpack.packb(_CONVERTER.unstructure(value, kind or type(value))))
+
+
+def decode(data: bytes, kind: Any) -> Any:
+    """The value that `encode` wrote, of class or union `kind`. Raises InvalidMessage for anything else."""
+    try:
+        return _CONVERTER.structure(msgpack.unpackb(data, strict_map_key=False), kind)
+    except RecursionError:
+        raise InvalidMessage(f"a message of {len(data)} bytes is nested too deeply") from None
+    except Exception as error:
+        raise InvalidMessage(f"{len(data)} bytes do not make a {_name(kind)}: {_reason(error)}") from None
+
+
+def _name(kind: Any) -> str:
+    members = _members(kind)
+    return " or ".join(member.__name__ for member in members[:3]) + (" or ..." if len(members) > 3 else "") if members else str(
+        getattr(kind, "__name__", kind)
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason of a structuring error, in one line."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The classes of a closed union of dataclasses (without None), or nothing if `kind` is not one."""
+    if get_origin(kind) not in (Union, types.UnionType):
+        return ()
+    members = tuple(m for m in get_args(kind) if m is not type(None))
+    return members if len(members) > 1 and all(dataclasses.is_dataclass(m) for m in members) else ()
+
+
+def _is_union(kind: Any) -> bool:
+    return bool(_members(kind))
+
+
+def _is_dataclass(kind: Any) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def _union_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
+    def write(value: Any) -> Any:
+        if value is None:
+            return None
+        body = converter.unstructure(value, type(value))
+        body[TAG] = type(value).__name__
+        return body
+
+    return write
+
+
+def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    by_name = {member.__name__: member for member in _members(kind)}
+    optional = type(None) in get_args(kind)
+
+    def read(body: Any, _: Any) -> Any:
+        if body is None and optional:
+            return None
+        name = body.pop(TAG)
+        if name not in by_name:
+            raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
+        return converter.structure(body, by_name[name])
+
+    return read
+
+
+def _write_type(kind: pa.DataType) -> bytes:
+    return _type_bytes(kind)
+
+
+@lru_cache(maxsize=1024)
+def _type_bytes(kind: pa.DataType) -> bytes:
+    return cast(bytes, pa.schema([pa.field("", kind)]).serialize().to_pybytes())
+
+
+@lru_cache(maxsize=1024)
+def _read_type(data: bytes) -> pa.DataType:
+    return _read_schema(data).field(0).type
+
+
+def _read_schema(data: bytes) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(data))
+
+
+def _write_batch(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return cast(bytes, sink.getvalue().to_pybytes())
+
+
+def _read_batch(data: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        batch = reader.read_next_batch()
+    batch.validate(full=True)
+    return batch
+
+
+def _write_scalar(value: pa.Scalar) -> bytes:
+    return _write_batch(pa.RecordBatch.from_arrays([pa.array([value], value.type)], names=[""]))
+
+
+def _read_scalar(data: bytes) -> pa.Scalar:
+    return _read_batch(data).column(0)[0]
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
+    converter.register_unstructure_hook_func(lambda t: _is_a(t, enum.Enum), lambda value: value.value)
+    converter.register_structure_hook_func(lambda t: _is_a(t, enum.Enum), lambda body, kind: kind(body))
+    arrow: list[tuple[type, Callable[[Any], bytes], Callable[[bytes], Any]]] = [
+        (pa.DataType, _write_type, _read_type),
+        (pa.Schema, lambda schema: schema.serialize().to_pybytes(), _read_schema),
+        (pa.RecordBatch, _write_batch, _read_batch),
+        (pa.Scalar, _write_scalar, _read_scalar),
+    ]
+    for root, write, read in arrow:
+        converter.register_unstructure_hook_func(_subclass_test(root), write)
+        converter.register_structure_hook_func(_subclass_test(root), _bytes_reader(read))
+    for plain in (int, float, str, bytes, bool):
+        converter.register_structure_hook(plain, _exactly(plain))
+    converter.register_structure_hook_func(lambda t: t == dict[str, Any], _read_map)
+    converter.register_unstructure_hook_func(lambda t: t == dict[str, Any], lambda body: body)
+    converter.register_unstructure_hook_factory(_is_dataclass, lambda kind: _dataclass_writer(kind, converter))
+    converter.register_structure_hook_factory(_is_dataclass, lambda kind: _dataclass_reader(kind, converter))
+    converter.register_unstructure_hook_factory(_is_union, lambda kind: _union_writer(kind, converter))
+    converter.register_structure_hook_factory(_is_union, lambda kind: _union_reader(kind, converter))
+    return converter
+
+
+def _dataclass_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
+    get_type_hints(kind)
+    return make_dict_unstructure_fn(kind, converter)
+
+
+def _dataclass_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    return make_dict_structure_fn(kind, converter)
+
+
+def _is_a(kind: Any, root: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, root)
+
+
+def _subclass_test(root: type) -> Callable[[Any], bool]:
+    return lambda kind: _is_a(kind, root)
+
+
+def _bytes_reader(read: Callable[[bytes], Any]) -> Callable[[Any, Any], Any]:
+    def structure(body: Any, _: Any) -> Any:
+        if not isinstance(body, bytes):
+            raise TypeError(f"Arrow bytes expected, not {type(body).__name__}")
+        return read(body)
+
+    return structure
+
+
+def _exactly(plain: type) -> Callable[[Any, Any], Any]:
+    """Takes a value of exactly this type (an int also where a float is asked for); msgpack lost nothing, so nothing is guessed."""
+
+    def structure(body: Any, _: Any) -> Any:
+        if type(body) is plain:
+            return body
+        if plain is float and type(body) is int:
+            return float(body)
+        raise TypeError(f"{plain.__name__} expected, not {type(body).__name__}")
+
+    return structure
+
+
+def _read_map(body: Any, _: Any) -> dict[str, Any]:
+    if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
+        raise TypeError("a map with text keys expected")
+    return body
+
+
+_CONVERTER = _make_converter()

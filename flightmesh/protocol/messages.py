@@ -1,0 +1,211 @@
+"""What the driver and its workers say to each other: frozen values, the same by reference and on a wire.
+
+Messages to a worker are orders; messages to the driver are reports. What always holds: a plan goes once a stage and worker
+(`PlanStage`), a task is then named by its attempt alone; reports of an attempt are numbered from 0, so that late and doubled ones show.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flightmesh.catalog.table import Split
+from flightmesh.ids import AttemptId, EdgeId, JobId, TaskId
+from flightmesh.physical.partitioning import Broadcast, bucket_count
+from flightmesh.stage.graph import Edge, Stage
+
+WireError: TypeAlias = dict[str, Any]
+"""A FlightmeshError as `to_wire` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePlan:
+    """An edge with what its ends need to know: the tasks that write it and those that read it (the client is one).
+
+    `reads` is how often each entry of a bucket is read on one worker before it may be dropped.
+    """
+
+    edge: Edge
+    producers: int
+    consumers: int
+    reads: int
+
+    @property
+    def buckets(self) -> int:
+        """Buckets of the edge."""
+        return bucket_count(self.edge.partitioning)
+
+    def range_of(self, index: int) -> range:
+        """The buckets that consumer task `index` reads."""
+        if isinstance(self.edge.partitioning, Broadcast):
+            return range(1)
+        return range(index * self.buckets // self.consumers, (index + 1) * self.buckets // self.consumers)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStage:
+    """The plan of a stage, sent once to each worker before its first task there. `inputs` and `outputs` as the stage lists them."""
+
+    job: JobId
+    stage: Stage
+    inputs: tuple[EdgePlan, ...]
+    outputs: tuple[EdgePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """Run one attempt at a task of a planned stage."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """End an attempt: its output is not wanted."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    """End an attempt early but well: nobody reads more of its output."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSplits:
+    """The splits that an attempt may read next of scan `source`; none: there are no more."""
+
+    attempt: AttemptId
+    source: int
+    splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealEdge:
+    """Nothing more comes on an edge: its rows are those that the `winners` wrote."""
+
+    job: JobId
+    edge: EdgeId
+    winners: tuple[AttemptId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseBuckets:
+    """Nobody reads buckets `first` up to `last` of an edge any more: drop what they hold and what comes."""
+
+    job: JobId
+    edge: EdgeId
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseJob:
+    """End what a job still runs here and forget all of it."""
+
+    job: JobId
+
+
+WorkerMessage: TypeAlias = (
+    PlanStage | RunTask | CancelTask | StopTask | GrantSplits | SealEdge | CloseBuckets | ReleaseJob
+)
+"""What a driver says to a worker."""
+
+
+class TaskState(enum.Enum):
+    """How an attempt stands, as its worker sees it."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """Figures of one operator of an attempt, as `fragment.metrics` counts them; times in nanoseconds."""
+
+    operator: str
+    rows: int
+    batches: int
+    bytes: int
+    cpu_ns: int
+    wait_ns: int
+    details: tuple[tuple[str, int], ...] = ()
+
+    def detail(self, name: str) -> int:
+        """A detail by name, 0 when it was never counted."""
+        return dict(self.details).get(name, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an attempt wrote on one edge: rows and bytes of each bucket."""
+
+    edge: EdgeId
+    rows: tuple[int, ...]
+    bytes: tuple[int, ...]
+
+
+class ReadEnd(enum.Enum):
+    """Whether a task read its buckets to the end or closed them before (or never opened them)."""
+
+    COMPLETE = "complete"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What an attempt read of one edge."""
+
+    edge: EdgeId
+    rows: int
+    end: ReadEnd
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """How an attempt stands. `written` and `read` are whole once it has finished; `error` comes with FAILED."""
+
+    attempt: AttemptId
+    sequence: int
+    state: TaskState
+    operators: tuple[OperatorReport, ...] = ()
+    written: tuple[Written, ...] = ()
+    read: tuple[Read, ...] = ()
+    error: WireError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantSplits:
+    """An attempt has used up the splits of scan `source`."""
+
+    attempt: AttemptId
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderClosed:
+    """An attempt has enough of an input edge."""
+
+    attempt: AttemptId
+    edge: EdgeId
+
+
+@dataclass(frozen=True, slots=True)
+class JobReleased:
+    """A worker holds nothing of a job any more."""
+
+    job: JobId
+
+
+DriverMessage: TypeAlias = TaskReport | WantSplits | ReaderClosed | JobReleased
+"""What a worker says to its driver."""
+
+
+def first_attempt(task: TaskId) -> AttemptId:
+    """The first try at a task."""
+    return AttemptId(task, 0)

@@ -1,0 +1,136 @@
+"""The attempts that run in this process: gives each a thread, passes on what it is told, drops what a job leaves.
+
+Handed effects of the worker by the event loop; posts the worker's events. What always holds: an attempt is on the board from its start
+until its TaskEnded has been posted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
+
+from flightmesh.catalog.memory import MemoryTables
+from flightmesh.exchange.store import ExchangeStore
+from flightmesh.ids import AttemptId, EdgeId, JobId
+from flightmesh.protocol.messages import PlanStage, TaskState
+from flightmesh.runtime.shared_objects import SharedObjects
+from flightmesh.runtime.slots import SlotHold, Slots
+from flightmesh.runtime.task_context import News, RunningTask, Surroundings
+from flightmesh.runtime.task_run import TaskRun, wire_error
+from flightmesh.runtime.threads import Threads
+from flightmesh.worker.events import (
+    CancelThread,
+    CloseLog,
+    DropJob,
+    HandSplits,
+    InputClosed,
+    OpenEdge,
+    SealLog,
+    SplitsUsedUp,
+    StartTask,
+    StopThread,
+    TaskEnded,
+    TaskProgressed,
+    WorkerEvent,
+)
+
+BoardEffect: TypeAlias = (
+    OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
+)
+
+
+class TaskBoard:
+    """Running attempts by id. Orders come from the event loop, news from the attempts' threads."""
+
+    def __init__(
+        self, store: ExchangeStore, tables: MemoryTables, slots: Slots, morsel_rows: int, post: Callable[[WorkerEvent], None]
+    ) -> None:
+        self._store = store
+        self._slots = slots
+        self._post = post
+        self._shared = SharedObjects()
+        self._around = Surroundings(store, self._shared, tables, morsel_rows)
+        self._news = News(self._wants_splits, self._closed_input, self._progressed)
+        self._threads = Threads("flightmesh-task")
+        self._tasks: dict[AttemptId, RunningTask] = {}
+        self._runs: dict[AttemptId, TaskRun] = {}
+        self._lock = threading.Lock()
+
+    def carry_out(self, effect: BoardEffect) -> None:
+        """Does what the worker asks for."""
+        match effect:
+            case OpenEdge(job=job, plan=plan):
+                self._store.open(job, plan)
+            case StartTask(attempt=attempt, plan=plan):
+                self._start(attempt, plan)
+            case CancelThread(attempt=attempt):
+                if (task := self._tasks.get(attempt)) is not None:
+                    task.cancel()
+            case StopThread(attempt=attempt):
+                if (task := self._tasks.get(attempt)) is not None:
+                    task.stop()
+            case HandSplits(attempt=attempt, source=source, splits=splits):
+                if (task := self._tasks.get(attempt)) is not None:
+                    task.hand_splits(source, splits)
+            case SealLog(job=job, edge=edge, winners=winners):
+                self._store.seal(job, edge, winners)
+            case CloseLog(job=job, edge=edge, first=first, last=last):
+                self._store.close(job, edge, range(first, last))
+            case DropJob(job=job):
+                self.drop(job)
+            case _:
+                assert_never(effect)
+
+    def drop(self, job: JobId) -> None:
+        """Forgets a job's channels, shared objects and accounts."""
+        self._shared.drop(job)
+        self._store.release(job)
+        self._store.budget.forget(job)
+
+    def cancel_all(self) -> None:
+        """Cancels whatever runs."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+
+    def close(self) -> None:
+        """Ends all threads, once what they run has ended."""
+        self._threads.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing is shared."""
+        return not self._tasks and not self._shared.jobs
+
+    def _start(self, attempt: AttemptId, plan: PlanStage) -> None:
+        hold = SlotHold(self._slots)
+        task = RunningTask(attempt, plan, self._around, hold, self._news)
+        with self._lock:
+            self._tasks[attempt] = task
+        self._threads.run(lambda: self._run(task, hold))
+
+    def _run(self, task: RunningTask, hold: SlotHold) -> None:
+        attempt = task.attempt
+        try:
+            run = TaskRun(task, self._store, hold)
+            self._runs[attempt] = run
+            ended = run.run()
+        except BaseException as failure:
+            ended = TaskEnded(attempt, TaskState.FAILED, error=wire_error(failure, attempt))
+        with self._lock:
+            self._tasks.pop(attempt, None)
+            self._runs.pop(attempt, None)
+        self._post(ended)
+
+    def _wants_splits(self, attempt: AttemptId, source: int) -> None:
+        self._post(SplitsUsedUp(attempt, source))
+
+    def _closed_input(self, attempt: AttemptId, edge: EdgeId) -> None:
+        self._post(InputClosed(attempt, edge))
+
+    def _progressed(self, attempt: AttemptId) -> None:
+        run = self._runs.get(attempt)
+        if run is not None:
+            self._post(TaskProgressed(attempt, run.operators()))

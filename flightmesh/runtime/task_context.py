@@ -1,0 +1,222 @@
+"""What a running attempt may use: the TaskContext of `fragment.task`, over the exchange store, the slots and the memory budget.
+
+Handed orders from the event loop (cancel, stop, splits) and calls from the attempt's own thread. What always holds: while the thread
+waits for splits, rows or a shared object it holds no slot, and a cancel wakes it at once; what it has reserved is given back at its
+end, apart from what a shared object holds.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.scan import read_split
+from flightmesh.catalog.table import Split, Table
+from flightmesh.errors import Cancelled
+from flightmesh.exchange.budget import MemoryBudget
+from flightmesh.exchange.log import LogReader
+from flightmesh.exchange.store import ExchangeStore
+from flightmesh.fragment.task import SharedSlot
+from flightmesh.ids import AttemptId, EdgeId
+from flightmesh.protocol.messages import PlanStage, Read, ReadEnd
+from flightmesh.runtime.slots import SlotHold
+from flightmesh.runtime.shared_objects import SharedObjects
+
+REPORT_SECONDS = 0.1
+"""How often a running attempt says how far it is."""
+
+
+class OutputUnread(Exception):
+    """Ends an attempt whose output nobody reads any more. It counts as finished."""
+
+
+class Ending(enum.Enum):
+    """Why an attempt is to end before its time."""
+
+    CANCEL = "cancel"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all attempts of a worker share."""
+
+    store: ExchangeStore
+    shared: SharedObjects
+    tables: MemoryTables
+    morsel_rows: int
+
+    @property
+    def budget(self) -> MemoryBudget:
+        """The memory budget."""
+        return self.store.budget
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an attempt's thread tells its worker while it runs."""
+
+    wants_splits: Callable[[AttemptId, int], None]
+    closed_input: Callable[[AttemptId, EdgeId], None]
+    progressed: Callable[[AttemptId], None]
+
+
+class RunningTask:
+    """One attempt. `cancel`, `stop` and `hand_splits` are called by the event loop, the rest by the attempt's thread."""
+
+    def __init__(self, attempt: AttemptId, plan: PlanStage, around: Surroundings, hold: SlotHold, news: News) -> None:
+        self.attempt = attempt
+        self.morsel_rows = around.morsel_rows
+        self.plan = plan
+        self._around = around
+        self._hold = hold
+        self._news = news
+        self._ending: Ending | None = None
+        self._changed = threading.Condition()
+        self._granted: dict[int, tuple[Split, ...]] = {}
+        self._readers: dict[EdgeId, list[LogReader]] = {}
+        self._ended: dict[EdgeId, int] = {}
+        self._reserved: dict[str, int] = {}
+        self._filling = False
+        self._shared_purpose = ""
+        self._report_at = time.monotonic() + REPORT_SECONDS
+
+    def cancel(self) -> None:
+        """Makes the attempt end, as cancelled, at its next check."""
+        self._end(Ending.CANCEL)
+
+    def stop(self) -> None:
+        """Makes the attempt end, as finished, at its next check."""
+        self._end(Ending.STOP)
+
+    def hand_splits(self, source: int, splits: tuple[Split, ...]) -> None:
+        """Gives the waiting thread what it asked for."""
+        with self._changed:
+            self._granted[source] = splits
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raises when the attempt is to end; lets others have their turn; now and then reports progress."""
+        self._raise_if_ending()
+        self._hold.take_turns()
+        now = time.monotonic()
+        if now >= self._report_at:
+            self._report_at = now + REPORT_SECONDS
+            self._news.progressed(self.attempt)
+
+    def next_split(self, source: int) -> Split | None:
+        """The next split of a scan, or None when there are none left."""
+        self._raise_if_ending()
+        self._news.wants_splits(self.attempt, source)
+        with self._hold.given_up(), self._changed:
+            while source not in self._granted:
+                self._raise_if_ending()
+                self._changed.wait()
+            splits = self._granted.pop(source)
+        self._raise_if_ending()
+        return splits[0] if splits else None
+
+    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+        """The rows of a split."""
+        around = self._around
+        return read_split(table, split, columns, morsel_rows=self.morsel_rows, check=self.check, memory=around.tables)
+
+    def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
+        """The batches of this task's buckets as they come."""
+        return self._read(edge, None)
+
+    def read_edge_runs(self, edge: EdgeId) -> list[Iterator[pa.RecordBatch]]:
+        """The same, one iterator a producer task."""
+        producers = self._around.store.log(self.attempt.task.job, edge).plan.producers
+        return [self._read(edge, producer) for producer in range(producers)]
+
+    def _read(self, edge: EdgeId, producer: int | None) -> Iterator[pa.RecordBatch]:
+        log = self._around.store.log(self.attempt.task.job, edge)
+        reader = log.reader(log.plan.range_of(self.attempt.task.index), producer)
+        self._readers.setdefault(edge, []).append(reader)
+        return self._drain(edge, reader)
+
+    def _drain(self, edge: EdgeId, reader: LogReader) -> Iterator[pa.RecordBatch]:
+        ended = False
+        try:
+            while (batch := reader.next(self._raise_if_ending, self._hold.given_up)) is not None:
+                yield batch
+            ended = True
+            self._ended[edge] = self._ended.get(edge, 0) + 1
+        finally:
+            if not ended:
+                self._news.closed_input(self.attempt, edge)
+
+    def read(self) -> tuple[Read, ...]:
+        """What the attempt has read of each of its inputs."""
+        return tuple(self._read_of(plan.edge.id) for plan in self.plan.inputs)
+
+    def _read_of(self, edge: EdgeId) -> Read:
+        readers = self._readers.get(edge, [])
+        whole = bool(readers) and self._ended.get(edge, 0) == len(readers)
+        return Read(edge, sum(r.rows for r in readers), ReadEnd.COMPLETE if whole else ReadEnd.CLOSED)
+
+    def shared(self, key: object) -> AbstractContextManager[SharedSlot]:
+        """The job's object under `key`; what is reserved while it is being filled belongs to the job."""
+        return self._entered(key)
+
+    @contextmanager
+    def _entered(self, key: object) -> Iterator[SharedSlot]:
+        entry = self._around.shared.entry(self.attempt.task.job, key)
+        if not entry.lock.acquire(blocking=False):
+            with self._hold.given_up():
+                entry.lock.acquire()
+        try:
+            self._raise_if_ending()
+            self._filling = entry.slot.value is None
+            yield entry.slot
+        finally:
+            self._filling = False
+            entry.lock.release()
+
+    def reserve(self, bytes_wanted: int, purpose: str) -> None:
+        """Accounts for more bytes. Raises ResourceExhausted past the budget."""
+        self._around.budget.take(self.attempt.task.job, purpose, bytes_wanted)
+        if not self._filling:
+            self._reserved[purpose] = self._reserved.get(purpose, 0) + bytes_wanted
+        else:
+            self._shared_purpose = purpose
+
+    def release(self, bytes_given_back: int) -> None:
+        """Gives accounted bytes back: those of the purpose that holds most."""
+        job = self.attempt.task.job
+        if self._filling:
+            self._around.budget.give(job, self._shared_purpose, bytes_given_back)
+            return
+        left = bytes_given_back
+        for purpose in sorted(self._reserved, key=lambda p: -self._reserved[p]):
+            part = min(left, self._reserved[purpose])
+            self._reserved[purpose] -= part
+            self._around.budget.give(job, purpose, part)
+            left -= part
+
+    def release_all(self) -> None:
+        """Gives back what the attempt has reserved. Called at its end."""
+        for purpose, held in self._reserved.items():
+            self._around.budget.give(self.attempt.task.job, purpose, held)
+        self._reserved.clear()
+
+    def _end(self, ending: Ending) -> None:
+        with self._changed:
+            if self._ending is not Ending.CANCEL:
+                self._ending = ending
+            self._changed.notify_all()
+        self._around.store.wake(self.attempt.task.job)
+
+    def _raise_if_ending(self) -> None:
+        if self._ending is Ending.CANCEL:
+            raise Cancelled(f"attempt {self.attempt} was cancelled")
+        if self._ending is Ending.STOP:
+            raise OutputUnread

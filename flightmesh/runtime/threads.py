@@ -1,0 +1,55 @@
+"""Plain daemon threads that are kept and used again.
+
+Handed functions to run; makes a thread when none is idle and there are fewer than the limit. What always holds: after `close` no
+thread is left, and a function never waits in line behind a blocked one unless the limit is reached.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+
+
+class Threads:
+    """A pool. Functions must not raise."""
+
+    def __init__(self, name: str, limit: int | None = None) -> None:
+        self._name = name
+        self._limit = limit
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Runs `work` in a thread, soon."""
+        with self._lock:
+            if self._idle > 0:
+                self._idle -= 1
+            elif self._limit is None or len(self._threads) < self._limit:
+                thread = threading.Thread(target=self._loop, name=f"{self._name}-{next(self._numbers)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            else:
+                self._idle -= 1  # a debt that the next thread to fall idle pays
+        self._work.put(work)
+
+    def close(self) -> None:
+        """Ends every thread once its work is done."""
+        with self._lock:
+            threads, self._threads = self._threads, []
+        for _ in threads:
+            self._work.put(None)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _loop(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            del work
+            with self._lock:
+                self._idle += 1

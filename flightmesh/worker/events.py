@@ -1,0 +1,143 @@
+"""What a worker is told (events, past tense) and what it asks its runtime to do (effects, imperative)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flightmesh.catalog.table import Split
+from flightmesh.ids import AttemptId, EdgeId, JobId
+from flightmesh.protocol.messages import (
+    DriverMessage,
+    EdgePlan,
+    OperatorReport,
+    PlanStage,
+    Read,
+    TaskState,
+    WireError,
+    WorkerMessage,
+    Written,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReceived:
+    """A message of the driver came."""
+
+    message: WorkerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SplitsUsedUp:
+    """A running attempt needs splits of scan `source`."""
+
+    attempt: AttemptId
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputClosed:
+    """A running attempt has enough of an input edge."""
+
+    attempt: AttemptId
+    edge: EdgeId
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgressed:
+    """Figures of a running attempt so far."""
+
+    attempt: AttemptId
+    operators: tuple[OperatorReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """An attempt's thread is done with it: FINISHED, FAILED (with `error`) or CANCELLED."""
+
+    attempt: AttemptId
+    state: TaskState
+    operators: tuple[OperatorReport, ...] = ()
+    written: tuple[Written, ...] = ()
+    read: tuple[Read, ...] = ()
+    error: WireError | None = None
+
+
+WorkerEvent: TypeAlias = OrderReceived | SplitsUsedUp | InputClosed | TaskProgressed | TaskEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send a message to the driver."""
+
+    message: DriverMessage
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEdge:
+    """Make room for an edge in the exchange store."""
+
+    job: JobId
+    plan: EdgePlan
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Give an attempt a thread."""
+
+    attempt: AttemptId
+    plan: PlanStage
+
+
+@dataclass(frozen=True, slots=True)
+class CancelThread:
+    """Make an attempt end at its next check, as CANCELLED."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class StopThread:
+    """Make an attempt end at its next check, as FINISHED: nobody reads more of its output."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class HandSplits:
+    """Give a waiting attempt its next splits (none: there are no more)."""
+
+    attempt: AttemptId
+    source: int
+    splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealLog:
+    """End an edge in the exchange store."""
+
+    job: JobId
+    edge: EdgeId
+    winners: tuple[AttemptId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLog:
+    """Drop buckets of an edge in the exchange store."""
+
+    job: JobId
+    edge: EdgeId
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropJob:
+    """Forget a job's channels, builds and accounts. No thread of it runs any more."""
+
+    job: JobId
+
+
+WorkerEffect: TypeAlias = (
+    Tell | OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
+)
