@@ -1,8 +1,9 @@
 """Runs GroupBy: groups each morsel, merges the morsels' groups when enough have gathered, gives the groups at the end.
 
-Where grouping a morsel hardly makes fewer rows of it, the work is wasted: a PARTIAL phase then hands rows on as groups of their
-own (the FINAL phase will bring them together), a FINAL phase collects them and groups once, a part of the key space at a time.
-Distinct measures need all rows of a group together, so with one of them rows are collected as they are.
+Grouping a few rows at a time is wasted work where it hardly makes fewer rows of them. A PARTIAL phase then stops holding groups back
+and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them together). A FINAL
+phase collects more rows before it groups them. Distinct measures need all rows of a group together: there all rows are
+collected.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.partition import split_by_bucket
 from flightmesh.physical.operators import GroupBy, GroupPhase
 
-MERGE_ROWS = 1 << 18
+MERGE_ROWS = 1 << 20
 """Groups gathered before they are merged for the first time."""
 WORTH_GROUPING = 0.75
-"""Grouping is given up where it leaves more than this share of the rows."""
-PART_ROWS = 1 << 19
-"""Groups merged at a time at the end, about: more are split by hash first, which keeps the tables in the CPU's cache."""
+"""Grouping is worth its while where it leaves at most this share of the rows."""
+MORE_ROWS = 16
+"""So many times as many rows are collected before they are grouped, where grouping was not worth it."""
+PART_ROWS = 1 << 22
+"""Rows grouped at a time at the end, about: more are split by hash first, which bounds what is held twice."""
 
 
 def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
@@ -34,8 +37,10 @@ def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBat
     with site.memory("grouping") as memory:
         if any(measure.distinct for measure in node.measures):
             groups = _collected(node, rows, site, memory)
+        elif node.phase is GroupPhase.PARTIAL:
+            groups = _partial(node, rows, site, memory)
         else:
-            groups = _merged(node, rows, site, memory)
+            groups = _final(node, rows, site, memory)
         for batch in groups:
             for part in slices(batch, site.context.morsel_rows):
                 site.context.check()
@@ -50,67 +55,113 @@ def _collected(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterato
         site.context.check()
         memory.take(batch_bytes(batch))
         kept.append(batch)
-    for part in _parts(kept, aggregation.key_names):
-        yield aggregation.groups(part)
-    if not kept and not node.keys:
-        yield aggregation.no_rows()
+    yield from _all_groups(aggregation, kept, node)
 
 
-def _merged(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
-    """Groups of morsels, merged as they gather."""
+def _partial(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
+    """Groups of morsels, held back and merged for as long as that makes fewer of them."""
     first = Aggregation(node.keys, node.measures)
-    second = first.merging()
-    gathered = _Gathered(memory)
-    worth = True
+    gathered = _Gathered(memory, first.merging())
     for batch in rows:
         site.context.check()
-        if worth:
+        if gathered.worth_merging:
             gathered.add(first.groups(batch), batch.num_rows)
-            if gathered.rows > gathered.limit:
-                worth = gathered.merge(second)
-        elif node.phase is GroupPhase.PARTIAL:
-            yield from gathered.drain()
-            yield first.each_row(batch)
-        else:
-            gathered.add(first.each_row(batch), batch.num_rows)
-    if not gathered.batches and not node.keys:
+            if gathered.full:
+                gathered.merge()
+            continue
+        yield from gathered.drain()
+        yield first.groups(batch) if gathered.worth_grouping else first.each_row(batch)
+    if gathered.batches:
+        gathered.merge()
+        yield from gathered.drain()
+    elif not node.keys:
         yield first.no_rows()
-    elif len(gathered.batches) == 1 and worth:
+
+
+def _final(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
+    """Groups of as many rows at a time as it takes to make clearly fewer of them, merged at the end."""
+    first = Aggregation(node.keys, node.measures)
+    second = first.merging()
+    gathered = _Gathered(memory, second)
+    waiting: list[pa.RecordBatch] = []
+    waiting_rows = limit = 0
+    for batch in rows:
+        site.context.check()
+        memory.take(batch_bytes(batch))
+        waiting.append(batch)
+        waiting_rows += batch.num_rows
+        if waiting_rows <= limit:
+            continue
+        groups = first.groups(concat_batches(waiting, waiting[0].schema))
+        memory.give_back(sum(batch_bytes(b) for b in waiting))
+        gathered.add(groups, waiting_rows)
+        if groups.num_rows > WORTH_GROUPING * waiting_rows:
+            limit = MORE_ROWS * waiting_rows
+        waiting, waiting_rows = [], 0
+        if gathered.full:
+            gathered.merge()
+    if not gathered.batches:
+        yield from _all_groups(first, waiting, node)
+    elif not waiting and len(gathered.batches) == 1:
         yield from gathered.drain()
     else:
-        for part in _parts(gathered.drain(), first.key_names):
-            site.context.check()
-            yield second.groups(part)
+        yield from _all_groups(second, [*gathered.drain(), *(first.each_row(b) for b in waiting)], node)
+
+
+def _all_groups(aggregation: Aggregation, rows: list[pa.RecordBatch], node: GroupBy) -> Iterator[pa.RecordBatch]:
+    """The groups of all these rows; without keys one row even of none."""
+    if not rows and not node.keys:
+        yield aggregation.no_rows()
+    for part in _parts(rows, aggregation.key_names):
+        yield aggregation.groups(part)
 
 
 class _Gathered:
     """Groups gathered so far; some may stand there more than once until the next merge."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, merging: Aggregation) -> None:
         self._memory = memory
+        self._merging = merging
         self._input_rows = 0
+        self._morsel_groups = 0
+        self._rows = 0
+        self._limit = MERGE_ROWS
         self.batches: list[pa.RecordBatch] = []
-        self.rows = 0
-        self.limit = MERGE_ROWS
+        self.worth_merging = True
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for a merge."""
+        return self._rows > self._limit
+
+    @property
+    def worth_grouping(self) -> bool:
+        """Whether grouping what came in left clearly fewer rows, before any merge."""
+        return self._morsel_groups <= WORTH_GROUPING * self._input_rows
 
     def add(self, groups: pa.RecordBatch, input_rows: int) -> None:
-        """Takes the groups of one morsel."""
+        """Takes the groups of some input rows."""
         self._memory.take(batch_bytes(groups))
         self._input_rows += input_rows
+        self._morsel_groups += groups.num_rows
+        self._rows += groups.num_rows
         self.batches.append(groups)
-        self.rows += groups.num_rows
 
-    def merge(self, aggregation: Aggregation) -> bool:
-        """Brings equal groups together; says whether that left clearly fewer rows than came in."""
-        merged = aggregation.groups(concat_batches(self.batches, self.batches[0].schema))
-        self._memory.hold(batch_bytes(merged))
-        self.batches, self.rows = [merged], merged.num_rows
-        self.limit = max(MERGE_ROWS, 2 * self.rows)
-        return self.rows < WORTH_GROUPING * self._input_rows
+    def merge(self) -> None:
+        """Brings equal groups together, and notes whether that left clearly fewer."""
+        if len(self.batches) < 2:
+            return
+        held = sum(batch_bytes(b) for b in self.batches)
+        merged = self._merging.groups(concat_batches(self.batches, self.batches[0].schema))
+        self._memory.give_back(held)
+        self._memory.take(batch_bytes(merged))
+        self.worth_merging = merged.num_rows <= WORTH_GROUPING * self._rows
+        self.batches, self._rows = [merged], merged.num_rows
+        self._limit = max(MERGE_ROWS, 2 * self._rows) if self.worth_merging else MORE_ROWS * self._rows
 
     def drain(self) -> list[pa.RecordBatch]:
         """What was gathered, given away."""
-        batches, self.batches, self.rows = self.batches, [], 0
+        batches, self.batches, self._rows = self.batches, [], 0
         return batches
 
 

@@ -50,7 +50,8 @@ class Aggregation:
         keys = [batch.column(name) for name in self.key_names]
         grouping = group_rows(keys, batch.num_rows)
         rows = pa.array(grouping.rows)
-        return self._finish(batch, grouping, [key.take(rows) for key in keys])
+        taken = [key.take(rows) for key in keys]
+        return self._finish(batch, grouping, [k.cast(f.type) for k, f in zip(taken, self._keys, strict=True)])
 
     def each_row(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row as if it were a group of its own."""

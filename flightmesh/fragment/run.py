@@ -26,6 +26,7 @@ from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
 from flightmesh.fragment.union import run_union
 from flightmesh.fragment.values import run_values
+from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.physical.operators import (
     Exchange,
     FilterRows,
@@ -54,6 +55,7 @@ class FragmentRun:
     time from any thread."""
 
     def __init__(self, root: Operator, context: TaskContext) -> None:
+        keep_freed_memory()
         self.metrics: list[OperatorMetrics] = []
         self._context = context
         self._pull = self._start(root)

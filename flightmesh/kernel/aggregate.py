@@ -30,6 +30,8 @@ from flightmesh.kernel.values import (
 
 _EXACT_FLOAT = 1 << 53
 _EXACT_INT = 1 << 63
+_HALF_BITS = 26
+_HALF_MASK = np.int64((1 << _HALF_BITS) - 1)
 
 
 def aggregate(function: str, grouping: Grouping, argument: Array | None, result: pa.DataType) -> Array:
@@ -144,9 +146,15 @@ def _sum_int64(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
     if grouping.count == 1:
         return values.sum(keepdims=True)
     if grouping.starts is None and largest * len(values) < _EXACT_FLOAT:
-        return np.bincount(grouping.ids, weights=values, minlength=grouping.count).astype(np.int64)
+        return _weighed(grouping, values)
+    if grouping.starts is None and (largest >> _HALF_BITS) * len(values) < _EXACT_FLOAT and len(values) < 1 << 26:
+        return _weighed(grouping, values & _HALF_MASK) + (_weighed(grouping, values >> _HALF_BITS) << _HALF_BITS)
     order = grouping.order()
     return _reduce(np.add, values if order is None else values[order], grouping)
+
+
+def _weighed(grouping: Grouping, values: Int64s) -> Int64s:
+    return np.bincount(grouping.ids, weights=values.astype(np.float64), minlength=grouping.count).astype(np.int64)
 
 
 def _reduce(function: np.ufunc, ordered: npt.NDArray[Any], grouping: Grouping) -> npt.NDArray[Any]:

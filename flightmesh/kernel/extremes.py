@@ -6,19 +6,20 @@ are reduced eight bytes at a time: of each group only the rows that share the be
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from flightmesh.kernel.byte_words import ByteWords
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.sort import sortable
 from flightmesh.kernel.values import Array, Int64s, decimal_words, validity
 
-_WORD = 8
+_ROUNDS = 32
+_WORST = {"min": np.int64(2**63 - 1), "max": np.int64(-(2**63))}
+_FLIP = np.int64(-(2**63))
+"""Turns unsigned order into signed order."""
 
 
 def extreme_numbers(function: str, grouping: Grouping, array: Array) -> Int64s:
@@ -30,10 +31,10 @@ def extreme_numbers(function: str, grouping: Grouping, array: Array) -> Int64s:
     if found is not None and found[1] is None:
         values = found[0]
         if array.type == pa.uint64():
-            values = values ^ np.int64(-(1 << 63))
+            values = values ^ _FLIP
         return _winners(function, ids, grouping, rows, [values if rows is None else values[rows]])
     low, high = decimal_words(array)
-    parts = [high.view(np.int64), low.view(np.int64) ^ np.int64(-(1 << 63))]
+    parts = [high.view(np.int64), low.view(np.int64) ^ _FLIP]
     return _winners(function, ids, grouping, rows, [p if rows is None else p[rows] for p in parts])
 
 
@@ -45,43 +46,27 @@ def extreme_bytes(function: str, grouping: Grouping, array: Array) -> Int64s:
     best = np.full(grouping.count, -1, np.int64)
     if len(rows) == 0:
         return best
-    text = _Bytes(array)
+    text = ByteWords(array)
     ids = grouping.ids[rows]
     at = 0
     while True:
-        rows, ids = _keep_best(function, ids, rows, grouping.count, text.words(rows, at))
-        at += _WORD
+        rows, ids = _keep_best(function, ids, rows, grouping.count, _big_endian(text, rows, at))
+        at += 8
         if at >= text.longest or len(rows) <= int(np.count_nonzero(np.bincount(ids))):
             break
-    rows, ids = _keep_best(function, ids, rows, grouping.count, text.lengths(rows))
+    rows, ids = _keep_best(function, ids, rows, grouping.count, text.lengths[rows])
     best[ids] = rows
     return best
 
 
-class _Bytes:
-    """The bytes of a string array, eight at a time, in an order that integers can carry."""
-
-    def __init__(self, array: Array) -> None:
-        buffers = array.buffers()
-        self._offsets = np.frombuffer(buffers[1], np.dtype("<i4"), count=len(array) + 1, offset=4 * array.offset)
-        size = 0 if buffers[2] is None else buffers[2].size
-        data = np.zeros(size + _WORD, np.uint8)
-        if size:
-            data[:size] = np.frombuffer(buffers[2], np.uint8)
-        self._words = np.ndarray((size + 1,), np.dtype(">u8"), data, 0, (1,))
-        self.longest = int(np.diff(self._offsets).max())
-
-    def lengths(self, rows: Int64s) -> Int64s:
-        return (self._offsets[rows + 1] - self._offsets[rows]).astype(np.int64)
-
-    def words(self, rows: Int64s, at: int) -> Int64s:
-        """Bytes `at` up to `at + 8`, zeros past the end, as integers that compare as the bytes do."""
-        starts = self._offsets[rows].astype(np.int64)
-        left = np.clip(self._offsets[rows + 1] - starts - at, 0, _WORD)
-        words = self._words[np.minimum(starts + at, len(self._words) - 1)].astype(np.uint64)
-        unused = (_WORD - left).astype(np.uint64) << np.uint64(3)
-        kept = np.where(left == 0, np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF) << np.minimum(unused, np.uint64(56)))
-        return (words & kept).view(np.int64) ^ np.int64(-(1 << 63))
+def _big_endian(text: ByteWords, rows: Int64s, at: int) -> Int64s:
+    """Bytes `at` up to `at + 8` of each row, zeros past its end, as integers that compare as the bytes do."""
+    starts = text.starts[rows]
+    left = np.clip(text.lengths[rows] - at, 0, 8)
+    words = text.at(np.where(left > 0, starts + at, starts)).byteswap()
+    unused = (8 - left).astype(np.uint64) << np.uint64(3)
+    words &= np.where(left == 0, np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF) << np.minimum(unused, np.uint64(56)))
+    return words.view(np.int64) ^ _FLIP
 
 
 def _rows_with_values(array: Array) -> Int64s | None:
@@ -90,7 +75,7 @@ def _rows_with_values(array: Array) -> Int64s | None:
 
 
 def _winners(
-    function: str, ids: npt.NDArray[Any], grouping: Grouping, rows: Int64s | None, parts: list[Int64s]
+    function: str, ids: Int64s, grouping: Grouping, rows: Int64s | None, parts: list[Int64s]
 ) -> Int64s:
     """The winning row of each group by its parts, most significant first."""
     best = np.full(grouping.count, -1, np.int64)
@@ -104,21 +89,39 @@ def _winners(
 
 
 def _keep_best(
-    function: str, ids: npt.NDArray[Any], rows: Int64s, count: int, values: Int64s
-) -> tuple[Int64s, npt.NDArray[Any]]:
+    function: str, ids: Int64s, rows: Int64s, count: int, values: Int64s
+) -> tuple[Int64s, Int64s]:
     """Of each group the rows whose value is the least (greatest)."""
-    reduce = np.minimum if function == "min" else np.maximum
     if count == 1:
-        kept = values == reduce.reduce(values)
+        kept = values == (values.min() if function == "min" else values.max())
         return rows[kept], ids[kept]
-    order = None if _ordered(ids) else stable_order(ids, count)
-    ordered_ids = ids if order is None else ids[order]
-    starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(ordered_ids[1:] != ordered_ids[:-1]) + 1))
-    best = np.zeros(count, np.int64)
-    best[ordered_ids[starts]] = reduce.reduceat(values if order is None else values[order], starts)
-    kept = values == best[ids]
+    kept = values == _best(function, ids, count, values)[ids]
     return rows[kept], ids[kept]
 
 
-def _ordered(ids: npt.NDArray[Any]) -> bool:
-    return bool((ids[1:] >= ids[:-1]).all())
+def _best(function: str, ids: Int64s, count: int, values: Int64s) -> Int64s:
+    """The least (greatest) value of each group; anything for groups without rows.
+
+    A tournament: in each round every row that still beats its group's best writes its value there, and of those in a group the last
+    write stays; about half of the challengers drop out in a round. Rounds write forwards and backwards in turn, so that rows in
+    order of value end at once. An order made to defeat that ends in a sort.
+    """
+    beats = np.less if function == "min" else np.greater
+    best = np.full(count, _WORST[function])
+    challengers: Int64s | None = None
+    for _ in range(_ROUNDS):
+        if challengers is None:
+            best[ids] = values
+            challengers = np.flatnonzero(beats(values, best[ids]))
+        else:
+            challengers = challengers[::-1]
+            best[ids[challengers]] = values[challengers]
+            challengers = challengers[beats(values[challengers], best[ids[challengers]])]
+        if len(challengers) == 0:
+            return best
+    order = stable_order(ids, count)
+    ordered = ids[order]
+    starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+    reduce = np.minimum if function == "min" else np.maximum
+    best[ordered[starts]] = reduce.reduceat(values[order], starts)
+    return best

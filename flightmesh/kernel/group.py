@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.kernel.equality import rows_equal
-from flightmesh.kernel.hash import hash_columns
+from flightmesh.kernel.hash import COMBINE, hash_columns
 from flightmesh.kernel.hash_table import build_table
-from flightmesh.kernel.key_codes import find_packing
+from flightmesh.kernel.key_codes import pack_keys
 from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.values import Array, Int64s, canonical_floats, validity
 
 DIRECT_SIZE = 1 << 16
 """Ranges up to this are addressed directly whatever the number of rows."""
 DIRECT_PER_ROW = 4
+TABLE_ROWS = 1 << 18
+"""Rows that one hash table groups; more are split first."""
 RUN_LENGTH = 4
 """Runs of equal keys are worth finding when they are this long on average."""
 
@@ -36,7 +36,7 @@ class Grouping:
     """`ids`: the group of each row, 0 up to `count`. `rows`: one row of each group. `starts`: where each group's rows begin,
     when they stand together in the order of their groups."""
 
-    ids: npt.NDArray[np.integer[Any]]
+    ids: Int64s
     count: int
     rows: Int64s
     starts: Int64s | None = None
@@ -57,9 +57,9 @@ def group_rows(columns: Sequence[Array], rows: int) -> Grouping:
         return Grouping(np.zeros(0, np.int64), 0, np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not columns:
         return one_group(rows)
-    packing = find_packing(columns, [True] * len(columns))
-    if packing is not None:
-        codes = packing.codes(columns)
+    packed = pack_keys(columns, [True] * len(columns))
+    if packed is not None:
+        packing, codes = packed
         return _by_runs(codes, packing.size) or _by_code(codes, packing.size)
     codes = (hash_columns(columns) >> np.uint64(1)).view(np.int64)
     grouping = _by_runs(codes, 1 << 63) or _by_table(codes)
@@ -71,7 +71,7 @@ def group_rows(columns: Sequence[Array], rows: int) -> Grouping:
 
 def one_group(rows: int) -> Grouping:
     """All of `rows` rows, possibly none, in one group."""
-    return Grouping(np.zeros(rows, np.uint8), 1, np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return Grouping(np.zeros(rows, np.int64), 1, np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 
 def group_each(rows: int) -> Grouping:
@@ -81,18 +81,20 @@ def group_each(rows: int) -> Grouping:
 
 
 def _by_runs(codes: Int64s, size: int) -> Grouping | None:
-    """For clustered codes: groups of the runs, then of the rows. None where runs are short."""
+    """For codes in ascending order, or clustered: groups of the runs, then of the rows. None where runs are short."""
     changes = codes[1:] != codes[:-1]
     runs = int(np.count_nonzero(changes)) + 1
-    if runs * RUN_LENGTH > len(codes):
+    ascending = bool((codes[1:] >= codes[:-1]).all())
+    if not ascending and runs * RUN_LENGTH > len(codes):
         return None
+    if runs == len(codes):
+        return group_each(runs)
     starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(changes) + 1))
-    heads = codes[starts]
-    run_of = np.zeros(len(codes), np.int32)
+    run_of = np.zeros(len(codes), np.int64)
     np.cumsum(changes, out=run_of[1:])
-    if runs == 1 or (heads[1:] > heads[:-1]).all():
+    if ascending:
         return Grouping(run_of, runs, starts, starts)
-    groups = _by_code(heads, size)
+    groups = _by_code(codes[starts], size)
     return Grouping(groups.ids[run_of], groups.count, starts[groups.rows])
 
 
@@ -103,8 +105,27 @@ def _by_code(codes: Int64s, size: int) -> Grouping:
 
 
 def _by_table(codes: Int64s) -> Grouping:
-    table, slots = build_table(codes)
-    return _numbered(slots, table.size)
+    """Through hash tables: one, or where that would outgrow the CPU's cache one for each of 64 to 256 parts of the codes."""
+    if len(codes) <= TABLE_ROWS:
+        table, slots = build_table(codes)
+        return _numbered(slots, table.size)
+    bits = min(8, max(6, (len(codes) // TABLE_ROWS).bit_length()))
+    part_of = ((codes.view(np.uint64) * COMBINE) >> np.uint64(64 - bits)).astype(np.uint8)
+    order = np.argsort(part_of, kind="stable")
+    ends = np.cumsum(np.bincount(part_of, minlength=1 << bits)).tolist()
+    ids = np.empty(len(codes), np.int64)
+    rows: list[Int64s] = []
+    count = start = 0
+    for end in ends:
+        if end > start:
+            members = order[start:end]
+            table, slots = build_table(codes[members])
+            groups = _numbered(slots, table.size)
+            ids[members] = groups.ids + count
+            rows.append(members[groups.rows])
+            count += groups.count
+            start = end
+    return Grouping(ids, count, np.concatenate(rows))
 
 
 def _numbered(slots: Int64s, size: int) -> Grouping:
@@ -112,8 +133,8 @@ def _numbered(slots: Int64s, size: int) -> Grouping:
     row_of = np.full(size, -1, np.int64)
     row_of[slots] = np.arange(len(slots))
     taken = np.flatnonzero(row_of >= 0)
-    number_of = np.empty(size, np.int32)
-    number_of[taken] = np.arange(len(taken), dtype=np.int32)
+    number_of = np.empty(size, np.int64)
+    number_of[taken] = np.arange(len(taken))
     return Grouping(number_of[slots], len(taken), row_of[taken])
 
 

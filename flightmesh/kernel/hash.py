@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
+from flightmesh.kernel.byte_words import ByteWords
 from flightmesh.kernel.values import (
     Array,
     Words,
-    buffer_view,
     canonical_floats,
     decimal_words,
     integers,
+    is_byte_string,
     is_integer_like,
     validity,
 )
@@ -37,6 +37,7 @@ NULL_HASH = np.uint64(0x5E2D58D8B3BCDABB)
 COMBINE = np.uint64(0xD6E8FEB86659FD93)
 
 _S27, _S29, _S30, _S31 = (np.uint64(n) for n in (27, 29, 30, 31))
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TAIL_MASKS = np.array([(1 << (8 * i)) - 1 for i in range(8)], np.uint64)
 
 
@@ -85,10 +86,8 @@ def _hash_values(array: Array) -> Words:
     if type_ == pa.month_day_nano_interval():
         words = np.frombuffer(array.buffers()[1], np.dtype("<u8"), count=2 * len(array), offset=16 * array.offset)
         return _hash_two_words(words[::2], words[1::2])
-    if pa.types.is_string(type_) or pa.types.is_binary(type_):
-        return _hash_bytes(array, np.dtype("<i4"))
-    if pa.types.is_large_string(type_) or pa.types.is_large_binary(type_):
-        return _hash_bytes(array, np.dtype("<i8"))
+    if is_byte_string(type_):
+        return _hash_bytes(array)
     if pa.types.is_string_view(type_):
         return _hash_values(array.cast(pa.string()))
     if pa.types.is_binary_view(type_) or pa.types.is_fixed_size_binary(type_):
@@ -111,32 +110,19 @@ def _hash_dictionary(array: Array) -> Words:
     return np.where(valid, values[np.where(valid, integers(indices), 0)], NULL_HASH)
 
 
-def _hash_bytes(array: Array, offset_type: np.dtype[np.signedinteger]) -> Words:
+def _hash_bytes(array: Array) -> Words:
     """Per row, of bytes s with length n: h = n * GOLDEN; every whole word of s mixed in; then its last eight bytes (all of s, padded
     with zeros, when it is shorter); then `mix`."""
-    rows = len(array)
-    if rows == 0:
+    if len(array) == 0:
         return np.empty(0, np.uint64)
-    offsets = np.frombuffer(array.buffers()[1], offset_type, count=rows + 1, offset=array.offset * offset_type.itemsize)
-    data = _at_least_one_word(array.buffers()[2])
-    lengths = np.diff(offsets)
-    shortest, longest = int(lengths.min()), int(lengths.max())
-    hashes = lengths.astype(np.uint64) * GOLDEN
-    if shortest == longest and shortest >= 8:
-        _mix_fixed(hashes, data, int(offsets[0]), shortest)
+    text = ByteWords(array)
+    hashes = text.lengths.view(np.uint64) * GOLDEN
+    if text.shortest == text.longest and text.shortest >= 8:
+        for at in (*range(0, text.longest - 7, 8), text.longest - 8):
+            _step(hashes, text.column(at, text.longest, len(hashes)))
     else:
-        _mix_varying(hashes, data, offsets, lengths, shortest, longest)
+        _mix_varying(hashes, text)
     return mix(hashes)
-
-
-def _at_least_one_word(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
-    size = 0 if buffer is None else buffer.size
-    if size >= 8:
-        return np.frombuffer(buffer, np.uint8)
-    padded = np.zeros(8, np.uint8)
-    if size:
-        padded[:size] = np.frombuffer(buffer, np.uint8)
-    return padded
 
 
 def _step(hashes: Words, words: Words) -> Words:
@@ -146,35 +132,18 @@ def _step(hashes: Words, words: Words) -> Words:
     return hashes
 
 
-def _mix_fixed(hashes: Words, data: npt.NDArray[np.uint8], start: int, length: int) -> None:
-    """Strings of one length of at least eight bytes: every word of all rows is one strided view, no gathers."""
-    for at in (*range(0, length - 7, 8), length - 8):
-        _step(hashes, np.ndarray((len(hashes),), np.dtype("<u8"), data, start + at, (length,)))
-
-
-def _mix_varying(
-    hashes: Words,
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.signedinteger],
-    lengths: npt.NDArray[np.signedinteger],
-    shortest: int,
-    longest: int,
-) -> None:
-    words = np.ndarray((len(data) - 7,), np.dtype("<u8"), data, 0, (1,))  # the unaligned word at every byte
-    starts = offsets[:-1]
-    for at in range(0, longest - 7, 8):
-        if at + 8 <= shortest:
-            _step(hashes, words[starts + at])
+def _mix_varying(hashes: Words, text: ByteWords) -> None:
+    starts, lengths = text.starts, text.lengths
+    for at in range(0, text.longest - 7, 8):
+        if at + 8 <= text.shortest:
+            _step(hashes, text.at(starts + at))
         else:
             rows = np.flatnonzero(lengths >= at + 8)
-            hashes[rows] = _step(hashes[rows], words[starts[rows] + at])
-    if shortest >= 8:
-        _step(hashes, words[offsets[1:] - 8])
+            hashes[rows] = _step(hashes[rows], text.at(starts[rows] + at))
+    if text.shortest >= 8:
+        _step(hashes, text.at(starts + lengths - 8))
         return
     long = lengths >= 8
-    wanted = np.where(long, offsets[1:] - 8, starts)
-    read = np.minimum(wanted, len(data) - 8)  # near the buffer's end: read earlier and shift
-    shift = np.minimum((wanted - read) << 3, 63).astype(np.uint64)
-    tails = words[read] >> shift
-    tails &= np.where(long, np.uint64(0xFFFFFFFFFFFFFFFF), _TAIL_MASKS[np.minimum(lengths, 7)])
+    tails = text.at(np.where(long, starts + lengths - 8, starts))
+    tails &= np.where(long, _ALL, np.take(_TAIL_MASKS, lengths, mode="clip"))
     _step(hashes, tails)

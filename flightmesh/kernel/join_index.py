@@ -17,7 +17,7 @@ import pyarrow as pa
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.hash_table import HashTable, build_table
-from flightmesh.kernel.key_codes import Packing, find_packing
+from flightmesh.kernel.key_codes import Packing, pack_keys
 from flightmesh.kernel.lookup import Int32s, Lookup
 from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.values import Array, Int64s, Mask, validity
@@ -101,8 +101,8 @@ class JoinIndex:
 
 def build_join_index(columns: Sequence[Array], null_safe: Sequence[bool]) -> JoinIndex:
     """The index of a build side of at least one key column; `null_safe` says of each whether NULL equals NULL."""
-    packing = find_packing(columns, null_safe)
-    codes = packing.codes(columns) if packing is not None else _hash_codes(columns, null_safe)
+    packed = pack_keys(columns, null_safe)
+    packing, codes = packed if packed is not None else (None, _hash_codes(columns, null_safe))
     rows = np.flatnonzero(codes >= 0)
     if len(rows) < len(codes):
         codes = codes[rows]

@@ -13,9 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from flightmesh.kernel.values import Array, Int64s, Mask, decimal_words, integers, is_integer_like, validity
+from flightmesh.kernel.byte_words import ByteWords
+from flightmesh.kernel.values import (
+    Array,
+    Int64s,
+    Mask,
+    decimal_words,
+    integers,
+    is_byte_string,
+    is_integer_like,
+    validity,
+)
 
 MAX_SIZE = 1 << 62
+SHORT_BYTES = 7
+"""Strings of up to so many bytes are integers too: their bytes and their length fit into 59 bits."""
+_SHORT_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(SHORT_BYTES + 1)], np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +52,20 @@ class Packing:
         total: Int64s | None = None
         outside: Mask | None = None
         for column, known in zip(columns, self.columns, strict=True):
-            code, out = _column_codes(column, known)
-            total = code if total is None else total * np.int64(known.width + known.null_code) + code
-            if out is not None:
+            found = _key_integers(column)
+            if found is None:
+                raise ValueError(f"a packed key column cannot be {column.type}")
+            values, beyond = found
+            valid = validity(column)
+            codes = values - np.int64(known.low)  # wraps where far below: then as unsigned it is far above the width
+            out = codes.view(np.uint64) >= np.uint64(known.width)
+            if beyond is not None:
+                out |= beyond
+            if valid is not None:
+                out = out & valid if known.null_code else out | ~valid
+            if out.any():
                 outside = out if outside is None else outside | out
+            total = _combined(total, codes, known, valid)
         if total is None:
             raise ValueError("a packing has at least one column")
         if outside is not None:
@@ -50,22 +73,35 @@ class Packing:
         return total
 
 
-def find_packing(columns: Sequence[Array], null_safe: Sequence[bool]) -> Packing | None:
-    """The packing for these columns, or None where a column is not made of integers or the ranges are too wide together.
+def pack_keys(columns: Sequence[Array], null_safe: Sequence[bool]) -> tuple[Packing, Int64s] | None:
+    """A packing for these columns and the codes of their rows, or None where a column is not made of integers or the ranges are
+    too wide together.
 
-    `null_safe` says of each column whether NULL is a value equal to itself.
+    `null_safe` says of each column whether NULL is a value equal to itself; elsewhere a NULL makes the code -1.
     """
     ranges: list[ColumnRange] = []
+    values: list[Int64s] = []
     size = 1
     for column, safe in zip(columns, null_safe, strict=True):
-        found = _range(column, safe)
-        if found is None:
+        found = _key_integers(column)
+        if found is None or found[1] is not None:
             return None
-        ranges.append(found)
-        size *= found.width + found.null_code
+        known = _range(found[0], validity(column), safe)
+        size *= known.width + known.null_code
         if size > MAX_SIZE:
             return None
-    return Packing(tuple(ranges), size) if ranges else None
+        ranges.append(known)
+        values.append(found[0])
+    total: Int64s | None = None
+    for column, known, integers_ in zip(columns, ranges, values, strict=True):
+        total = _combined(total, integers_ - np.int64(known.low), known, validity(column))
+    if total is None:
+        return None
+    for column, safe in zip(columns, null_safe, strict=True):
+        valid = None if safe else validity(column)
+        if valid is not None:
+            total[~valid] = -1
+    return Packing(tuple(ranges), size), total
 
 
 def integer_values(array: Array) -> tuple[Int64s, Mask | None] | None:
@@ -81,44 +117,54 @@ def integer_values(array: Array) -> tuple[Int64s, Mask | None] | None:
     values = low.view(np.int64)
     if array.type.precision <= 18:
         return values, None
-    too_wide = high.view(np.int64) != values >> 63
-    valid = validity(array)
-    if valid is not None:
-        too_wide &= valid
-    return values, too_wide if too_wide.any() else None
+    return values, _some_valid(high.view(np.int64) != values >> 63, array)
 
 
-def _range(array: Array, null_safe: bool) -> ColumnRange | None:
-    found = integer_values(array)
-    if found is None or found[1] is not None:
-        return None
-    values = found[0]
-    valid = validity(array)
+def _combined(total: Int64s | None, codes: Int64s, known: ColumnRange, valid: Mask | None) -> Int64s:
+    """The codes of the columns so far with one more column's (not yet shifted for its NULL code)."""
+    if known.null_code:
+        codes += 1
+        if valid is not None:
+            codes[~valid] = 0
+    if total is None:
+        return codes
+    total *= np.int64(known.width + known.null_code)
+    total += codes
+    return total
+
+
+def _range(values: Int64s, valid: Mask | None, null_safe: bool) -> ColumnRange:
+    null_code = null_safe and valid is not None
     if valid is not None:
         values = values[valid]
-    null_code = null_safe and valid is not None
     if len(values) == 0:
         return ColumnRange(0, 1, null_code)
     low, high = int(values.min()), int(values.max())
     return ColumnRange(low, high - low + 1, null_code)
 
 
-def _column_codes(array: Array, known: ColumnRange) -> tuple[Int64s, Mask | None]:
-    found = integer_values(array)
-    if found is None:
-        raise ValueError(f"a packed key column cannot be {array.type}")
-    values, outside = found
-    codes = values - np.int64(known.low)  # wraps where far below: then as unsigned it is far above the width
-    beyond = codes.view(np.uint64) >= np.uint64(known.width)
-    if outside is not None:
-        beyond |= outside
+def _key_integers(array: Array) -> tuple[Int64s, Mask | None] | None:
+    return _short_strings(array) if is_byte_string(array.type) else integer_values(array)
+
+
+def _short_strings(array: Array) -> tuple[Int64s, Mask | None]:
+    """Strings as integers, equal exactly where the strings are, and a mask of those that are too long (None: none is)."""
+    text = ByteWords(array)
+    lengths = text.lengths
+    if text.shortest == text.longest <= SHORT_BYTES:
+        words = text.column(0, text.longest, len(array)) & _SHORT_MASKS[text.longest]
+    else:
+        words = text.at(text.starts)
+        words &= np.take(_SHORT_MASKS, lengths, mode="clip")
+    words <<= np.uint64(3)
+    values = words.view(np.int64)
+    values |= np.minimum(lengths, SHORT_BYTES)
+    return values, None if text.longest <= SHORT_BYTES else _some_valid(lengths > SHORT_BYTES, array)
+
+
+def _some_valid(mask: Mask, array: Array) -> Mask | None:
+    """The mask without NULL rows; None when nothing is left."""
     valid = validity(array)
-    if known.null_code:
-        codes += 1
     if valid is not None:
-        if known.null_code:
-            codes[~valid] = 0
-            beyond &= valid
-        else:
-            beyond |= ~valid
-    return codes, beyond if beyond.any() else None
+        mask &= valid
+    return mask if mask.any() else None

@@ -54,6 +54,16 @@ def _fixed(type_: pa.DataType) -> bool:
     return type_ != pa.month_day_nano_interval()
 
 
+def is_byte_string(type_: pa.DataType) -> bool:
+    """Whether values are bytes behind offsets: strings and binaries, plain or large."""
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_binary(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_large_binary(type_)
+    )
+
+
 def integers(array: Array) -> Int64s:
     """The values of an integer-like array as int64 (uint64 values keep their bits, so large ones turn negative)."""
     type_ = array.type
