@@ -377,3 +377,17 @@ def int_divide(left: Datum, right: Datum, type: pa.DataType) -> Datum:
 def _cut_quotient(value: int, divisor: int) -> int:
     magnitude = abs(value) // abs(divisor)
     return magnitude if (value < 0) == (divisor < 0) else -magnitude
+
+
+def round_tens(array: pa.Array, tens: int, rounding: Callable[[Words, int], Words], type: pa.DataType) -> pa.Array:
+    """To a multiple of 10^tens, as `type` of scale 0."""
+    divisor = 10 ** (array.type.scale + tens)
+    values = as_int64(array)
+    if values is not None and divisor < INT64_LIMIT // 4 and _largest(values) < INT64_LIMIT // 4:
+        return from_int64(rounding(values, divisor) * 10**tens, type, validity_buffer(array))
+    python = _PYTHON_ROUNDING[rounding]
+    moved = [
+        None if v is None else Decimal(python(int(v.scaleb(array.type.scale, _EXACT)), divisor) * 10**tens)
+        for v in array.to_pylist()
+    ]
+    return _from_decimals(moved, type)

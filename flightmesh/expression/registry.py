@@ -23,8 +23,22 @@ from flightmesh.errors import DataError, InvalidQuery, Position
 from flightmesh.expression import aggregates
 from flightmesh.expression.casts import cast_datum, castable
 from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
-from flightmesh.expression.functions import arithmetic, bitwise, comparison, conditional, constants, logic, math, regex, string, temporal
-from flightmesh.expression.functions.declare import ScalarFunction
+from flightmesh.expression.functions import (
+    arithmetic,
+    bitwise,
+    codecs,
+    comparison,
+    conditional,
+    dates,
+    datetext,
+    logic,
+    math,
+    regex,
+    rounding,
+    string,
+    temporal,
+)
+from flightmesh.expression.functions.declare import Request, ScalarFunction
 from flightmesh.expression.nodes import (
     AggregateCall,
     Call,
@@ -41,7 +55,7 @@ from flightmesh.expression.signatures import describe_signatures, is_text_litera
 from flightmesh.expression.types import common_type as common_type
 from flightmesh.expression.types import is_numeric, sql_type_name
 
-_MODULES = (arithmetic, comparison, logic, conditional, string, regex, math, bitwise, temporal, constants)
+_MODULES = (arithmetic, comparison, logic, conditional, string, codecs, regex, math, rounding, bitwise, temporal, dates, datetext)
 
 FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
 """Every scalar function by its one name."""
@@ -100,7 +114,8 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
     if binding is None:
         raise _ill_typed(function, args, at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
-    return Call(function.name, cast, binding.result, at)
+    call = Call(function.name, cast, binding.result, at)
+    return Literal(function.kernel((), Request(binding.result, 1))) if function.name in dates.NOW else call
 
 
 def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expression:

@@ -35,7 +35,7 @@ def substring(text: pa.Array, start: int, length: int | None = None) -> pa.Array
     if length >= 0:
         if start > 0:
             return pc.utf8_slice_codeunits(text, start=start - 1, stop=start - 1 + length)
-        return pc.utf8_slice_codeunits(pc.utf8_slice_codeunits(text, start=start), start=0, stop=length)
+        return pc.utf8_slice_codeunits(text, start=start, stop=start + length if start + length < 0 else None)
     before = pc.utf8_slice_codeunits(text, start=0, stop=start - 1 if start > 0 else start)
     return pc.utf8_slice_codeunits(before, start=length)
 
@@ -97,7 +97,7 @@ def position(text: pa.Array, needle: str) -> pa.Array:
 def split_part(text: pa.Array, separator: str, index: int) -> pa.Array:
     """The part number `index` (from 1; negative from the end) between separators; empty where there is none."""
     if not separator:
-        return text if index in (1, -1) else pc.utf8_slice_codeunits(text, start=0, stop=0)
+        return substring(text, index, 1 if index else 0)
     lists = pc.split_pattern(text, pattern=separator)
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.combine_chunks()

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, DOUBLE_PARTS, INTERVAL_PARTS, part_name, take_part
 from flightmesh.errors import DataError
+from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, DOUBLE_PARTS, INTERVAL_PARTS, part_name, take_part
+from flightmesh.expression.functions.dates import from_millis
 from flightmesh.expression.functions.declare import Failure, ScalarFunction
 from flightmesh.expression.functions.entries import entry
 from flightmesh.expression.functions.vary import with_constants
@@ -41,11 +42,12 @@ def _signatures(name: str) -> tuple[str, ...]:
         kinds.append("time")
     if name in INTERVAL_PARTS:
         kinds.append("interval")
-    return tuple(f"{kind} -> {result}" for kind in kinds)
+    found = tuple(f"{kind} -> {result}" for kind in kinds)
+    return (*found, "long -> timestamp") if name == "epoch_ms" else found
 
 
 def _kernel(name: str) -> Any:
-    return with_constants(1, lambda array: take_part(array, name))
+    return with_constants(1, lambda array: from_millis(array) if pa.types.is_int64(array.type) else take_part(array, name))
 
 
 def _date_part(array: pa.Array, text: str) -> pa.Array:

@@ -1,7 +1,0 @@
-"""Scalar functions: constants."""
-
-from __future__ import annotations
-
-from flightmesh.expression.functions.declare import ScalarFunction
-
-FUNCTIONS: tuple[ScalarFunction, ...] = ()
