@@ -1,0 +1,47 @@
+"""What an import contract by package cannot say: single modules of a library that only one room may use, or none."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "flightmesh"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+ONLY_IN = {
+    "pyarrow.acero": "fragment",
+    "pyarrow.flight": "transport",
+    "sqlglot": "frontend",
+}
+NOWHERE = ("sqlglot.optimizer", "sqlglot.executor", "sqlglot.planner", "pickle", "cloudpickle", "marshal", "pyarrow.substrait")
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Every dotted name that a file imports: modules, and what is taken from them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importers(module: str) -> list[Path]:
+    return [path for path in SOURCES if any(name == module or name.startswith(f"{module}.") for name in imported_names(path))]
+
+
+@pytest.mark.parametrize(("module", "room"), ONLY_IN.items())
+def test_only_one_room_uses(module: str, room: str) -> None:
+    strangers = [str(path.relative_to(ROOT)) for path in importers(module) if path.relative_to(PACKAGE).parts[0] != room]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("module", NOWHERE)
+def test_nobody_uses(module: str) -> None:
+    assert [str(path.relative_to(ROOT)) for path in importers(module)] == []
+
+
+def test_the_search_finds_what_is_there() -> None:
+    assert importers("sqlglot"), "the front end parses with sqlglot"
