@@ -1,0 +1,145 @@
+"""Compares an answer of this engine with DuckDB's.
+
+Handed two Arrow tables; passes or fails with the first differences. What always holds: names and kinds of types are compared,
+decimals to the digit and with their scale, floats to 1e-9 relative, NaN equals NaN and -0.0 equals 0.0; rows in order or as a bag.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import duckdb
+import pyarrow as pa
+
+Row: TypeAlias = tuple[Any, ...]
+_TOLERANCE = 1e-9
+_PAIRED_AT_MOST = 400
+
+
+class Order(enum.Enum):
+    """Whether the order of the rows counts."""
+
+    COUNTS = "counts"
+    FREE = "free"
+
+
+def duckdb_answer(connection: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> pa.Table:
+    """DuckDB's answer as a table."""
+    return connection.execute(sql, params).to_arrow_table()
+
+
+def assert_same(got: pa.Table, expected: pa.Table, order: Order) -> None:
+    """Fails, saying how, unless both tables are the same."""
+    _same_columns(got, expected)
+    mine, theirs = _rows(got), _rows(expected)
+    if order is Order.COUNTS:
+        _same_sequence(mine, theirs, got.column_names)
+    else:
+        _same_bag(mine, theirs, got.column_names)
+
+
+def _same_columns(got: pa.Table, expected: pa.Table) -> None:
+    assert got.column_names == expected.column_names, f"columns {got.column_names}, expected {expected.column_names}"
+    for mine, theirs in zip(got.schema, expected.schema, strict=True):
+        assert _kind(mine.type) == _kind(theirs.type), f"column {mine.name!r} is {mine.type}, expected {theirs.type}"
+
+
+def _kind(type_: pa.DataType) -> str:
+    """What makes types comparable: 64-bit counts and DuckDB's 128-bit ones are whole numbers alike, text is text."""
+    kind = pa.types
+    if kind.is_integer(type_) or (kind.is_decimal(type_) and type_.scale == 0):
+        return "whole"
+    if kind.is_decimal(type_):
+        return f"decimal of scale {type_.scale}"
+    if kind.is_floating(type_):
+        return "float"
+    if kind.is_string(type_) or kind.is_large_string(type_) or kind.is_string_view(type_):
+        return "text"
+    if kind.is_binary(type_) or kind.is_large_binary(type_) or kind.is_binary_view(type_):
+        return "binary"
+    if kind.is_timestamp(type_):
+        return "timestamp with time zone" if type_.tz else "timestamp"
+    return "whole" if kind.is_null(type_) else str(type_)
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    columns = [_values(column) for column in table.columns]
+    return list(zip(*columns, strict=True)) if columns else [()] * table.num_rows
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        # Microseconds since 1970: Python's datetime has neither all of DuckDB's years nor its own idea of zones.
+        return [
+            None if v is None else ("timestamp", v)
+            for v in column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
+        ]
+    return column.to_pylist()
+
+
+def _same_sequence(mine: list[Row], theirs: list[Row], names: list[str]) -> None:
+    for number, (left, right) in enumerate(zip(mine, theirs, strict=False)):
+        assert _same_row(left, right), f"row {number} differs\n{_shown(names, left, right)}"
+    assert len(mine) == len(theirs), f"{len(mine)} rows, expected {len(theirs)}"
+
+
+def _same_bag(mine: list[Row], theirs: list[Row], names: list[str]) -> None:
+    left, right = _by_exact_part(mine), _by_exact_part(theirs)
+    extra: list[Row] = []
+    missing: list[Row] = []
+    for key in {**left, **right}:
+        more, less = _unpaired(left.get(key, []), right.get(key, []))
+        extra += more
+        missing += less
+    if extra or missing:
+        head = f"{len(mine)} rows, expected {len(theirs)}; columns {names}"
+        raise AssertionError(f"{head}\n  too many ({len(extra)}): {extra[:5]}\n  missing ({len(missing)}): {missing[:5]}")
+
+
+def _by_exact_part(rows: Iterable[Row]) -> dict[Row, list[Row]]:
+    """Rows by their values that are not floats: only within such a group can floats make rows equal or not."""
+    groups: dict[Row, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple("float" if isinstance(value, float) else value for value in row)].append(row)
+    return groups
+
+
+def _unpaired(mine: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
+    """What is left of both when equal rows have been paired off."""
+    mine, theirs = sorted(mine, key=_float_order), sorted(theirs, key=_float_order)
+    if len(mine) == len(theirs) and all(_same_row(a, b) for a, b in zip(mine, theirs, strict=True)):
+        return [], []
+    if max(len(mine), len(theirs)) > _PAIRED_AT_MOST:
+        return mine[:5], theirs[:5]
+    left = list(theirs)
+    extra = []
+    for row in mine:
+        match = next((number for number, other in enumerate(left) if _same_row(row, other)), None)
+        if match is None:
+            extra.append(row)
+        else:
+            left.pop(match)
+    return extra, left
+
+
+def _float_order(row: Row) -> tuple[tuple[bool, float], ...]:
+    return tuple((math.isnan(v), 0.0 if math.isnan(v) else v) for v in row if isinstance(v, float))
+
+
+def _same_row(left: Row, right: Row) -> bool:
+    return all(_same_value(a, b) for a, b in zip(left, right, strict=True))
+
+
+def _same_value(left: Any, right: Any) -> bool:
+    if isinstance(left, float) and isinstance(right, float):
+        return (math.isnan(left) and math.isnan(right)) or math.isclose(left, right, rel_tol=_TOLERANCE, abs_tol=1e-300)
+    return bool(left == right)
+
+
+def _shown(names: list[str], left: Row, right: Row) -> str:
+    pairs = zip(names, left, right, strict=True)
+    return "\n".join(f"  {'  ' if _same_value(a, b) else '! '}{name}: {a!r}, expected {b!r}" for name, a, b in pairs)
