@@ -1,0 +1,37 @@
+"""Runs the real command in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def flightmesh(
+    *args: str | Path, stdin: str | None = None, cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """The command's exit code and what it wrote."""
+    return subprocess.run(
+        command(*args),
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment(**env),
+        check=False,
+        timeout=120,
+    )
+
+
+def command(*args: str | Path) -> list[str]:
+    return [sys.executable, "-m", "flightmesh", *map(str, args)]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("FLIGHTMESH_DEBUG", "NO_COLOR")}
+    return {**kept, "COLUMNS": "100", "TERM": "xterm-256color", **extra}
+
+
+def rows_of(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Lines of stdout; fails with stderr if the command did."""
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()

@@ -1,0 +1,107 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flightmesh import __version__
+from tests.cli.running import flightmesh, rows_of
+
+LEVELS = ("logical", "optimized", "physical", "stages", "analyze")
+
+LOADED_BY_HELP = """
+import sys
+from flightmesh.cli.main import main
+sys.argv = ["flightmesh", "--help"]
+try:
+    main()
+except SystemExit:
+    slow = {"pyarrow", "sqlglot", "numpy", "pydantic", "prompt_toolkit"}
+    print(sorted({name.split(".")[0] for name in sys.modules} & slow))
+"""
+
+PLAN = """\
+plan: big-orders
+params:
+  floor: 200
+inputs:
+  orders: {parquet: ORDERS}
+steps:
+  big: {from: orders, where: total > :floor, select: [id, total], order_by: [id]}
+"""
+
+
+@pytest.fixture
+def plan(orders: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "big.yaml"
+    path.write_text(PLAN.replace("ORDERS", str(orders)))
+    return path
+
+
+def test_help_is_quick_to_load() -> None:
+    """It must not wait for pyarrow and sqlglot."""
+    done = subprocess.run([sys.executable, "-c", LOADED_BY_HELP], capture_output=True, text=True, check=True)
+    assert "Usage: flightmesh" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", ["sql", "run", "explain", "shell", "functions", "plan check", "plan schema"])
+def test_every_help_shows_an_example(name: str) -> None:
+    text = flightmesh(*name.split(), "--help").stdout
+    assert "Example" in text
+    assert f"flightmesh {name}" in text.split("Example", 1)[1]
+
+
+def test_version() -> None:
+    assert rows_of(flightmesh("--version")) == [f"flightmesh {__version__}"]
+
+
+def test_the_exit_code_without_a_command() -> None:
+    assert flightmesh().returncode == 2
+
+
+def test_run(plan: Path) -> None:
+    lines = rows_of(flightmesh("run", plan, "--set", "floor=249", "--format", "csv"))
+    assert lines == ["id,total", "997,249.25", "998,249.50", "999,249.75"]
+
+
+def test_run_refuses_a_wrong_parameter(plan: Path) -> None:
+    failed = flightmesh("run", plan, "--set", "flor=249")
+    assert failed.returncode == 1
+    assert "floor" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_plan_check(plan: Path, tmp_path: Path) -> None:
+    assert rows_of(flightmesh("plan", "check", plan)) == [f"{plan}: ok"]
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(plan.read_text().replace("total > :floor", "totl > :floor"))
+    failed = flightmesh("plan", "check", plan, wrong)
+    assert failed.returncode == 1
+    assert f"{plan}: ok" in failed.stdout
+    assert f"{wrong}:7:" in failed.stderr
+    assert "total" in failed.stderr
+
+
+def test_plan_schema() -> None:
+    schema = json.loads("\n".join(rows_of(flightmesh("plan", "schema"))))
+    assert set(schema["properties"]) >= {"plan", "params", "inputs", "steps", "output", "write", "settings"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_explain(orders: Path, level: str) -> None:
+    query = "select status, sum(total) from orders where id > 10 group by status"
+    lines = rows_of(flightmesh("explain", query, "-r", f"orders={orders}", "--level", level))
+    assert "orders" in "\n".join(lines)
+    assert len(lines) >= 2
+
+
+def test_functions() -> None:
+    lines = rows_of(flightmesh("functions"))
+    names = {re.split(r"\W", line)[0] for line in lines}
+    assert len(names) >= 150
+    assert rows_of(flightmesh("functions", "date_tr*"))[0].startswith("date_trunc(")
+    assert any("[aggregate]" in line for line in rows_of(flightmesh("functions", "sum")))
+    assert flightmesh("functions", "no_such_thing").returncode == 1
