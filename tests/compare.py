@@ -1,7 +1,8 @@
 """Compares an answer of this engine with DuckDB's.
 
-Handed two Arrow tables; passes or fails with the first differences. What always holds: names and kinds of types are compared,
-decimals to the digit and with their scale, floats to 1e-9 relative, NaN equals NaN and -0.0 equals 0.0; rows in order or as a bag.
+Handed two Arrow tables; passes or fails with the first differences. What always holds: names and kinds of types are
+compared, decimals to the digit and with their scale, floats to 1e-9 relative, NaN equals NaN and -0.0 equals 0.0; rows in
+order or as a bag.
 """
 
 from __future__ import annotations
