@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
+    from flightmesh.driver.record import Progress as JobProgress
     from flightmesh.session import Result
 
 _PATIENCE = 0.5
@@ -60,12 +61,10 @@ class Progress:
                 bar.update(task, total=seen.tasks or None, completed=seen.tasks_done, counts=progress_text(seen))
 
 
-def progress_text(seen: object) -> str:
+def progress_text(seen: JobProgress) -> str:
     """The counts beside the bar."""
-    rows, size = getattr(seen, "rows", 0), getattr(seen, "bytes", 0)
-    stages, done = getattr(seen, "stages", 0), getattr(seen, "stages_done", 0)
-    tasks, tasks_done = getattr(seen, "tasks", 0), getattr(seen, "tasks_done", 0)
-    return f"{done}/{stages} stages  {tasks_done}/{tasks} tasks  {rows:,} rows  {size_text(size)}"
+    done = f"{seen.stages_done}/{seen.stages} stages  {seen.tasks_done}/{seen.tasks} tasks"
+    return f"{done}  {seen.rows:,} rows  {size_text(seen.bytes)}"
 
 
 def size_text(size: int) -> str:
