@@ -97,7 +97,7 @@ def _write(result: Result, target: Target, stream: IO[bytes], progress: Progress
 
 def _batches(result: Result, progress: Progress) -> Iterator[pa.RecordBatch]:
     """The rows as they come. The bar makes way for the first of them if both go to the terminal."""
-    for batch in result.to_reader():
+    for batch in result:
         progress.make_way()
         yield batch
 
@@ -105,7 +105,7 @@ def _batches(result: Result, progress: Progress) -> Iterator[pa.RecordBatch]:
 def _write_table(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
     from flightmesh.session.render import Style, preview, render_preview
 
-    shown = preview(result.schema, result.to_reader(), target.max_rows)
+    shown = preview(result.schema, result, target.max_rows)
     progress.stop()
     terminal = target.path is None and sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
@@ -114,13 +114,13 @@ def _write_table(result: Result, target: Target, stream: IO[bytes], progress: Pr
 
 
 def _write_csv(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
-    from flightmesh.cli.csv_lines import csv_header, csv_rows
+    from flightmesh.session.csv_lines import csv_header, csv_rows
 
     _write_lines(result, stream, progress, csv_header(result.schema.names), csv_rows)
 
 
 def _write_json(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
-    from flightmesh.cli.json_lines import json_rows
+    from flightmesh.session.json_lines import json_rows
 
     _write_lines(result, stream, progress, b"", json_rows)
 

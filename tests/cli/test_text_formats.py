@@ -8,8 +8,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from flightmesh.cli.csv_lines import csv_header, csv_rows
-from flightmesh.cli.json_lines import json_rows
+from flightmesh.session.csv_lines import csv_header, csv_rows
+from flightmesh.session.json_lines import json_rows
 
 TEXTS = ["plain", None, "", "a,b", 'say "hi"', "two\nlines", " padded ", "back\\slash", "日本語", "NULL"]
 ROWS = len(TEXTS)

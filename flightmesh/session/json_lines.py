@@ -8,7 +8,7 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.cli.column_text import is_textual, join_lines, plain_text
+from flightmesh.session.column_text import is_textual, join_lines, plain_text
 
 
 def json_rows(batch: pa.RecordBatch) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.cli.column_text import join_lines, plain_text
+from flightmesh.session.column_text import join_lines, plain_text
 
 _NEEDS_QUOTES = r'[",\n\r]|^$|^\s|\s$'
 

@@ -1,0 +1,53 @@
+"""The text of a plan on one of its levels."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import assert_never
+
+from flightmesh.errors import InvalidQuery
+from flightmesh.logical.text import format_relation
+from flightmesh.physical.text import format_operator
+from flightmesh.runtime.job_handle import JobHandle
+from flightmesh.session.analyze import analyze_text
+from flightmesh.session.plan import QueryPlan
+from flightmesh.stage.text import format_stages
+
+
+class Level(enum.Enum):
+    """How far a plan is followed."""
+
+    LOGICAL = "logical"
+    OPTIMIZED = "optimized"
+    PHYSICAL = "physical"
+    STAGES = "stages"
+    ANALYZE = "analyze"
+
+    @classmethod
+    def named(cls, name: str) -> Level:
+        """The level of a name. Raises InvalidQuery for an unknown one."""
+        try:
+            return cls(name.lower())
+        except ValueError:
+            known = ", ".join(level.value for level in cls)
+            raise InvalidQuery(f"there is no level {name!r} of explaining", hint=f"the levels are {known}") from None
+
+
+def explain_plan(plan: QueryPlan, level: Level, submit: Callable[[], JobHandle]) -> str:
+    """The text of `plan`; ANALYZE submits it and reads its rows."""
+    match level:
+        case Level.LOGICAL:
+            return format_relation(plan.logical)
+        case Level.OPTIMIZED:
+            return format_relation(plan.optimized)
+        case Level.PHYSICAL:
+            return format_operator(plan.physical)
+        case Level.STAGES:
+            return format_stages(plan.graph)
+        case Level.ANALYZE:
+            handle = submit()
+            rows = sum(batch.num_rows for batch in handle.batches())
+            return analyze_text(plan.graph, handle.record, rows)
+        case _:
+            assert_never(level)
