@@ -39,6 +39,8 @@ _EXTENSIONS = {
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _TEXT = (Format.CSV, Format.JSON)
 _LEAST_SAMPLE_BYTES = 65_536
+_OPTIONS_OF_ALL = frozenset({"hive_partitioning", "union_by_name", "auto_detect"})
+"""Options of DuckDB's readers that every format takes. Columns are always matched by name, and details always detected."""
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -51,16 +53,21 @@ def open_table(
     options: Mapping[str, str] | None = None,
     storage: Storage | None = None,
 ) -> FileTable:
-    """The table in `source`. `format` is told by the extension unless given; `options` are the format's (CSV: delimiter, ...).
+    """The table in `source`. `format` is told by the extension unless given; `options` are the format's (CSV: delimiter, ...),
+    and for all formats `hive_partitioning` (`false`: key=value folders are only folders).
 
     Raises InvalidInput for a source without files, of mixed or unknown formats, unreadable, or with schemas that do not fit.
     """
     place, paths = _resolve(source, storage)
     files = find_files(place, paths)
     kind = _format_of(place, files, format)
-    pairs = tuple(sorted((options or {}).items()))
+    given = {key.lower(): value for key, value in (options or {}).items()}
+    pairs = tuple(sorted((key, value) for key, value in given.items() if key not in _OPTIONS_OF_ALL))
     names = [display(place, item.path) for item in files]
-    partitions = read_partitions([item.path for item in files], names)
+    if given.get("hive_partitioning", "true").lower() == "false":
+        partitions = Partitions((), tuple(() for _ in files))
+    else:
+        partitions = read_partitions([item.path for item in files], names)
     pinned = tuple(
         File(item.path, item.size, item.mtime_ns, values) for item, values in zip(files, partitions.values, strict=True)
     )

@@ -104,6 +104,21 @@ def open_file(storage: Storage, file: File) -> pa.NativeFile:
         raise unreadable(display(storage, file.path), error) from None
 
 
+def map_file(storage: Storage, file: File) -> pa.NativeFile:
+    """Like `open_file`, a local file mapped into memory.
+
+    Arrow's IPC file reader reads through the IO pool, except from a buffer. (Parquet gains nothing from a map, and loses: a mapped
+    file that is cut off while it is read ends the process, where an open one ends in an error.)
+    """
+    if storage.scheme != "local":
+        return open_file(storage, file)
+    check_pinned(storage, file)
+    try:
+        return pa.BufferReader(pa.memory_map(file.path, "rb").read_buffer())
+    except OSError as error:
+        raise unreadable(display(storage, file.path), error) from None
+
+
 def unreadable(name: str, error: OSError) -> InvalidInput:
     """The error for a file or folder that the operating system or the store refuses to open."""
     if isinstance(error, PermissionError) or "ccess denied" in str(error).lower() or "ACCESS_DENIED" in str(error):

@@ -112,3 +112,9 @@ def test_different_keys_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"partition keys \(j\).*has \(k\)") as caught:
         open_table("t", tmp_path)
     assert caught.value.hint
+
+
+def test_hive_partitioning_can_be_turned_off(sales: Path) -> None:
+    table = open_table("sales", sales, options={"hive_partitioning": "false", "union_by_name": "true"})
+    assert table.schema.names == ["v"]
+    assert read_all(table).num_rows == 4

@@ -15,7 +15,7 @@ import pyarrow.ipc as ipc
 
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import conform
-from flightmesh.catalog.storage import check_pinned, display, open_file
+from flightmesh.catalog.storage import check_pinned, display, map_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.errors import DataError, InvalidInput
 
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 def describe(storage: Storage, file: File) -> pa.Schema:
     """The schema as stored in the file."""
-    with open_file(storage, file) as source:
+    with map_file(storage, file) as source:
         return _reader(storage, file, source, None).schema
 
 
@@ -71,7 +71,7 @@ def batch_rows(storage: Storage, file: File) -> tuple[int, ...] | None:
 
 
 def _count(storage: Storage, file: File) -> tuple[int, ...] | None:
-    with open_file(storage, file) as source:
+    with map_file(storage, file) as source:
         reader = _reader(storage, file, source, None)
         if isinstance(reader, ipc.RecordBatchStreamReader):
             return None
@@ -135,7 +135,7 @@ def read(
     name = display(table.storage, file.path)
     wanted = pa.schema([table.schema.field(column) for column in columns])
     try:
-        with open_file(table.storage, file) as source:
+        with map_file(table.storage, file) as source:
             schema = _reader(table.storage, file, source, None).schema
             source.seek(0)
             present = [schema.get_field_index(column) for column in columns if column in schema.names]

@@ -36,7 +36,6 @@ _NAMES = {
     "columns": "columns",
     "all_varchar": "all_varchar",
 }
-_IGNORED = frozenset({"auto_detect", "hive_partitioning", "union_by_name", "sample_size"})
 _SPELLED = {"\\t": "\t", "tab": "\t"}
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
@@ -81,8 +80,6 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> CsvOptions:
     for given, text in pairs:
         name = _NAMES.get(given.lower())
         if name is None:
-            if given.lower() in _IGNORED:
-                continue
             near = difflib.get_close_matches(given.lower(), _NAMES, n=1)
             hint = f"did you mean {near[0]}?" if near else f"options are {', '.join(sorted(set(_NAMES.values())))}"
             raise InvalidInput(f"CSV has no option {given!r}", hint=hint)
