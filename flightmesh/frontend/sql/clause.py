@@ -1,0 +1,81 @@
+"""What a clause of a query lets its expressions do, and where its subqueries go.
+
+Handed to the expression binder, which fills it; handed on to `select`, which builds the relation in the order SQL has. What always holds: a
+subquery's column is read only above the Apply that makes it, and aggregates are collected once however often they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field
+from flightmesh.frontend.sql.context import State
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A subquery that a clause's expression reads by a column: the right side of an Apply to come."""
+
+    right: Relation
+    kind: JoinKind
+    condition: Expression | None = None
+    mark: Field | None = None
+
+
+@dataclass(slots=True)
+class Site:
+    """The subqueries of one clause, in the order in which they were met."""
+
+    pending: list[Dependent] = field(default_factory=list)
+
+    def attach(self, relation: Relation) -> Relation:
+        """The relation with each subquery's column beside its own."""
+        for part in self.pending:
+            relation = Apply(relation, part.right, part.kind, part.condition, part.mark)
+        return relation
+
+
+@dataclass(slots=True)
+class Aggregates:
+    """The aggregates of one SELECT, from its list, HAVING and ORDER BY. Subqueries in their arguments go to `site`."""
+
+    state: State
+    site: Site = field(default_factory=Site)
+    items: list[AggregateItem] = field(default_factory=list)
+
+    def add(self, call: AggregateCall, title: str) -> Column:
+        """The column of an aggregate's result; equal calls share one."""
+        for item in self.items:
+            if item.call == call:
+                return item.field.column()
+        nullable = call.function not in ("count", "count_star")
+        made = Field(self.state.ids.fresh(), title, call.type, nullable)
+        self.items.append(AggregateItem(made, call))
+        return made.column()
+
+    @property
+    def ids(self) -> frozenset[ColumnId]:
+        """The columns of the results."""
+        return frozenset(item.field.id for item in self.items)
+
+
+Alias = Callable[[str], Expression | None]
+"""What a bare name means as a name of the select list, if anything."""
+
+
+@dataclass(slots=True)
+class Clause:
+    """One clause: its name for errors, where subqueries go, whether aggregates may stand in it, what select aliases it sees.
+
+    `alias_first` is an alias that wins over a column of the same name, `alias` one that loses against it.
+    """
+
+    name: str
+    site: Site
+    aggregates: Aggregates | None = None
+    alias: Alias | None = None
+    alias_first: Alias | None = None
+    alias_names: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,90 @@
+"""What the binder carries along: the catalog, the dialect, the text, the parameters, and the state of the one query.
+
+What always holds: column ids come from one source, a definition stands after those it reads, and `now()` is one instant in a query.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+
+from flightmesh.catalog.catalog import View
+from flightmesh.catalog.table import Table
+from flightmesh.expression.nodes import Field
+from flightmesh.frontend.sql.parameters import Parameters
+from flightmesh.frontend.sql.source import Source
+from flightmesh.ids import ColumnIds, SharedId
+from flightmesh.logical.relations import Definition, Relation, With
+
+
+class Names(Protocol):
+    """What the binder asks of a catalog."""
+
+    def lookup(self, parts: tuple[str, ...]) -> Table | View:
+        """What a name stands for. Raises InvalidQuery, with the nearest names, for an unknown one."""
+        ...
+
+    def open_path(self, path: str | list[str], format: str | None = None, options: Mapping[str, str] | None = None) -> Table:
+        """The table in files that a query names itself."""
+        ...
+
+
+@dataclass(slots=True)
+class State:
+    """What grows while one query is bound."""
+
+    ids: ColumnIds
+    definitions: list[Definition] = field(default_factory=list)
+    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+    def define(self, name: str, relation: Relation) -> Definition:
+        """Remembers a relation that is computed once."""
+        definition = Definition(SharedId(len(self.definitions)), name, relation)
+        self.definitions.append(definition)
+        return definition
+
+    def rooted(self, relation: Relation) -> Relation:
+        """The relation below a With of what was defined, if anything was."""
+        return With(tuple(self.definitions), relation) if self.definitions else relation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What binding one text needs. Views and plan steps have texts of their own over the same state."""
+
+    catalog: Names
+    dialect: Dialect
+    dialect_name: str
+    source: Source
+    parameters: Parameters
+    state: State
+    views: tuple[str, ...] = ()
+
+    def with_text(self, source: Source, dialect: Dialect, dialect_name: str, view: str) -> Context:
+        """The context in which a view's text is bound: parameters do not reach into it."""
+        return replace(
+            self, source=source, dialect=dialect, dialect_name=dialect_name, parameters=Parameters(None), views=(*self.views, view)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound query: its relation, and its fields under the names that a person sees (ids are the relation's, in its order)."""
+
+    relation: Relation
+    fields: tuple[Field, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, possibly repeated."""
+        return tuple(f.name for f in self.fields)
+
+
+def identifier(node: exp.Expr | str | None) -> str:
+    """The name that an identifier spells."""
+    return node.name if isinstance(node, exp.Expr) else (node or "")

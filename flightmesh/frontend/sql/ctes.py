@@ -1,0 +1,96 @@
+"""Names that a WITH clause gives to queries.
+
+Handed WITH clauses; hands on an environment in which a table name finds its query. What always holds: an entry sees the entries before
+it, is bound where it is read, and one that is read twice or more is computed once (unless it reads columns of a query around it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flightmesh.catalog.table import Table
+from flightmesh.frontend.sql.context import Bound, Context
+from flightmesh.ids import SharedId
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.scope import Scope
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One named query, or a table that a plan brings along. `shared` is known after a first reading bound it as a definition."""
+
+    name: str
+    query: exp.Expr | Table
+    columns: tuple[exp.Identifier, ...]
+    environment: Environment
+    reads: int
+    context: Context
+    parent: Scope | None
+    bound: Bound | None = None
+    shared: SharedId | None = None
+    correlated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The named queries that a query may read; inner ones hide outer ones."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def find(self, name: str) -> Entry | None:
+        """The entry of this name, in any case."""
+        return self.entries.get(name.casefold())
+
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+        return tuple(entry.name for entry in self.entries.values())
+
+    def extended(self, entry: Entry) -> Environment:
+        """With one more entry."""
+        return Environment({**self.entries, entry.name.casefold(): entry})
+
+
+def with_ctes(query: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Environment:
+    """The environment inside `query`, which may begin with a WITH clause; `parent` is the scope around the query."""
+    clause = query.args.get("with_")
+    if clause is None:
+        return environment
+    seen: set[str] = set()
+    for cte in clause.expressions:
+        name = cte.alias
+        if name.casefold() in seen:
+            raise context.source.error(f"the WITH clause has {name!r} twice", cte.args["alias"].this)
+        seen.add(name.casefold())
+        _refuse_recursion(cte, clause, context)
+        environment = environment.extended(_entry(cte, query, context, environment, parent))
+    return environment
+
+
+def _entry(cte: exp.Expr, query: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Entry:
+    alias = cte.args["alias"]
+    reads = sum(1 for _ in _readings(query, cte.alias))
+    materialized = cte.args.get("materialized")
+    if materialized is not None:
+        reads = 2 if materialized else 1
+    return Entry(cte.alias, cte.this, tuple(alias.args.get("columns") or ()), environment, reads, context, parent)
+
+
+def _readings(query: exp.Expr, name: str) -> Iterator[exp.Table]:
+    """The tables below a query that bear a name; one that another WITH hides may be among them, which only costs an inlining."""
+    wanted = name.casefold()
+    for table in query.find_all(exp.Table):
+        if table.name.casefold() == wanted and not table.args.get("db"):
+            yield table
+
+
+def _refuse_recursion(cte: exp.Expr, clause: exp.Expr, context: Context) -> None:
+    if not clause.args.get("recursive"):
+        return
+    own = next(_readings(cte.this, cte.alias), None)
+    if own is not None:
+        raise context.source.unsupported(f"WITH RECURSIVE ({cte.alias!r} reads itself)", own)

@@ -1,0 +1,213 @@
+"""sqlglot's classes of operators and functions to the names and argument orders of our registry.
+
+Handed a node; hands on the registry's name with the nodes of the arguments, in order. What always holds: sqlglot has already
+translated the dialect's spelling, so one class means one thing; a class without an entry is found by its SQL names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from sqlglot import exp
+
+from flightmesh.expression.registry import find_function, is_aggregate
+
+Call: TypeAlias = tuple[str, list[exp.Expr]]
+
+OPERATORS: dict[type[exp.Expr], str] = {
+    exp.Add: "add",
+    exp.Sub: "subtract",
+    exp.Mul: "multiply",
+    exp.Pow: "power",
+    exp.EQ: "equal",
+    exp.NEQ: "not_equal",
+    exp.LT: "less",
+    exp.LTE: "less_equal",
+    exp.GT: "greater",
+    exp.GTE: "greater_equal",
+    exp.NullSafeEQ: "is_not_distinct_from",
+    exp.NullSafeNEQ: "is_distinct_from",
+    exp.DPipe: "concat_operator",
+    exp.Glob: "glob",
+}
+"""Operators with two operands, in `this` and `expression`."""
+
+_FUNCTIONS: dict[type[exp.Expr], str] = {
+    exp.Pow: "power",
+    exp.BitwiseXor: "xor",
+    exp.TimeToUnix: "epoch",
+    exp.DayOfMonth: "day",
+    exp.DayOfYear: "dayofyear",
+    exp.DayOfWeek: "dayofweek",
+    exp.DayOfWeekIso: "isodow",
+    exp.WeekOfYear: "week",
+    exp.DateFromParts: "make_date",
+    exp.Ceil: "ceil",
+    exp.Rand: "random",
+    exp.StartsWith: "starts_with",
+    exp.EndsWith: "ends_with",
+    exp.SHA: "sha1",
+    exp.Levenshtein: "levenshtein",
+    exp.TimeToStr: "strftime",
+    exp.StrToTime: "strptime",
+    exp.UnixToTime: "to_timestamp",
+    exp.UnixMillis: "epoch_ms",
+    exp.UnixMicros: "epoch_us",
+    exp.Unicode: "unicode",
+    exp.Chr: "chr",
+    exp.ByteLength: "octet_length",
+    exp.RegexpFullMatch: "regexp_full_match",
+}
+"""Functions that the registry knows by another name than sqlglot."""
+
+_ARGUMENTS: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.StrPosition: ("this", "substr"),
+    exp.Substring: ("this", "start", "length"),
+    exp.Left: ("this", "expression"),
+    exp.Right: ("this", "expression"),
+    exp.Round: ("this", "decimals"),
+    exp.Concat: ("expressions",),
+    exp.ConcatWs: ("expressions",),
+    exp.SplitPart: ("this", "delimiter", "part_index"),
+    exp.TimeToStr: ("this", "format"),
+    exp.StrToTime: ("this", "format"),
+    exp.TimestampTrunc: ("unit", "this"),
+    exp.DateTrunc: ("unit", "this"),
+    exp.DateDiff: ("unit", "expression", "this"),
+    exp.TimestampDiff: ("unit", "expression", "this"),
+    exp.Length: ("this",),
+    exp.Greatest: ("this", "expressions"),
+    exp.Least: ("this", "expressions"),
+    exp.Coalesce: ("this", "expressions"),
+    exp.RegexpLike: ("this", "expression", "flag"),
+    exp.RegexpReplace: ("this", "expression", "replacement", "modifiers"),
+    exp.RegexpExtract: ("this", "expression", "group", "parameters"),
+    exp.LastDay: ("this",),
+    exp.Lower: ("this",),
+    exp.Upper: ("this",),
+}
+"""Arguments where their order, or what is one, is not that of sqlglot's class."""
+
+
+def translate(node: exp.Expr) -> Call | None:
+    """The call that a function or operator node is; None for one that the registry does not have."""
+    special = _SPECIAL.get(type(node))
+    if special is not None:
+        return special(node)
+    operator = OPERATORS.get(type(node))
+    if operator is not None:
+        return operator, [node.this, node.args["expression"]]
+    if isinstance(node, exp.Anonymous):
+        return node.name, list(node.expressions)
+    name = scalar_name(type(node))
+    return None if name is None else (name, arguments(node))
+
+
+def scalar_name(kind: type[exp.Expr]) -> str | None:
+    """The registry's name of a class of functions."""
+    found = _FUNCTIONS.get(kind)
+    if found is not None:
+        return found
+    return next((name for name in _sql_names(kind) if find_function(name) is not None), None)
+
+
+def aggregate_name(node: exp.Expr) -> str | None:
+    """The registry's name of an aggregate; None for what is none, or one that the registry does not have."""
+    if isinstance(node, exp.Anonymous):
+        return node.name if is_aggregate(node.name) else None
+    if not isinstance(node, exp.AggFunc):
+        return None
+    return next((name for name in _sql_names(type(node)) if is_aggregate(name)), None)
+
+
+def arguments(node: exp.Expr) -> list[exp.Expr]:
+    """The argument nodes in the order of the registry's function."""
+    keys = _ARGUMENTS.get(type(node)) or tuple(node.arg_types)
+    found: list[exp.Expr] = []
+    for key in keys:
+        value = node.args.get(key)
+        if isinstance(value, list):
+            found.extend(part for part in value if isinstance(part, exp.Expr))
+        elif isinstance(value, exp.Expr):
+            found.append(_unit(value))
+    return found
+
+
+def _unit(node: exp.Expr) -> exp.Expr:
+    """A date part, which SQL writes as a word and the registry takes as text."""
+    if not isinstance(node, exp.Var | exp.WeekStart):
+        return node
+    return exp.Literal.string(node.name.lower()).update_positions(node)
+
+
+def _sql_names(kind: type[exp.Expr]) -> list[str]:
+    names = kind.sql_names() if issubclass(kind, exp.Func) else []
+    return [*(name.lower() for name in names), kind.key]
+
+
+def _divide(node: exp.Expr) -> Call:
+    """`/` as the dialect has it: whole for integers where division is typed; NULL or an error at zero."""
+    operands = [node.this, node.args["expression"]]
+    return ("divide_typed" if node.args.get("typed") else "divide"), operands
+
+
+def _like(name: str) -> Callable[[exp.Expr], Call]:
+    def call(node: exp.Expr) -> Call:
+        return (f"not_{name}" if node.args.get("negate") else name), [node.this, node.args["expression"]]
+
+    return call
+
+
+def _escape(node: exp.Expr) -> Call:
+    inner = node.this
+    name, args = _like("ilike" if isinstance(inner, exp.ILike) else "like")(inner)
+    return f"{name}_escape", [*args, node.args["expression"]]
+
+
+def _extract(node: exp.Expr) -> Call:
+    return "date_part", [_unit(node.this), node.args["expression"]]
+
+
+def _trim(node: exp.Expr) -> Call:
+    position = str(node.args.get("position") or "").upper()
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(position, "trim")
+    characters = node.args.get("expression")
+    return name, [node.this] if characters is None else [node.this, characters]
+
+
+def _pad(node: exp.Expr) -> Call:
+    fill = node.args.get("fill_pattern") or exp.Literal.string(" ")
+    return ("lpad" if node.args.get("is_left") else "rpad"), [node.this, node.args["expression"], fill]
+
+
+def _log(node: exp.Expr) -> Call:
+    other = node.args.get("expression")
+    return "log", [node.this] if other is None else [node.this, other]
+
+
+def _similar(node: exp.Expr) -> Call:
+    return "regexp_full_match", [node.this, node.args["expression"]]
+
+
+def _regexp_ilike(node: exp.Expr) -> Call:
+    return "regexp_matches", [node.this, node.args["expression"], exp.Literal.string("i")]
+
+
+def _contains(node: exp.Expr) -> Call:
+    return "contains", [node.this, node.args["expression"]]
+
+
+_SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call]] = {
+    exp.Div: _divide,
+    exp.Like: _like("like"),
+    exp.ILike: _like("ilike"),
+    exp.Escape: _escape,
+    exp.Extract: _extract,
+    exp.Trim: _trim,
+    exp.Pad: _pad,
+    exp.Log: _log,
+    exp.SimilarTo: _similar,
+    exp.RegexpILike: _regexp_ilike,
+    exp.Contains: _contains,
+}

@@ -1,0 +1,111 @@
+"""The top of a SELECT: its columns, DISTINCT, and ORDER BY.
+
+Handed bound select items and keys over one relation; hands on the ordered query with exactly the items' columns. What always holds: a column
+that is only passed on keeps its id (once), and a key that the output does not give rides along as a hidden column and is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from flightmesh.expression.nodes import Column, Expression, Field, Literal, children, columns_of, with_children
+from flightmesh.frontend.sql.context import Bound, Context
+from flightmesh.frontend.sql.ordering import Key
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import Aggregate, Item, Project, Relation, Sort, passes
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One column to be: its name and its expression over the relation below."""
+
+    name: str
+    expression: Expression
+
+
+def project(relation: Relation, outputs: list[Output], keys: list[Key], distinct: exp.Expr | None, context: Context) -> Bound:
+    """The relation of the outputs, distinct and in order."""
+    items = _items(relation, outputs, context)
+    fields = tuple(item.field for item in items)
+    visible = frozenset(f.id for f in fields)
+    hidden: list[Item] = []
+    sort_keys = []
+    for key in keys:
+        expression = fields[key.output].column() if key.output is not None else _over_output(key, items)
+        if not columns_of(expression) <= visible:
+            if distinct is not None:
+                raise context.source.error(
+                    "ORDER BY of a SELECT DISTINCT must use columns of the select list", key.node, "add the expression to the select list"
+                )
+            expression = _hidden(expression, items, hidden, context)
+        sort_keys.append(key.sort_key(expression))
+    result: Relation = _projection(relation, [*items, *hidden])
+    if distinct is not None:
+        result = Aggregate(result, tuple(passes(f.column()) for f in fields), ())
+    if sort_keys:
+        result = Sort(result, tuple(sort_keys))
+    if hidden:
+        result = Project(result, tuple(passes(f.column()) for f in fields))
+    return Bound(result, fields)
+
+
+def _projection(relation: Relation, items: list[Item]) -> Relation:
+    """The projection, left out where it would hand on exactly the columns below under their names."""
+    below = relation.fields
+    if len(items) == len(below) and all(item.field == field for item, field in zip(items, below, strict=True)):
+        return relation
+    return Project(relation, tuple(items))
+
+
+def _items(relation: Relation, outputs: list[Output], context: Context) -> list[Item]:
+    below = frozenset(f.id for f in relation.fields)
+    taken: set[ColumnId] = set()
+    items = []
+    for output in outputs:
+        expression = output.expression
+        if isinstance(expression, Column) and expression.id in below and expression.id not in taken:
+            id = expression.id
+        else:
+            id = context.state.ids.fresh()
+        taken.add(id)
+        items.append(Item(Field(id, output.name, expression.type, _nullable(expression)), expression))
+    return items
+
+
+def _nullable(expression: Expression) -> bool:
+    match expression:
+        case Column(nullable=nullable):
+            return nullable
+        case Literal():
+            return expression.is_null
+        case _:
+            return True
+
+
+def _over_output(key: Key, items: list[Item]) -> Expression:
+    """A key's expression with what the select list computes already read from there."""
+
+    def change(expression: Expression) -> Expression:
+        for item in items:
+            if expression == item.expression:
+                return item.field.column()
+        parts = children(expression)
+        return with_children(expression, tuple(change(part) for part in parts)) if parts else expression
+
+    assert key.expression is not None
+    changed = change(key.expression)
+    return changed if columns_of(changed) <= {item.field.id for item in items} else key.expression
+
+
+def _hidden(expression: Expression, items: list[Item], hidden: list[Item], context: Context) -> Expression:
+    """The column of a key that rides along; equal keys ride once."""
+    for item in hidden:
+        if item.expression == expression:
+            return item.field.column()
+    known = {item.field.id for item in (*items, *hidden)}
+    id = expression.id if isinstance(expression, Column) and expression.id not in known else context.state.ids.fresh()
+    made = Item(Field(id, "order", expression.type), expression)
+    hidden.append(made)
+    return made.field.column()

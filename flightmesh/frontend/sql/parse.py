@@ -1,0 +1,225 @@
+"""Text to syntax tree, by sqlglot.
+
+Handed SQL text and a dialect's name; hands on a sqlglot tree whose leaves know their place, and what leading words (EXPLAIN) said. What
+always holds: there is exactly one statement, `?` parameters are numbered in the order of the text, and every error of the parser is an
+InvalidQuery with line, column and caret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from flightmesh.errors import InvalidQuery, Position
+from flightmesh.frontend.sql.source import Source
+from flightmesh.frontend.sql.statements import Analyze
+
+POSITIONAL = "?"
+"""Begins the text of the number literal that stands for a `?` parameter; its number follows, from 1."""
+
+_QUERY_STARTS = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.L_PAREN, TokenType.TABLE})
+_STATEMENT_STARTS = _QUERY_STARTS | {TokenType.CREATE, TokenType.DROP}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One statement: its tree, and the EXPLAIN before it if there was one."""
+
+    tree: exp.Expr
+    explain: Analyze | None
+
+
+def dialect_named(name: str) -> Dialect:
+    """sqlglot's dialect of this name. Raises InvalidQuery for an unknown one."""
+    try:
+        return Dialect.get_or_raise(name)
+    except ValueError:
+        known = sorted(key for key in Dialect.classes if key)
+        near = difflib.get_close_matches(name.lower(), known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"dialects are {', '.join(known)}"
+        raise InvalidQuery(f"there is no SQL dialect {name!r}", hint=hint) from None
+
+
+def parse_statement(source: Source, dialect: Dialect) -> Parsed:
+    """The one statement of a text."""
+    tokens = _one_statement(source, _tokens(source, dialect))
+    explain: Analyze | None = None
+    if tokens[0].text.upper() == "EXPLAIN":
+        tokens = tokens[1:]
+        explain = Analyze.NO
+        if tokens and tokens[0].text.upper() == "ANALYZE":
+            tokens, explain = tokens[1:], Analyze.YES
+        if not tokens:
+            raise InvalidQuery("EXPLAIN needs a query", position=_end_of(source), text=source.text)
+    first = tokens[0]
+    if first.token_type not in _STATEMENT_STARTS:
+        raise _not_a_statement(source, first)
+    return Parsed(_parse(source, dialect, tokens), explain)
+
+
+def parse_expression(text: str, dialect: str = "duckdb", *, name: str | None = None) -> exp.Expr:
+    """One scalar expression (or `expr AS name`, or a star), with places relative to `text`; `name` is the file errors name."""
+    source = Source(text, name)
+    speech = dialect_named(dialect)
+    tokens = _one_statement(source, _tokens(source, speech))
+    select = Token(TokenType.SELECT, "SELECT", 1, 0, 0, 0)
+    tree = _parse(source, speech, [select, *tokens])
+    items = tree.expressions if isinstance(tree, exp.Select) else []
+    extra = [key for key, value in tree.args.items() if value and key != "expressions"]
+    if len(items) != 1 or extra:
+        raise source.error("expected one expression", tree, "write each expression on its own")
+    found = items[0]
+    found.pop()
+    return found
+
+
+def _tokens(source: Source, dialect: Dialect) -> list[Token]:
+    try:
+        tokens = dialect.tokenize(source.text)
+    except TokenError as error:
+        raise _token_error(source, error) from None
+    if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
+        raise InvalidQuery("there is no statement", hint="write a query, such as SELECT 1")
+    return _numbered(tokens)
+
+
+def _numbered(tokens: list[Token]) -> list[Token]:
+    """`?` tokens as number literals that carry their ordinal: the parser keeps the places of literals, not those of `?`."""
+    if not any(token.token_type is TokenType.PLACEHOLDER for token in tokens):
+        return tokens
+    result, count = [], 0
+    for token in tokens:
+        if token.token_type is TokenType.PLACEHOLDER and token.text == "?":
+            count += 1
+            token = Token(TokenType.NUMBER, f"{POSITIONAL}{count}", token.line, token.col, token.start, token.end)
+        result.append(token)
+    return result
+
+
+def _one_statement(source: Source, tokens: list[Token]) -> list[Token]:
+    while tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens = tokens[:-1]
+    for number, token in enumerate(tokens):
+        if token.token_type is TokenType.SEMICOLON:
+            after = next(t for t in tokens[number + 1 :] if t.token_type is not TokenType.SEMICOLON)
+            raise InvalidQuery(
+                "the text holds more than one statement",
+                hint="send the statements one at a time",
+                position=source.at(after.start, after.end),
+                text=source.text,
+            )
+    return tokens
+
+
+def _parse(source: Source, dialect: Dialect, tokens: Sequence[Token]) -> exp.Expr:
+    try:
+        trees = dialect.parser().parse(list(tokens), source.text)
+    except ParseError as error:
+        raise _parse_error(source, error, tokens) from None
+    except RecursionError:
+        raise InvalidQuery("the query is nested too deeply") from None
+    tree = trees[0] if trees else None
+    if tree is None or len(trees) != 1:
+        raise InvalidQuery("there is no statement", position=source.at(tokens[0].start, tokens[0].end), text=source.text)
+    return tree
+
+
+def _not_a_statement(source: Source, token: Token) -> InvalidQuery:
+    word = token.text.upper()
+    known = ("SELECT", "WITH", "FROM", "VALUES", "CREATE", "DROP", "EXPLAIN", "TABLE")
+    position = source.at(token.start, token.end)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+    if near:
+        return InvalidQuery(f"{token.text!r} does not begin a statement", hint=f"did you mean {near[0]}?", position=position, text=source.text)
+    if token.token_type in _OTHER_STATEMENTS or word in _OTHER_WORDS:
+        shape = Source(source.text, source.name).unsupported(f"the statement {word}", None, f"statements begin with {', '.join(known)}")
+        shape.position = position
+        return shape
+    return InvalidQuery(
+        f"{token.text!r} does not begin a statement",
+        hint=f"statements begin with {', '.join(known)}",
+        position=position,
+        text=source.text,
+    )
+
+
+_OTHER_STATEMENTS = frozenset(
+    {
+        TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.ALTER, TokenType.SET, TokenType.SHOW,
+        TokenType.DESCRIBE, TokenType.SUMMARIZE, TokenType.PIVOT, TokenType.UNPIVOT, TokenType.COPY, TokenType.USE,
+        TokenType.PRAGMA, TokenType.ATTACH, TokenType.DETACH, TokenType.TRUNCATE, TokenType.COMMIT, TokenType.ROLLBACK, TokenType.BEGIN,
+        TokenType.ANALYZE, TokenType.EXECUTE, TokenType.GRANT, TokenType.LOAD, TokenType.CACHE, TokenType.REFRESH,
+    }
+)  # fmt: skip
+_OTHER_WORDS = frozenset({"CALL", "PREPARE", "EXPORT", "IMPORT", "INSTALL", "CHECKPOINT", "VACUUM", "RESET", "REPLACE"})
+
+
+def _token_error(source: Source, error: TokenError) -> InvalidQuery:
+    """Only an unclosed quote, comment or bracket stops the tokenizer."""
+    match = re.search(r"Missing (\S+) from (\d+):(\d+)", str(error))
+    if match is None:
+        opened = _unclosed_quote(source.text)
+        return InvalidQuery("a quote or comment is not closed", position=source.at(opened, opened), text=source.text)
+    line, column = int(match[2]), int(match[3])
+    return InvalidQuery(
+        f"{match[1]} is missing: what begins here is not closed", position=Position(line, max(1, column), 1, source.name), text=source.text
+    )
+
+
+def _unclosed_quote(text: str) -> int:
+    """The offset of the quote or comment that is still open at the end of the text."""
+    pattern = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<open>['\"`]|/\*)", re.DOTALL)
+    for match in pattern.finditer(text):
+        if match["open"]:
+            return match.start()
+    return max(0, len(text) - 1)
+
+
+def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> InvalidQuery:
+    first: dict[str, Any] = error.errors[0] if error.errors else {}
+    token = _token_at(tokens, first)
+    if token is None:
+        return InvalidQuery("syntax error at the end of the text", position=_end_of(source), text=source.text)
+    position = source.at(token.start, token.end)
+    said = str(first.get("description") or "")
+    missing = re.match(r"Expecting (.+)", said) or re.match(r"Expected (.+)", said)
+    required = re.match(r"Required keyword: '(\w+)' missing for (?:<class '[\w.]*?)?(\w+)'?>?", said)
+    if required:
+        return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
+    if missing:
+        return InvalidQuery(f"syntax error at {token.text!r}: expected {missing[1].rstrip('.')}", position=position, text=source.text)
+    return InvalidQuery(f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text)
+
+
+def _token_at(tokens: Sequence[Token], place: dict[str, Any]) -> Token | None:
+    line, column = place.get("line"), place.get("col")
+    return next((token for token in tokens if token.line == line and token.col == column), None)
+
+
+_KEYWORDS = ("SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "JOIN", "UNION", "BETWEEN", "DISTINCT", "OFFSET", "BY")
+
+
+def _keyword_hint(token: Token, tokens: Sequence[Token]) -> str | None:
+    """A misspelt keyword is read as a name, so the error is at the word or at the one after it."""
+    number = next((i for i, other in enumerate(tokens) if other is token), 0)
+    for other in (token, tokens[number - 1] if number else token):
+        word = other.text.upper()
+        if word in _KEYWORDS:
+            continue
+        near = difflib.get_close_matches(word, _KEYWORDS, n=1, cutoff=0.75)
+        if near:
+            return f"did you mean {near[0]} instead of {other.text}?"
+    return None
+
+
+def _end_of(source: Source) -> Position:
+    last = len(source.text.rstrip()) - 1
+    return source.at(max(0, last), max(0, last))

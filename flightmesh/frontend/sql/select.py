@@ -1,0 +1,191 @@
+"""Binds one SELECT.
+
+Handed its syntax tree, the scope around it and the names it may read; hands on a relation, from FROM up to LIMIT in the order that SQL gives the
+clauses. What always holds: all clauses are bound before the relation is built, since ORDER BY may still add an aggregate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from flightmesh.expression.nodes import Expression
+from flightmesh.frontend.sql.clause import Aggregates, Clause, Site
+from flightmesh.frontend.sql.context import Bound, Context
+from flightmesh.frontend.sql.ctes import Environment
+from flightmesh.frontend.sql.expressions import ExpressionBinder
+from flightmesh.frontend.sql.from_clause import FromBinder
+from flightmesh.frontend.sql.grouping import Grouping, group_item, has_aggregate
+from flightmesh.frontend.sql.ordering import Key, bind_keys, limited
+from flightmesh.frontend.sql.output import Output, project
+from flightmesh.frontend.sql.predicates import predicate
+from flightmesh.frontend.sql.refusals import refuse_clauses
+from flightmesh.frontend.sql.scope import Scope
+from flightmesh.frontend.sql.select_list import Aliases, SelectItem, expand
+from flightmesh.ids import ColumnId
+from flightmesh.logical.relations import Aggregate, Filter, Item, Relation
+
+_BOUND = ("with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct", "hint")
+
+
+def bind_select(node: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Bound:
+    """The relation of a SELECT; WITH entries are in `environment` already."""
+    refuse_clauses(node, _BOUND, context.source)
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        raise context.source.unsupported("DISTINCT ON", distinct, "group by the columns and take min, max or any_value of the others")
+    source = FromBinder(context, environment, parent).bind(node)
+    scope = Scope(source.tables, parent, environment)
+    return _Select(node, context, scope, source.relation).bind()
+
+
+@dataclass(slots=True)
+class _Select:
+    """The clauses of one SELECT while it is bound."""
+
+    node: exp.Expr
+    context: Context
+    scope: Scope
+    rows: Relation
+    items: list[SelectItem] = field(default_factory=list)
+    sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in ("where", "having", "select", "order")})
+    groups: list[Item] = field(default_factory=list)
+
+    def bind(self) -> Bound:
+        """Binds the clauses, then builds the relation."""
+        self.items = expand(self.node, self.scope.tables, self.context)
+        if not self.items:
+            raise self.context.source.error("the select list is empty", self.node)
+        aliases = Aliases(self.items, self.context, self.scope)
+        aggregates = Aggregates(self.context.state)
+        where = self._where(aliases)
+        self._bind_groups(aliases, aggregates)
+        self._bind_items(aliases, aggregates)
+        having = self._having(aliases, aggregates)
+        keys = self._keys(aliases, aggregates)
+        relation = self.sites["where"].attach(self.rows)
+        if where is not None:
+            relation = Filter(relation, where)
+        grouping = None
+        if self.node.args.get("group") is not None or aggregates.items or having is not None:
+            relation, grouping = self._aggregated(relation, aggregates)
+        relation = self._filtered(relation, having, grouping)
+        return self._finished(relation, keys, grouping)
+
+    def _clause(self, name: str, site: str, aliases: Aliases, aggregates: Aggregates | None) -> Clause:
+        clause = Clause(name, self.sites[site], aggregates, alias_names=aliases.names())
+        clause.alias = aliases.bound_in(clause)
+        return clause
+
+    def _where(self, aliases: Aliases) -> Expression | None:
+        where = self.node.args.get("where")
+        if where is None:
+            return None
+        clause = self._clause("WHERE", "where", aliases, None)
+        return predicate(ExpressionBinder(self.context, self.scope, clause), where.this, "WHERE")
+
+    def _bind_groups(self, aliases: Aliases, aggregates: Aggregates) -> None:
+        group = self.node.args.get("group")
+        if group is None:
+            return
+        refuse_clauses(group, ("expressions", "all"), self.context.source)
+        clause = Clause("GROUP BY", aggregates.site, None, alias_names=aliases.names())
+        clause.alias = aliases.bound_in(clause)
+        binder = ExpressionBinder(self.context, self.scope, clause)
+        if group.args.get("all"):
+            for item in self.items:
+                if item.column is not None or not has_aggregate(item.node):
+                    self._group_by_item(item, binder)
+        for node in group.expressions:
+            self._group_by(node, binder, aliases)
+
+    def _group_by(self, node: exp.Expr, binder: ExpressionBinder, aliases: Aliases) -> None:
+        if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets):
+            words = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}
+            raise self.context.source.unsupported(words[type(node)], node)
+        if isinstance(node, exp.Tuple):
+            for part in node.expressions:
+                self._group_by(part, binder, aliases)
+            return
+        number = ordinal(node, len(self.items), "GROUP BY", self.context)
+        if number is None and isinstance(node, exp.Column) and len(node.parts) == 1 and self.scope.find(node.name) is None:
+            number = aliases.position(node.name)
+        if number is not None:
+            self._group_by_item(self.items[number], binder)
+        else:
+            self._add_group(binder.bind(node), node.name or "group")
+
+    def _group_by_item(self, item: SelectItem, binder: ExpressionBinder) -> None:
+        bound = item.column if item.column is not None else binder.bind(item.expression_node)
+        item.bound = self._add_group(bound, item.name).field.column()
+
+    def _add_group(self, bound: Expression, title: str) -> Item:
+        for known in self.groups:
+            if known.expression == bound:
+                return known
+        made = group_item(bound, self._below(), title, self.context)
+        self.groups.append(made)
+        return made
+
+    def _below(self) -> frozenset[ColumnId]:
+        return frozenset(f.id for f in self.rows.fields)
+
+    def _bind_items(self, aliases: Aliases, aggregates: Aggregates) -> None:
+        clause = Clause("the select list", self.sites["select"], aggregates, aliases.earlier(), alias_names=aliases.names())
+        binder = ExpressionBinder(self.context, self.scope, clause)
+        for item in self.items:
+            if item.bound is None:
+                item.bound = item.column if item.column is not None else binder.bind(item.expression_node)
+
+    def _having(self, aliases: Aliases, aggregates: Aggregates) -> Expression | None:
+        having = self.node.args.get("having")
+        if having is None:
+            return None
+        clause = self._clause("HAVING", "having", aliases, aggregates)
+        return predicate(ExpressionBinder(self.context, self.scope, clause), having.this, "HAVING")
+
+    def _keys(self, aliases: Aliases, aggregates: Aggregates) -> list[Key]:
+        order = self.node.args.get("order")
+        if order is None:
+            return []
+        clause = Clause("ORDER BY", self.sites["order"], aggregates, aliases.earlier(), alias_names=aliases.names())
+        binder = ExpressionBinder(self.context, self.scope, clause)
+        return bind_keys(order, [item.name for item in self.items], binder)
+
+    def _aggregated(self, relation: Relation, aggregates: Aggregates) -> tuple[Relation, Grouping]:
+        relation = aggregates.site.attach(relation)
+        below = frozenset(f.id for f in relation.fields)
+        built = Aggregate(relation, tuple(self.groups), tuple(aggregates.items))
+        return built, Grouping(built.groups, aggregates.ids, below, self.context)
+
+    def _filtered(self, relation: Relation, having: Expression | None, grouping: Grouping | None) -> Relation:
+        node = self.node.args.get("having")
+        if having is None or grouping is None or node is None:
+            return relation
+        site = grouping.over_site(self.sites["having"], node)
+        return Filter(site.attach(relation), grouping.over(having, node))
+
+    def _finished(self, relation: Relation, keys: list[Key], grouping: Grouping | None) -> Bound:
+        for name in ("select", "order"):
+            site = self.sites[name]
+            relation = (grouping.over_site(site, self.node) if grouping is not None else site).attach(relation)
+        outputs = []
+        for item in self.items:
+            bound = item.bound
+            assert bound is not None
+            outputs.append(Output(item.name, bound if grouping is None else grouping.over(bound, item.node)))
+        if grouping is not None:
+            keys = [key.changed(grouping.over(key.expression, key.node)) if key.expression is not None else key for key in keys]
+        bound_query = project(relation, outputs, keys, self.node.args.get("distinct"), self.context)
+        return limited(self.node, bound_query, self.context)
+
+
+def ordinal(node: exp.Expr, count: int, clause: str, context: Context) -> int | None:
+    """The index of the column that an integer in GROUP BY or ORDER BY names; None for any other expression."""
+    if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
+        return None
+    number = int(node.this)
+    if not 1 <= number <= count:
+        raise context.source.error(f"{clause} {number}: the select list has {count} column{'' if count == 1 else 's'}", node)
+    return number - 1

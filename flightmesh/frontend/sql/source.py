@@ -1,0 +1,69 @@
+"""A text that a person wrote, and where in it a syntax tree's nodes stand.
+
+Handed a query text; hands on positions and errors with a caret. What always holds: tokens, names and literals carry their offsets in
+`meta` ("start", "end"), and any other node spans what stands below it.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from flightmesh.errors import InvalidQuery, Position, UnsupportedFeature
+
+Span = tuple[int, int]
+
+
+class Source:
+    """The text of one query, view or plan."""
+
+    def __init__(self, text: str, name: str | None = None) -> None:
+        """`name`: the file that positions name, if any."""
+        self.text = text
+        self.name = name
+        self._spans: dict[int, Span | None] = {}
+
+    def position(self, node: exp.Expr | None) -> Position | None:
+        """Where a node stands; None for a node without a place (one that no text holds)."""
+        span = None if node is None else self._span(node)
+        return None if span is None else self.at(*span)
+
+    def at(self, start: int, end: int) -> Position:
+        """The position of the characters from offset `start` to `end`, both included; one that spans lines ends with its first."""
+        line = self.text.count("\n", 0, start) + 1
+        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
+        stop = self.text.find("\n", start)
+        last = end if stop < 0 else min(end, stop - 1)
+        return Position(line, column, max(1, last - start + 1), self.name)
+
+    def error(self, message: str, node: exp.Expr | None, hint: str | None = None) -> InvalidQuery:
+        """The query's fault, at a node."""
+        return InvalidQuery(message, hint=hint, position=self.position(node), text=self.text)
+
+    def unsupported(self, what: str, node: exp.Expr | None, hint: str | None = None) -> UnsupportedFeature:
+        """Right SQL that is not done yet, at a node; `what` is a noun phrase in the singular or plural as written."""
+        return UnsupportedFeature(f"not supported yet: {what}", hint=hint, position=self.position(node), text=self.text)
+
+    def complete(self, error: InvalidQuery) -> InvalidQuery:
+        """Gives an error that knows its position the text for its caret."""
+        if error.text is None and error.position is not None:
+            error.text = self.text
+        return error
+
+    def slice(self, node: exp.Expr) -> str | None:
+        """The characters that a node spans."""
+        span = self._span(node)
+        return None if span is None else self.text[span[0] : span[1] + 1]
+
+    def _span(self, node: exp.Expr) -> Span | None:
+        known = self._spans.get(id(node))
+        if known is not None:
+            return known
+        meta = node._meta
+        start = meta.get("start") if meta else None
+        found = None if meta is None or start is None else (start, meta["end"])
+        for child in node.iter_expressions():
+            span = self._span(child)
+            if span is not None:
+                found = span if found is None else (min(found[0], span[0]), max(found[1], span[1]))
+        self._spans[id(node)] = found
+        return found

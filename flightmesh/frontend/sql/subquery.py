@@ -1,0 +1,65 @@
+"""Binds subqueries in expressions: each becomes the right side of an Apply, whose column the expression reads.
+
+Handed the binder of the expression around it and the subquery's node; hands on that column. What always holds: the subquery sees the
+columns around it as plain Columns, and nothing is decorrelated here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from flightmesh.expression.nodes import Column, Expression, Field
+from flightmesh.expression.registry import bind_call
+from flightmesh.frontend.sql import query
+from flightmesh.frontend.sql.clause import Dependent
+from flightmesh.frontend.sql.context import Bound
+from flightmesh.logical.relations import JoinKind
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+
+def bind_scalar(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """A subquery that stands for one value: NULL where it has no row, an error where it has two."""
+    bound = _bind(binder, node)
+    _require_columns(binder, node, bound, 1)
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE))
+    field = bound.relation.fields[0]
+    return Column(field.id, field.name, field.type, True)
+
+
+def bind_exists(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """EXISTS: a mark without a condition."""
+    bound = _bind(binder, node.this)
+    mark = Field(binder.context.state.ids.fresh(), "exists", pa.bool_(), False)
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.MARK, None, mark))
+    return mark.column()
+
+
+def bind_in(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """`x IN (subquery)`, or `(x, y) IN (subquery)`: a mark whose condition is the comparison."""
+    left = node.this.unnest()
+    operands = left.expressions if isinstance(left, exp.Tuple) else [left]
+    values = [binder.bind(operand) for operand in operands]
+    bound = _bind(binder, node.args["query"])
+    _require_columns(binder, node.args["query"], bound, len(values))
+    at = binder.context.source.position(node)
+    fields = {f.id: f for f in bound.relation.fields}
+    compared = [bind_call("equal", (value, fields[f.id].column()), at) for value, f in zip(values, bound.fields, strict=True)]
+    condition = compared[0] if len(compared) == 1 else bind_call("and", compared, at)
+    mark = Field(binder.context.state.ids.fresh(), "in", pa.bool_())
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.MARK, condition, mark))
+    return mark.column()
+
+
+def _bind(binder: ExpressionBinder, node: exp.Expr) -> Bound:
+    return query.bind_query(node, binder.context, binder.scope.environment, binder.scope)
+
+
+def _require_columns(binder: ExpressionBinder, node: exp.Expr, bound: Bound, wanted: int) -> None:
+    if len(bound.fields) != wanted:
+        plural = "column" if wanted == 1 else "columns"
+        raise binder.context.source.error(f"the subquery gives {len(bound.fields)} columns where {wanted} {plural} must be", node)
