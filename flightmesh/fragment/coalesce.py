@@ -1,7 +1,7 @@
 """Gathers small batches into morsels, so that the fixed cost of each operator is paid once for many rows.
 
-Handed batches of one schema in order; hands on the same rows in the same order. A batch of at least half a morsel passes as it is
-when nothing waits; smaller ones wait, copied together when they make a morsel or the input ends.
+Handed batches of one schema in order; hands on the same rows in the same order. A batch of at least half a morsel passes as it
+is when nothing waits; smaller ones wait, copied together when they make a morsel or the input ends.
 """
 
 from __future__ import annotations

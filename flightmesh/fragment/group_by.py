@@ -1,9 +1,9 @@
 """Runs GroupBy: groups each morsel, merges the morsels' groups when enough have gathered, gives the groups at the end.
 
-Grouping a few rows at a time is wasted work where it hardly makes fewer rows of them. A PARTIAL phase then stops holding groups back
-and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them together). A FINAL
-phase collects more rows before it groups them. Distinct measures need all rows of a group together: there all rows are
-collected.
+Grouping a few rows at a time is wasted work where it hardly makes fewer rows of them. A PARTIAL phase then stops holding
+groups back and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them
+together). A FINAL phase collects more rows before it groups them. Distinct measures need all rows of a group together: there
+all rows are collected.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Runs HashJoin: builds the table of one side (or finds the one that another task built), then streams the probe side past it.
 
-A join without keys compares every pair and runs here too: only the way candidates are found differs. Output batches hold at most a
-morsel of rows, however many matches a probe row has; small ones are gathered.
+A join without keys compares every pair and runs here too: only the way candidates are found differs. Output batches hold at
+most a morsel of rows, however many matches a probe row has; small ones are gathered.
 
-MARK and null-aware ANTI are three-valued: a row's truth is TRUE when a pair matches; else unknown when a pair's residual is NULL
-or, null-aware, when a NULL key leaves its comparison open; else FALSE. Elsewhere an unknown condition does not match.
+MARK and null-aware ANTI are three-valued: a row's truth is TRUE when a pair matches; else unknown when a pair's residual is
+NULL or, null-aware, when a NULL key leaves its comparison open; else FALSE. Elsewhere an unknown condition does not match.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ NEEDS_BUILD_ROWS = (JoinKind.INNER, JoinKind.SEMI, JoinKind.RIGHT)
 def run_hash_join(node: HashJoin, probe: Pull, build: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The joined rows, as `node.fields`."""
     with site.memory("the build side of a join") as memory:
-        if node.side is BuildSide.SHARED:
-            built = _shared_build(node, build, site)
-        else:
-            built = collect_build(node, build, site, memory)
+        shared = node.side is BuildSide.SHARED
+        built = _shared_build(node, build, site) if shared else collect_build(node, build, site, memory)
         build.close()
         if built.count == 0 and node.kind in NEEDS_BUILD_ROWS:
             probe.close()
@@ -109,9 +107,9 @@ class _Join:
 
     def _outer(self, batch: pa.RecordBatch, found: Lookup) -> Iterator[pa.RecordBatch]:
         if self._condition.always and found.single:
-            build = found.first()
-            self._give(build[build >= 0])
-            yield self._output.every_probe_row(batch, build)
+            first = found.first()
+            self._give(first[first >= 0])
+            yield self._output.every_probe_row(batch, first)
             return
         matches = np.zeros(batch.num_rows, np.int64)
         for probe, build in self._condition.matches(batch, found):

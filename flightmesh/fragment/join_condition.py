@@ -1,4 +1,6 @@
-"""A join's residual condition over candidate pairs, and the three-valued truth of a probe row's comparison with the whole build."""
+"""A join's residual condition over candidate pairs, and the three-valued truth of a probe row's comparison with the whole
+build.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Runs a fragment: the operators of one task as a pipeline that is pulled a batch at a time.
 
-Handed the root operator of a stage and the attempt's context; hands on an iterator of record batches with the root's fields. Nothing
-runs before the first batch is asked for; closing it, at any time, ends every operator and gives back what they hold.
+Handed the root operator of a stage and the attempt's context; hands on an iterator of record batches with the root's fields.
+Nothing runs before the first batch is asked for; closing it, at any time, ends every operator and gives back what they hold.
 """
 
 from __future__ import annotations

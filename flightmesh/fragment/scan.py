@@ -1,7 +1,7 @@
 """Runs a TableScan: asks for splits until there are none, filters their rows, keeps the fields.
 
-Filters are evaluated over all columns of the scan; only the kept fields are then filtered. Batches that lose most of their rows are
-gathered into morsels again. With a limit the scan asks for no further split once it has enough rows.
+Filters are evaluated over all columns of the scan; only the kept fields are then filtered. Batches that lose most of their
+rows are gathered into morsels again. With a limit the scan asks for no further split once it has enough rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Aggregates of groups: one value a group, from a column and the groups of its rows.
 
-Handed a `Grouping` and the argument column; hands on an array of `grouping.count` values. What always holds: NULLs count for nothing,
-and a group without values gives NULL (0 for counts); integer and decimal sums are exact and raise DataError past 38 digits;
-floats keep IEEE rules in sums, and in min and max NaN is the greatest number.
+Handed a `Grouping` and the argument column; hands on an array of `grouping.count` values. What always holds: NULLs count for
+nothing, and a group without values gives NULL (0 for counts); integer and decimal sums are exact and raise DataError past 38
+digits; floats keep IEEE rules in sums, and in min and max NaN is the greatest number.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def aggregate(function: str, grouping: Grouping, argument: Array | None, result:
     return values if values.type == result else values.cast(result)
 
 
-def aggregate_distinct(
-    function: str, grouping: Grouping, argument: Array, result: pa.DataType
-) -> Array:
+def aggregate_distinct(function: str, grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
     """The same over each group's distinct values."""
     pairs = group_rows([pa.array(grouping.ids), argument], len(argument))
     rows = np.sort(pairs.rows)
@@ -132,10 +130,10 @@ def _largest(values: Int64s) -> int:
 
 def _sum_floats(grouping: Grouping, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if grouping.count == 1:
-        return values.sum(keepdims=True)
+        return np.array([values.sum()])
     if grouping.starts is not None and grouping.order() is None:
         return np.add.reduceat(values, grouping.starts)
-    return np.bincount(grouping.ids, weights=values, minlength=grouping.count)
+    return np.bincount(grouping.ids, weights=values, minlength=grouping.count).astype(np.float64, copy=False)
 
 
 def _sum_int64(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
@@ -144,10 +142,11 @@ def _sum_int64(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
     if len(values) == 0:
         return np.zeros(grouping.count, np.int64)
     if grouping.count == 1:
-        return values.sum(keepdims=True)
+        return np.array([values.sum()])
     if grouping.starts is None and largest * len(values) < _EXACT_FLOAT:
         return _weighed(grouping, values)
-    if grouping.starts is None and (largest >> _HALF_BITS) * len(values) < _EXACT_FLOAT and len(values) < 1 << 26:
+    halves_fit = (largest >> _HALF_BITS) * len(values) < _EXACT_FLOAT and len(values) < 1 << _HALF_BITS
+    if grouping.starts is None and halves_fit:
         return _weighed(grouping, values & _HALF_MASK) + (_weighed(grouping, values >> _HALF_BITS) << _HALF_BITS)
     order = grouping.order()
     return _reduce(np.add, values if order is None else values[order], grouping)

@@ -1,8 +1,8 @@
 """Makes record batches that know their row count, even without columns.
 
-The rule for batches without columns (COUNT(*) over a scan that reads nothing): the batch itself carries the number of rows. pyarrow
-keeps it through select, slice, filter, take, concat and IPC, but `RecordBatch.from_arrays([])` has no way to say it, so every batch
-that may have no columns is made here.
+The rule for batches without columns (COUNT(*) over a scan that reads nothing): the batch itself carries the number of rows.
+pyarrow keeps it through select, slice, filter, take, concat and IPC, but `RecordBatch.from_arrays([])` has no way to say it,
+so every batch that may have no columns is made here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The bytes of a string array, eight at a time: the word that begins at any byte, whatever its alignment.
 
-Handed a string or binary array; hands on lengths and little-endian words. What always holds: reading at or past the end of the data
-gives zeros there, so callers mask what is not theirs. numpy gathers unaligned words slowly (25 ns each); two aligned words shifted
-together take a fifth of that, so the array's own bytes are copied once to where that is safe.
+Handed a string or binary array; hands on lengths and little-endian words. What always holds: reading at or past the end of the
+data gives zeros there, so callers mask what is not theirs. numpy gathers unaligned words slowly (25 ns each); two aligned
+words shifted together take a fifth of that, so the array's own bytes are copied once to where that is safe.
 """
 
 from __future__ import annotations

@@ -53,4 +53,5 @@ def _beyond_bound(low: Words, high: Int64s) -> Mask:
     negative = high < 0
     size_low = np.where(negative, ~low + np.uint64(1), low)
     size_high = np.where(negative, ~high + (low == 0), high)
-    return (size_high > _BOUND_HIGH) | ((size_high == _BOUND_HIGH) & (size_low >= _BOUND_LOW))
+    beyond: Mask = (size_high > _BOUND_HIGH) | ((size_high == _BOUND_HIGH) & (size_low >= _BOUND_LOW))
+    return beyond

@@ -28,7 +28,7 @@ def _equal(a: Array, b: Array) -> Mask:
     if pa.types.is_dictionary(a.type):
         return _equal(a.cast(a.type.value_type), b.cast(b.type.value_type))
     if pa.types.is_floating(a.type):
-        same = canonical_floats(a).view(np.int64) == canonical_floats(b).view(np.int64)
+        same = np.equal(canonical_floats(a).view(np.int64), canonical_floats(b).view(np.int64))
     else:
         same = unpack_bits(pc.equal(a, b))
     left, right = validity(a), validity(b)

@@ -1,7 +1,7 @@
 """The row with the least or the greatest value of each group.
 
-Handed a grouping and a column; hands on one row number a group, -1 where the group has no value. Numbers are reduced directly. Strings
-are reduced eight bytes at a time: of each group only the rows that share the best first word go on to the next word.
+Handed a grouping and a column; hands on one row number a group, -1 where the group has no value. Numbers are reduced directly.
+Strings are reduced eight bytes at a time: of each group only the rows that share the best first word go on to the next word.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def _rows_with_values(array: Array) -> Int64s | None:
     return None if valid is None else np.flatnonzero(valid)
 
 
-def _winners(
-    function: str, ids: Int64s, grouping: Grouping, rows: Int64s | None, parts: list[Int64s]
-) -> Int64s:
+def _winners(function: str, ids: Int64s, grouping: Grouping, rows: Int64s | None, parts: list[Int64s]) -> Int64s:
     """The winning row of each group by its parts, most significant first."""
     best = np.full(grouping.count, -1, np.int64)
     if len(ids) == 0:
@@ -88,9 +86,7 @@ def _winners(
     return best
 
 
-def _keep_best(
-    function: str, ids: Int64s, rows: Int64s, count: int, values: Int64s
-) -> tuple[Int64s, Int64s]:
+def _keep_best(function: str, ids: Int64s, rows: Int64s, count: int, values: Int64s) -> tuple[Int64s, Int64s]:
     """Of each group the rows whose value is the least (greatest)."""
     if count == 1:
         kept = values == (values.min() if function == "min" else values.max())
@@ -102,9 +98,9 @@ def _keep_best(
 def _best(function: str, ids: Int64s, count: int, values: Int64s) -> Int64s:
     """The least (greatest) value of each group; anything for groups without rows.
 
-    A tournament: in each round every row that still beats its group's best writes its value there, and of those in a group the last
-    write stays; about half of the challengers drop out in a round. Rounds write forwards and backwards in turn, so that rows in
-    order of value end at once. An order made to defeat that ends in a sort.
+    A tournament: in each round every row that still beats its group's best writes its value there, and of those in a group the
+    last write stays; about half of the challengers drop out in a round. Rounds write forwards and backwards in turn, so that
+    rows in order of value end at once. An order made to defeat that ends in a sort.
     """
     beats = np.less if function == "min" else np.greater
     best = np.full(count, _WORST[function])

@@ -1,9 +1,9 @@
 """Numbers the groups of a batch: which rows have equal keys.
 
 Handed the key columns; hands on a group number for each row and one row of each group. Three ways, chosen by the keys' values:
-integers of a small range are addressed directly; others go through a hash table, as codes where they pack into one integer, else as
-row hashes that are verified on the columns. Where equal keys stand together (clustered input) only one row of each run is looked up.
-What always holds: NULLs are one group, NaNs are one group, -0.0 is in the group of 0.0.
+integers of a small range are addressed directly; others go through a hash table, as codes where they pack into one integer,
+else as row hashes that are verified on the columns. Where equal keys stand together (clustered input) only one row of each run
+is looked up. What always holds: NULLs are one group, NaNs are one group, -0.0 is in the group of 0.0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RUN_LENGTH = 4
 
 @dataclass(slots=True)
 class Grouping:
-    """`ids`: the group of each row, 0 up to `count`. `rows`: one row of each group. `starts`: where each group's rows begin,
+    """`ids`: the group of each row, 0 up to `count`; every group has a row, but for the one group of no rows. `rows`: one row of each group. `starts`: where each group's rows begin,
     when they stand together in the order of their groups."""
 
     ids: Int64s

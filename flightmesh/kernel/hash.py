@@ -1,11 +1,13 @@
 """A 64-bit hash of each row over columns of any flat type, the same on every platform and in every batch.
 
-Handed the key columns of a batch; hands on one uint64 a row. What always holds: a row's hash depends on its values alone, never
-on offset, chunking, neighbours or the way a value is stored (a dictionary hashes as its decoded values, int8 5 as int64 5);
-NULL has a fixed hash; -0.0 hashes as 0.0 and every NaN alike. Change `VERSION` with any change of the values: peers compare it.
+Handed the key columns of a batch; hands on one uint64 a row. What always holds: a row's hash depends on its values alone,
+never on offset, chunking, neighbours or the way a value is stored (a dictionary hashes as its decoded values, int8 5 as int64
+5); NULL has a fixed hash; -0.0 hashes as 0.0 and every NaN alike. Change `VERSION` with any change of the values: peers
+compare it.
 
-Mixing functions: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). Strings go word by word, eight bytes at a time, the last
-word overlapping the one before it, so that a column of strings costs a few vector operations for each eight bytes of its longest.
+Mixing functions: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). Strings go word by word, eight bytes at a time, the
+last word overlapping the one before it, so that a column of strings costs a few vector operations for each eight bytes of its
+longest.
 """
 
 from __future__ import annotations
@@ -111,8 +113,9 @@ def _hash_dictionary(array: Array) -> Words:
 
 
 def _hash_bytes(array: Array) -> Words:
-    """Per row, of bytes s with length n: h = n * GOLDEN; every whole word of s mixed in; then its last eight bytes (all of s, padded
-    with zeros, when it is shorter); then `mix`."""
+    """Per row, of bytes s with length n: h = n * GOLDEN; every whole word of s mixed in; then its last eight bytes (all of s,
+    padded with zeros, when it is shorter); then `mix`.
+    """
     if len(array) == 0:
         return np.empty(0, np.uint64)
     text = ByteWords(array)

@@ -1,8 +1,8 @@
 """An open-addressing table of non-negative 64-bit codes, filled and searched a vector at a time.
 
-Handed codes (duplicates welcome); hands on the slot of each. Rounds of linear probing: in each, all pending codes look at their slot
-together; a free slot is taken by whichever code was written last, and all codes that find themselves there are done. The table
-never changes after `build`, so any number of threads may search it.
+Handed codes (duplicates welcome); hands on the slot of each. Rounds of linear probing: in each, all pending codes look at
+their slot together; a free slot is taken by whichever code was written last, and all codes that find themselves there are
+done. The table never changes after `build`, so any number of threads may search it.
 """
 
 from __future__ import annotations

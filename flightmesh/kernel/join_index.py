@@ -1,9 +1,9 @@
 """An index over the key columns of a join's build side: which build rows have the key of a probe row.
 
-Handed the build's key columns once, then any number of batches of probe keys; hands on `Lookup`s. Three kinds: keys that pack into
-integers of a dense range address an array; others that pack are found in a hash table as they are; the rest by row hash, verified on the
-columns. Build keys that repeat hang on their first slot as a list. What always holds: NULL matches nothing unless its
-column is null-safe; NaN matches NaN and -0.0 matches 0.0; an index never changes, so threads may share it.
+Handed the build's key columns once, then any number of batches of probe keys; hands on `Lookup`s. Three kinds: keys that pack
+into integers of a dense range address an array; others that pack are found in a hash table as they are; the rest by row hash,
+verified on the columns. Build keys that repeat hang on their first slot as a list. What always holds: NULL matches nothing
+unless its column is null-safe; NaN matches NaN and -0.0 matches 0.0; an index never changes, so threads may share it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ SMALL_TABLE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class JoinIndex:
-    """`place[number]` is, for key number `number` of the build, its row (unique keys) or where its rows begin in `listed`; -1: none.
-    Its rows end where `ends[number]` says. The number is a code (`table` None) or a slot of `table`."""
+    """`place[number]` is, for key number `number` of the build, its row (unique keys) or where its rows begin in `listed`; -1:
+    none. Its rows end where `ends[number]` says. The number is a code (`table` None) or a slot of `table`.
+    """
 
     columns: tuple[Array, ...]
     null_safe: tuple[bool, ...]

@@ -1,8 +1,9 @@
 """Turns key columns into one integer a row, where the values allow it: then keys are compared and addressed as plain integers.
 
-Handed the key columns of one side (a join's build, a grouping's input); hands on a `Packing` that numbers key tuples of any batch.
-What always holds: two rows get the same code (0 or more, below `size`) exactly when their keys are equal; -1 means that the key has a
-value outside the ranges of the columns that the packing was made for, or a NULL in a column where NULL equals nothing.
+Handed the key columns of one side (a join's build, a grouping's input); hands on a `Packing` that numbers key tuples of any
+batch. What always holds: two rows get the same code (0 or more, below `size`) exactly when their keys are equal; -1 means that
+the key has a value outside the ranges of the columns that the packing was made for, or a NULL in a column where NULL equals
+nothing.
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ _WINDOW = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """For each of `rows` probe rows: with `counts` None, `begin` is its one build row or -1; else its build rows are the `counts`
-    entries of `listed` from `begin` on (`listed` None: the entries are their own places)."""
+    """For each of `rows` probe rows: with `counts` None, `begin` is its one build row or -1; else its build rows are the
+    `counts` entries of `listed` from `begin` on (`listed` None: the entries are their own places).
+    """
 
     rows: int
     begin: Int32s | Int64s

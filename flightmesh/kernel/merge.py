@@ -1,7 +1,7 @@
 """Merges sorted runs into one, a block at a time.
 
-Handed runs as iterators of batches, each run sorted by the same keys; hands on batches whose concatenation is sorted. It holds one
-batch of each run: in every round the rows up to the least of the runs' last rows are certain, and one sort orders them.
+Handed runs as iterators of batches, each run sorted by the same keys; hands on batches whose concatenation is sorted. It holds
+one batch of each run: in every round the rows up to the least of the runs' last rows are certain, and one sort orders them.
 Equal rows come in order of their runs.
 """
 

@@ -1,7 +1,7 @@
 """The order of a batch's rows by several keys, each with its own direction and place for NULLs.
 
-Handed a batch and its sort keys; hands on row numbers. What always holds: the sort is stable; NaN is the greatest number and equal
-to itself; -0.0 equals 0.0; strings compare by their bytes (UTF-8, so by code point).
+Handed a batch and its sort keys; hands on row numbers. What always holds: the sort is stable; NaN is the greatest number and
+equal to itself; -0.0 equals 0.0; strings compare by their bytes (UTF-8, so by code point).
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def sort_indices(batch: pa.RecordBatch, keys: Sequence[SortKey]) -> Array:
 
 
 def sortable(array: Array) -> Array:
-    """An array of the same order that Arrow can sort: floats as integers (Arrow sorts NaN with the NULLs), dictionaries decoded,
-    the null type as a column of NULL integers."""
+    """An array of the same order that Arrow can sort: floats as integers (Arrow sorts NaN with the NULLs), dictionaries
+    decoded, the null type as a column of NULL integers.
+    """
     type_ = array.type
     if pa.types.is_dictionary(type_):
         return sortable(array.cast(type_.value_type))

@@ -1,7 +1,7 @@
 """Keeps the first rows of a stream in a given order, holding about as many rows as it keeps.
 
-Handed batches one by one; hands on the first `count` rows of all of them, sorted (stable: earlier rows first among equals). Once it
-has `count` rows it drops, before sorting, rows whose first key already comes after the last kept row's.
+Handed batches one by one; hands on the first `count` rows of all of them, sorted (stable: earlier rows first among equals).
+Once it has `count` rows it drops, before sorting, rows whose first key already comes after the last kept row's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Arrow arrays as numpy: the values of a fixed-width array as a view, its validity as a boolean mask.
 
 Handed arrays of any offset and alignment; hands on views that share the array's buffers (copies only where the layout differs:
-booleans, masks). What always holds: values under a NULL are whatever the buffer holds, so callers look at the mask; no call here
-keeps the GIL for longer than a few microseconds.
+booleans, masks). What always holds: values under a NULL are whatever the buffer holds, so callers look at the mask; no call
+here keeps the GIL for longer than a few microseconds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ Array: TypeAlias = pa.Array
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint64]
-
-_WIDTHS = {8: np.dtype("<i8"), 4: np.dtype("<i4"), 2: np.dtype("<i2"), 1: np.dtype("i1")}
 
 
 def buffer_view(array: Array, dtype: np.dtype[Any], index: int = 1) -> npt.NDArray[Any]:
@@ -51,7 +49,7 @@ def is_integer_like(type_: pa.DataType) -> bool:
 
 
 def _fixed(type_: pa.DataType) -> bool:
-    return type_ != pa.month_day_nano_interval()
+    return bool(type_ != pa.month_day_nano_interval())
 
 
 def is_byte_string(type_: pa.DataType) -> bool:
@@ -70,11 +68,14 @@ def integers(array: Array) -> Int64s:
     if pa.types.is_boolean(type_):
         return unpack_bits(array).view(np.uint8).astype(np.int64)
     if pa.types.is_unsigned_integer(type_):
-        signed = buffer_view(array, _WIDTHS[type_.bit_width // 8])
-        return signed.view(np.dtype(f"<u{type_.bit_width // 8}")).astype(np.int64, copy=False)
+        return buffer_view(array, np.dtype(f"<u{_bytes(type_)}")).astype(np.int64, copy=False)
     if is_integer_like(type_):
-        return buffer_view(array, _WIDTHS[type_.bit_width // 8]).astype(np.int64, copy=False)
+        return buffer_view(array, np.dtype(f"<i{_bytes(type_)}")).astype(np.int64, copy=False)
     raise InternalError(f"{type_} values are not integers")
+
+
+def _bytes(type_: pa.DataType) -> int:
+    return int(type_.bit_width) // 8
 
 
 def decimal_words(array: Array) -> tuple[Words, Words]:

@@ -18,7 +18,9 @@ from flightmesh.physical.operators import ColumnOrder, Operator, ReadExchange
 
 
 class Context:
-    """One task's context: tables and edges are dictionaries, memory is counted, shared objects may be shared with other contexts."""
+    """One task's context: tables and edges are dictionaries, memory is counted, shared objects may be shared with other
+    contexts.
+    """
 
     def __init__(self, *, morsel_rows: int = 7, task: int = 0, budget: int | None = None, stage: int = 1) -> None:
         self.attempt = AttemptId(TaskId(JobId(1), StageId(stage), task), 0)
@@ -87,9 +89,7 @@ class Tables:
     def fields(self, schema: pa.Schema) -> tuple[Field, ...]:
         return tuple(Field(ColumnId(next(self._ids)), f.name, f.type) for f in schema)
 
-    def edge(
-        self, table: pa.Table, *, batch_rows: int = 5, runs: int = 1, order: tuple[ColumnOrder, ...] = ()
-    ) -> ReadExchange:
+    def edge(self, table: pa.Table, *, batch_rows: int = 5, runs: int = 1, order: tuple[ColumnOrder, ...] = ()) -> ReadExchange:
         """The table as an edge of `runs` producers, its rows dealt in blocks."""
         fields = self.fields(table.schema)
         edge = EdgeId(len(self.context.edges) + 1)
