@@ -74,7 +74,7 @@ def _epoch(scale: float) -> Callable[[pa.Array], pa.Array]:
 
 def _epoch_whole(numerator: int, denominator: int) -> Callable[[pa.Array], pa.Array]:
     return lambda array: from_values(
-        micros_of(array) * numerator // denominator, pa.int64(), validity_buffer(array)
+        _towards_zero(micros_of(array), denominator) * numerator, pa.int64(), validity_buffer(array)
     )
 
 
@@ -169,7 +169,7 @@ INTERVAL_PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "microsecond": _interval_part(lambda m, d, u: np.fmod(u, 60_000_000)),
     "nanosecond": _interval_part(lambda m, d, u: np.fmod(u, 60_000_000) * 1000),
     "epoch": _interval_part(_interval_seconds),
-    "epoch_ms": _interval_part(lambda m, d, u: _towards_zero(_interval_micros(m, d, u), 1000)),
+    "epoch_ms": _interval_part(lambda m, d, u: (m * 30 + d) * 86_400_000 + _towards_zero(u, 1000)),
     "epoch_us": _interval_part(_interval_micros),
     "epoch_ns": _interval_part(lambda m, d, u: _interval_micros(m, d, u) * 1000),
 }

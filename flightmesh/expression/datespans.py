@@ -97,15 +97,15 @@ def truncated_interval(unit: str, months: Any, days: Any, micros: Any) -> tuple[
 
 
 def boundaries(unit: str, start: Micros, end: Micros) -> Micros:
-    """How many starts of the unit lie between, with sign."""
+    """How many starts of the unit lie between, with sign; weeks are seven days from wherever they start, as DuckDB counts them."""
+    if unit == "week":
+        return np.asarray(_towards_zero(end // MICROS_PER_DAY - start // MICROS_PER_DAY, 7), np.int64)
     return _ordinal(unit, end) - _ordinal(unit, start)
 
 
 def _ordinal(unit: str, micros: Micros) -> Micros:
     if unit in _FIXED:
         return micros // _FIXED[unit]
-    if unit == "week":
-        return _mondays(micros) // 7
     if unit == "isoyear":
         return _iso_years(micros)
     months = _months_of(micros)
@@ -143,8 +143,7 @@ def age(start: Micros, end: Micros) -> tuple[Any, Any, Any]:
     micros = np.where(borrow_day, micros + MICROS_PER_DAY, micros)
     days = days - borrow_day
     borrow_month = days < 0
-    borrowed = np.where(backwards, last_month - 1, first_month)
-    length = (_month_start(borrowed + 1) - _month_start(borrowed)) // MICROS_PER_DAY
+    length = (_month_start(first_month + 1) - _month_start(first_month)) // MICROS_PER_DAY
     days = np.where(borrow_month, days + length, days)
     months = months - borrow_month
     sign = np.where(backwards, -1, 1)

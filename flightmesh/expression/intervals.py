@@ -176,6 +176,8 @@ def from_parts(months: Any, days: Any, micros: Any, rows: int, validity: pa.Buff
     """An interval array from its parts."""
     if np.any(np.abs(np.asarray(months)) > np.iinfo(np.int32).max) or np.any(np.abs(np.asarray(days)) > np.iinfo(np.int32).max):
         raise DataError("overflow in an interval")
+    if np.any(np.abs(np.asarray(micros)) > _LIMIT // 1000):
+        raise DataError("overflow in an interval: more than 292 years of time")
     out = np.zeros(rows, INTERVAL_LAYOUT)
     out["months"], out["days"] = months, days
     out["nanos"] = np.asarray(micros) * 1000

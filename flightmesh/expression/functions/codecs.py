@@ -125,8 +125,8 @@ def _damerau_levenshtein(left: str, right: str) -> int:
 
 def _hamming(left: str, right: str) -> int:
     a, b = left.encode(), right.encode()
-    if len(a) != len(b):
-        raise DataError("hamming needs texts of equal length")
+    if len(a) != len(b) or not a:
+        raise DataError("hamming needs texts of equal length that are not empty")
     return sum(x != y for x, y in zip(a, b, strict=True))
 
 

@@ -27,6 +27,7 @@ from flightmesh.expression.signatures import is_text_literal
 from flightmesh.expression.types import TIMESTAMP, Family, family, is_string
 
 _MAY = Failure.MAY
+_EPOCH = pa.scalar(0, pa.int64()).cast(TIMESTAMP)
 _SHORTHAND = {"x": "%Y-%m-%d", "X": "%H:%M:%S", "c": "%Y-%m-%d %H:%M:%S", "D": "%m/%d/%y", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 
 
@@ -144,7 +145,7 @@ def strftime(array: pa.Array, format: str) -> pa.Array:
     parts = pieces(format)
     if not parts:
         parts = ((False, ""),)
-    kept = pc.fill_null(array, pa.scalar(0, pa.int32()).cast(array.type)) if array.null_count else array
+    kept = pc.fill_null(array, _EPOCH.cast(array.type)) if array.null_count else array
     moments = _Moments(kept)
     columns = [_WRITERS[text](moments) if special else pa.scalar(text, pa.string()) for special, text in parts]
     if not any(special for special, _ in parts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def _sign(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 def _zero(value: Datum) -> pa.Scalar:
-    return pa.scalar(0, pa.int64()).cast(value.type)
+    return pa.scalar(Decimal(0), value.type)
 
 
 def _sign_rule(args: Sequence[Expression]) -> Binding | None:

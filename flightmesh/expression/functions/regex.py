@@ -1,6 +1,6 @@
 r"""Regular expressions in RE2's syntax.
 
-Options are letters: `i` no case, `c` case, `s` the dot matches newlines, `m`, `n`, `p` it does not, `l` the pattern is literal text, `g` (only in
+Options are letters: `i` no case, `c` case, `s` the dot matches newlines, `m`, `n`, `p` it does not (the default), `l` the pattern is literal text, `g` (only in
 regexp_replace) every match. `~` and SIMILAR TO are `regexp_full_match`.
 """
 
@@ -24,7 +24,7 @@ _MAY = Failure.MAY
 @functools.lru_cache(maxsize=512)
 def prepared(pattern: str, options: str = "") -> str:
     """The pattern with its options as RE2 flags. DataError for an unknown option."""
-    flags, literal = "s", False
+    flags, literal = "", False
     for option in options:
         match option:
             case "i":
