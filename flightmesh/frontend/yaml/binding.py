@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from flightmesh.catalog.catalog import Catalog
 from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery
-from flightmesh.frontend.sql.bind import bind_query_ast
+from flightmesh.frontend.sql.plan import bind_query_ast
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
 from flightmesh.frontend.yaml.fragments import placeholder_name
