@@ -79,7 +79,7 @@ def simplify_and(node: Call) -> Expression:
 
 
 def simplify_or(node: Call) -> Expression:
-    """Without FALSEs and repetitions; TRUE where a part is; equalities of one operand become an IN list; common conjuncts come out."""
+    """Without FALSEs and repetitions; TRUE where a part is; equalities become an IN list; common conjuncts come out."""
     flat = disjuncts(node)
     parts = [p for p in distinct(flat) if not is_false(p)]
     if any(is_true(p) for p in parts):

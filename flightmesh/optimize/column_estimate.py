@@ -92,10 +92,8 @@ def column_estimate(field: Field, statistics: ColumnStatistics | None, rows: flo
     low = None if statistics.minimum is None else position(statistics.minimum.as_py())
     high = None if statistics.maximum is None else position(statistics.maximum.as_py())
     nulls = 0.0 if statistics.null_count is None or not rows else min(1.0, statistics.null_count / rows)
-    if statistics.distinct is not None:
-        distinct = float(statistics.distinct)
-    else:
-        distinct = _guessed_distinct(field.type, low, high, rows)
+    known = statistics.distinct
+    distinct = _guessed_distinct(field.type, low, high, rows) if known is None else float(known)
     return ColumnEstimate(max(1.0, min(distinct, rows)), low, high, nulls, width, origin, rows)
 
 

@@ -58,14 +58,14 @@ def unwrapped(operand: Expression, constant: Literal) -> tuple[Expression, Liter
 
 
 def exact_constant(constant: Literal, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
-    """The constant of type `wide` as one of type `narrow`, if every `narrow` value is kept in order by the cast and this one fits."""
+    """The constant of type `wide` as one of type `narrow`, if the cast keeps every `narrow` value and this one fits."""
     value = constant.value.as_py()
     try:
         if pa.types.is_signed_integer(narrow):
             return _integer(value, wide, narrow)
-        if pa.types.is_decimal(narrow) and pa.types.is_decimal(wide):
+        if isinstance(narrow, pa.Decimal128Type) and isinstance(wide, pa.Decimal128Type):
             return _decimal(value, wide, narrow)
-        if pa.types.is_date32(narrow) and pa.types.is_timestamp(wide) and wide.tz is None:
+        if pa.types.is_date32(narrow) and isinstance(wide, pa.TimestampType) and wide.tz is None:
             return _date(value, narrow)
     except (pa.ArrowInvalid, OverflowError, ValueError):
         return None
@@ -73,19 +73,16 @@ def exact_constant(constant: Literal, wide: pa.DataType, narrow: pa.DataType) ->
 
 
 def _integer(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
-    whole: int
-    if pa.types.is_signed_integer(wide) and wide.bit_width >= narrow.bit_width and isinstance(value, int):
-        whole = value
-    elif pa.types.is_float64(wide) and narrow.bit_width <= 32 and isinstance(value, float) and value.is_integer():
-        whole = int(value)
-    elif pa.types.is_decimal(wide) and isinstance(value, Decimal) and value == value.to_integral_value():
-        whole = int(value)
-    else:
+    if isinstance(value, float) and not (pa.types.is_float64(wide) and narrow.bit_width <= 32 and value.is_integer()):
         return None
-    return Literal(pa.scalar(whole, narrow))
+    if isinstance(value, Decimal) and value != value.to_integral_value():
+        return None
+    if not isinstance(value, int | float | Decimal) or (pa.types.is_integer(wide) and wide.bit_width < narrow.bit_width):
+        return None
+    return Literal(pa.scalar(int(value), narrow))
 
 
-def _decimal(value: object, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
+def _decimal(value: object, wide: pa.Decimal128Type, narrow: pa.Decimal128Type) -> Literal | None:
     if (
         wide.scale < narrow.scale
         or wide.precision - wide.scale < narrow.precision - narrow.scale

@@ -100,7 +100,7 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
             return joined
     if free_columns(node):
         return node
-    return unnest_by_domain(node, sharing)
+    return unnest_by_domain(node, sharing, _whole)
 
 
 def _join(node: Apply, pulled: Pulled, context: Context) -> Relation | None:

@@ -48,13 +48,11 @@ def _derive(node: Relation) -> tuple[Relation, Known]:
             return node, [k for k in _single(filters) if k[0].id in shown]
         case Filter(input=child, predicate=predicate):
             below, known = _derive(child)
-            made = node if below is child else Filter(below, predicate)
-            return made, [*known, *_single(conjuncts(predicate))]
+            return node if below is child else Filter(below, predicate), [*known, *_single(conjuncts(predicate))]
         case Project(input=child, items=items):
             below, known = _derive(child)
             renames = {i.expression.id: i.field.column() for i in items if isinstance(i.expression, Column)}
-            made = node if below is child else Project(below, items)
-            return made, _renamed(known, renames)
+            return node if below is child else Project(below, items), _renamed(known, renames)
         case Sort(input=child) | Limit(input=child):
             below, known = _derive(child)
             return (node if below is child else with_inputs(node, (below,))), known

@@ -8,6 +8,7 @@ is a value like any other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -37,12 +38,17 @@ from flightmesh.optimize.nullability import NEVER_NULL_AGGREGATES
 from flightmesh.optimize.pulling import empty_value
 from flightmesh.optimize.sharing import Sharing, cheap_to_repeat, read_as
 
+Unnest = Callable[[Relation, Sharing], Relation]
+
 Bound = dict[ColumnId, Expression]
 """For each outer column, the column of the pushed relation that holds its value."""
 
 
-def unnest_by_domain(node: Apply, sharing: Sharing) -> Relation:
-    """The Apply as a join of its left side with the right side computed for every value of the domain."""
+def unnest_by_domain(node: Apply, sharing: Sharing, unnest: Unnest) -> Relation:
+    """The Apply as a join of its left side with the right side computed for every value of the domain.
+
+    `unnest` is asked to turn what is left of inner Applies before a relation that holds them is shared.
+    """
     read = free_columns(node.right)
     columns = tuple(f for f in node.left.fields if f.id in read)
     copy, names = with_fresh_ids(node.left, sharing.context.ids)
@@ -58,7 +64,7 @@ def unnest_by_domain(node: Apply, sharing: Sharing) -> Relation:
         by_id = {f.id: f for f in copy.fields}
         inner = [by_id[names[c.id]] for c in columns]
     values = Aggregate(source, tuple(passes(f.column()) for f in inner), ())
-    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns))
+    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns), unnest)
     pushed, bound = domain.push(node.right)
     tied = tuple(same(f.column(), bound[f.id]) for f in columns)
     return Join(left, pushed, node.kind, conjunction((*conjuncts(node.condition), *tied)), node.mark)
@@ -76,6 +82,7 @@ class _Domain:
     sharing: Sharing
     definition: Definition
     outer: tuple[ColumnId, ...]
+    unnest: Unnest
 
     def read(self) -> tuple[Relation, Bound]:
         """The domain under fresh ids."""
@@ -104,7 +111,7 @@ class _Domain:
                 below, bound = self.push(node.input)
                 keys = node.input.keys if isinstance(node.input, Sort) else ()
                 changed = tuple(replace(k, expression=substitute(k.expression, bound)) for k in keys)
-                return limit_each(below, _columns(bound), changed, node, self.sharing), bound
+                return limit_each(self.unnest(below, self.sharing), _columns(bound), changed, node, self.sharing), bound
             case Aggregate():
                 return self._aggregate(node)
             case Join():

@@ -124,7 +124,7 @@ def _project(node: Project, outer: Outer, context: Context) -> Pulled | None:
             deferred[item.field.id] = changed
         else:
             items.append(Item(item.field, changed))
-    defaults = None
+    defaults: dict[ColumnId, Expression] | None = None
     if below.defaults is not None:
         if deferred:
             return None
@@ -189,7 +189,7 @@ def _aggregate(node: Aggregate, outer: Outer, context: Context) -> Pulled | None
     grouped = Aggregate(below.relation, tuple(groups), node.aggregates)
     if node.groups:
         return Pulled(grouped, tuple(predicates))
-    defaults = {a.field.id: empty_value(a.field, a.call.function) for a in node.aggregates}
+    defaults: dict[ColumnId, Expression] = {a.field.id: empty_value(a.field, a.call.function) for a in node.aggregates}
     return Pulled(grouped, tuple(predicates), {}, defaults)
 
 
@@ -214,9 +214,6 @@ def _group_key(groups: list[Item], inner: Expression, context: Context) -> Colum
     for item in groups:
         if item.expression == inner:
             return item.field.column()
-    if isinstance(inner, Column):
-        made = passes(inner)
-    else:
-        made = Item(Field(context.ids.fresh(), "key", inner.type), inner)
+    made = passes(inner) if isinstance(inner, Column) else Item(Field(context.ids.fresh(), "key", inner.type), inner)
     groups.append(made)
     return made.field.column()

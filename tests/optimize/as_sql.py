@@ -1,6 +1,6 @@
-"""A logical relation written as SQL for DuckDB: what it means, run by an engine that is not ours.
+"""A logical relation without Applies, written as SQL for DuckDB: what it means, run by an engine that is not ours.
 
-Columns are named `c<id>`; dependent joins become LATERAL ones and correlated EXISTS, so plans can be run before decorrelation and after.
+Columns are named `c<id>`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _select(node: Relation) -> str:
         case Project(input=child, items=items):
             made = ", ".join(f"{sql(i.expression)} as {i.field.key}" for i in items) or "true as nothing"
             return f"select {made} from ({_select(child)})"
-        case Join() | Apply():
+        case Join():
             return _join(node)
         case Aggregate():
             return _aggregate(node)
@@ -87,8 +87,8 @@ def _select(node: Relation) -> str:
         case Reference(shared=shared, fields=fields, sources=sources):
             made = ", ".join(f"c{s} as {f.key}" for f, s in zip(fields, sources, strict=True)) or "true as nothing"
             return f"select {made} from shared_{shared}"
-        case With():
-            raise AssertionError("a With below the root")
+        case With() | Apply():
+            raise AssertionError(f"a {type(node).__name__} has no SQL here")
 
 
 def _scan(node: Scan) -> str:
@@ -112,24 +112,28 @@ def _values(node: Values) -> str:
     return f"select * from (values {', '.join(rows)}) v({', '.join(f.key for f in node.fields)})"
 
 
-def _join(node: Join | Apply) -> str:
+def _join(node: Join) -> str:
     left, right = f"({_select(node.left)})", f"({_select(node.right)})"
     on = "true" if node.condition is None else sql(node.condition)
-    lateral = "lateral " if isinstance(node, Apply) else ""
     match node.kind:
         case JoinKind.SEMI:
-            return f"select * from {left} where exists (select 1 from {right} where {on})"
+            return f"select * from {left} semi join {right} on {on}"
         case JoinKind.ANTI:
-            return f"select * from {left} where not exists (select 1 from {right} where {on})"
+            return f"select * from {left} anti join {right} on {on}"
         case JoinKind.MARK:
             assert node.mark is not None
-            true = f"(select count(*) from {right} where {on}) > 0"
-            unknown = f"(select count(*) from {right} where ({on}) is null) > 0"
-            return f"select *, case when {true} then true when {unknown} then null else false end as {node.mark.key} from {left}"
+            numbered = f"(select *, row_number() over () as rn from {left})"
+            pairs = f"select rn as found, bool_or({on}) as hit from {numbered} join {right} on ({on}) is not false group by rn"
+            mark = "case when found is null then false when hit then true end"
+            kept = ", ".join(f.key for f in node.left.fields) or "true as nothing"
+            return (
+                f"with numbered as materialized {numbered}, pairs as ({pairs.replace(numbered, 'numbered')}) "
+                f"select {kept}, {mark} as {node.mark.key} from numbered left join pairs on rn = found"
+            )
         case JoinKind.INNER:
-            return f"select * from {left} join {lateral}{right} on {on}"
+            return f"select * from {left} join {right} on {on}"
         case JoinKind.LEFT | JoinKind.SINGLE:
-            return f"select * from {left} left join {lateral}{right} on {on}"
+            return f"select * from {left} left join {right} on {on}"
         case JoinKind.RIGHT | JoinKind.FULL:
             return f"select * from {left} {node.kind.value} join {right} on {on}"
 

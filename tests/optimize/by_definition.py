@@ -1,4 +1,5 @@
-"""Dependent joins carried out as their definition says: the right side run once for each left row, with that row's values put in.
+"""Dependent joins carried out as their definition says: the right side run once for each left row, with that row's values put
+in.
 
 Handed a relation; hands on one in which every Apply is replaced by the rows it gives, ready for DuckDB.
 """

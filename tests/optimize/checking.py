@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import duckdb
 import pyarrow as pa
 
@@ -12,10 +14,11 @@ from flightmesh.logical.validate import validate
 from flightmesh.optimize.rules import RULES
 from tests.comparison import rows_of
 from tests.optimize.as_sql import as_sql
-from tests.optimize.by_definition import carried_out
 from tests.optimize.building import TABLES, context
+from tests.optimize.by_definition import carried_out
 
 
+@functools.cache
 def connection() -> duckdb.DuckDBPyConnection:
     """DuckDB with the small tables."""
     made = duckdb.connect()
@@ -50,7 +53,9 @@ def optimized_step_by_step(relation: Relation, database: duckdb.DuckDBPyConnecti
         except Exception as error:
             raise AssertionError(f"{name}: {error}\n{format_relation(before)}\n--\n{format_relation(relation)}") from error
         assert [f.id for f in relation.fields] == [f.id for f in before.fields], name
-        assert got == expected, f"{name}: {got} instead of {expected}\n{format_relation(before)}\n--\n{format_relation(relation)}"
+        assert got == expected, (
+            f"{name}: {got} instead of {expected}\n{format_relation(before)}\n--\n{format_relation(relation)}"
+        )
     for node in walk(relation):
         assert not isinstance(node, Apply)
         if isinstance(node, SetOperation):

@@ -46,7 +46,9 @@ def below(left: Relation, ids: ColumnIds) -> Relation:
     return Filter(u, call("less", col(u, "k"), col(left, "k")))
 
 
-def aggregated(relation: Relation, ids: ColumnIds, function: str, *args: Expression, groups: tuple[Item, ...] = ()) -> Aggregate:
+def aggregated(
+    relation: Relation, ids: ColumnIds, function: str, *args: Expression, groups: tuple[Item, ...] = ()
+) -> Aggregate:
     made = bind_aggregate(function, args)
     return Aggregate(relation, groups, (AggregateItem(Field(ids.fresh(), function, made.type), made),))
 
@@ -86,7 +88,6 @@ def having(left: Relation, ids: ColumnIds) -> Relation:
 def outer_in_sum(left: Relation, ids: ColumnIds) -> Relation:
     rows = keyed(left, ids)
     return aggregated(rows, ids, "sum", call("add", col(rows, "y"), col(left, "x")))
-
 
 
 def grouped_max(left: Relation, ids: ColumnIds) -> Relation:
@@ -252,7 +253,9 @@ def test_membership(name: str, membership: str, use: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [JoinKind.INNER, JoinKind.LEFT])
-@pytest.mark.parametrize("make", [keyed, below, counted(keyed), counted(below), top_one], ids=["keyed", "below", "count", "count_below", "top"])
+@pytest.mark.parametrize(
+    "make", [keyed, below, counted(keyed), counted(below), top_one], ids=["keyed", "below", "count", "count_below", "top"]
+)
 def test_lateral(make: Make, kind: JoinKind) -> None:
     ids = ColumnIds()
     t = scan("t", ids)

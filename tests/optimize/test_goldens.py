@@ -1,0 +1,61 @@
+"""For each rule, queries with the plan before it and after it, as a person reads them; both plans run, against DuckDB's answer
+to the SQL.
+
+`pytest tests/optimize --update-goldens` writes the plans anew. Read them before you commit.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from flightmesh.logical.relations import Relation
+from flightmesh.logical.text import format_relation
+from flightmesh.logical.validate import validate
+from flightmesh.optimize.context import Context
+from flightmesh.optimize.rules import RULES
+from tests.comparison import rows_of
+from tests.optimize import golden_files
+from tests.optimize.as_sql import as_sql
+from tests.optimize.binding import bound
+from tests.optimize.by_definition import carried_out
+from tests.optimize.checking import answer, connection
+
+NAMES = sorted({rule.__name__ for rule in RULES})
+CASES = [(rule, case) for rule in NAMES for case in golden_files.read(rule)]
+
+
+def before_and_after(relation: Relation, name: str, context: Context) -> tuple[Relation, Relation]:
+    """The query as the rule finds it, and as the rule leaves it: the first time that the rule changes it."""
+    before = relation
+    for rule in RULES:
+        if rule.__name__ == name:
+            before = relation
+            relation = rule(relation, context)
+            if relation is not before:
+                return before, relation
+        else:
+            relation = rule(relation, context)
+    return before, before
+
+
+def test_every_rule_has_goldens() -> None:
+    assert {rule for rule, _ in CASES} == set(NAMES)
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES, ids=[f"{rule}: {case.title}" for rule, case in CASES])
+def test_golden(rule: str, case: golden_files.Case, update_goldens: bool) -> None:
+    relation, context = bound(case.sql)
+    validate(relation)
+    before, after = before_and_after(relation, rule, context)
+    validate(after)
+    database = connection()
+    found = database.execute(case.sql).arrow()
+    table = found if hasattr(found, "column_names") else found.read_all()
+    expected = sorted(rows_of(table), key=repr)
+    assert answer(before, database) == expected
+    assert answer(after, database) == expected, as_sql(carried_out(after, database))
+    texts = format_relation(before), format_relation(after)
+    if update_goldens:
+        golden_files.update(rule, case.title, *texts)
+    else:
+        assert texts == (case.before, case.after)
