@@ -86,7 +86,7 @@ class Shell:
 
     def table_names(self) -> list[str]:
         """Names that a query can use; those of the default schema without it."""
-        return [_short_name(entry.catalog, entry.schema, entry.name) for entry in self.session.catalog.tables()]
+        return self.session.tables()
 
     def columns_of(self, table: str) -> list[tuple[str, str]]:
         """Names and types of the columns of a table or view."""
@@ -146,14 +146,6 @@ def cut_script(text: str) -> list[str]:
         parts.append(statements[0].text)
         start = len(statements[0].text) + 1
     return parts
-
-
-def _short_name(catalog: str, schema: str, name: str) -> str:
-    from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA
-
-    if (catalog, schema) == (DEFAULT_CATALOG, DEFAULT_SCHEMA):
-        return name
-    return f"{schema}.{name}" if catalog == DEFAULT_CATALOG else f"{catalog}.{schema}.{name}"
 
 
 def _nearest_command(name: str, known: list[str]) -> str:

@@ -47,7 +47,7 @@ def command(
     with open_session(Engine(threads, memory, partitions, config), register) as session:
         for number, statement in enumerate(statements, 1):
             result = session.sql(statement.text, dialect=dialect, params=params)
-            if number == len(statements):
+            if number == len(statements) and result.schema.names:
                 write_result(result, target)
             else:
                 result.to_arrow()
