@@ -104,7 +104,9 @@ def _glob(storage: Storage, pattern: str) -> list[Found]:
         raise InvalidInput(f"{display(storage, folder)} does not exist", hint=_nearest(storage, folder))
     deep = len(parts) - fixed > 1 or "**" in pattern
     match = re.compile(_glob_regex("/".join(parts[fixed:])))
-    files = [item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(_below(item.path, folder))]
+    files = [
+        item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(_below(item.path, folder))
+    ]
     if not files:
         raise InvalidInput(f"no file matches {display(storage, pattern)}", hint=_glob_hint(storage, folder))
     return files

@@ -34,7 +34,9 @@ def sales(tmp_path: Path) -> Path:
 def test_values_are_appended_and_typed(sales: Path) -> None:
     table = open_table("sales", sales)
     assert table.partition_columns == ("year", "month")
-    assert table.schema == pa.schema([("v", pa.int64()), pa.field("year", pa.int64(), False), pa.field("month", pa.int64(), False)])
+    assert table.schema == pa.schema(
+        [("v", pa.int64()), pa.field("year", pa.int64(), False), pa.field("month", pa.int64(), False)]
+    )
     rows = read_all(table, ["month", "v", "year"])
     assert all(row["v"] == row["year"] * 100 + row["month"] for row in rows.to_pylist())
     expected = duckdb.sql(f"select month, v, year from '{sales}/**/*.parquet' order by v").fetchall()
@@ -84,7 +86,10 @@ def test_pruning_by_partition_opens_only_what_is_needed(sales: Path) -> None:
     assert kept(compare("equal", year, 2013)) == [(2013, 1), (2013, 12)]
     assert kept(compare("equal", year, 2013), compare("less", month, 6)) == [(2013, 1)]
     assert kept(call("or", compare("equal", year, 2012), compare("greater", month, 6))) == [(2012, 1), (2012, 12), (2013, 12)]
-    assert kept(InList(month.column(), (Literal(pa.scalar(12, pa.int64())), Literal(pa.scalar(3, pa.int64()))))) == [(2012, 12), (2013, 12)]
+    assert kept(InList(month.column(), (Literal(pa.scalar(12, pa.int64())), Literal(pa.scalar(3, pa.int64()))))) == [
+        (2012, 12),
+        (2013, 12),
+    ]
     assert kept(compare("greater", year, 2013)) == []
 
 

@@ -79,7 +79,13 @@ def test_relative_paths_are_relative_to_the_working_directory(tmp_path: Path, mo
 
 @pytest.mark.parametrize(
     ("name", "format"),
-    [("a.parquet", Format.PARQUET), ("a.csv", Format.CSV), ("a.tsv", Format.CSV), ("a.jsonl", Format.JSON), ("a.ndjson", Format.JSON)],
+    [
+        ("a.parquet", Format.PARQUET),
+        ("a.csv", Format.CSV),
+        ("a.tsv", Format.CSV),
+        ("a.jsonl", Format.JSON),
+        ("a.ndjson", Format.JSON),
+    ],
 )
 def test_the_extension_tells_the_format(tmp_path: Path, name: str, format: Format) -> None:
     path = tmp_path / name
