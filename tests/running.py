@@ -1,4 +1,5 @@
-"""Runs logical relations and stage graphs for tests: planned physically, through driver, worker, exchange store and fragments."""
+"""Runs logical relations and stage graphs for tests: planned physically, through driver, worker, exchange store and
+fragments."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ SMALL_MEMORY = 1 << 30
 def run_relation(
     relation: Relation, names: tuple[str, ...] | None = None, tables: MemoryTables | None = None, partitions: int = 2
 ) -> pa.Table:
-    """The rows of a relation without Applies (and UNION only as ALL). `tables` holds what its scans of tables in memory read."""
+    """The rows of a relation without Applies (and UNION only as ALL). `tables` holds what its scans of tables in memory
+    read."""
     stored = tables or MemoryTables()
     config = Config(threads=2, partitions=partitions, memory=SMALL_MEMORY)
     context = Context(ColumnIds(_first_free(relation)), lambda table: statistics(table, stored), config)

@@ -1,8 +1,8 @@
 """The driver: an actor that schedules the stages of jobs on workers, follows their tasks and says when a job is done.
 
-Handed events (jobs, splits, reports of workers); hands on effects. What always holds: `step` is the only entrance, it reads no clock
-and does no I/O; an edge is sealed once, with its winners; a job succeeds only when rows written and read balance; a job that has
-ended leaves nothing here once its workers have released it.
+Handed events (jobs, splits, reports of workers); hands on effects. What always holds: `step` is the only entrance, it
+reads no clock and does no I/O; an edge is sealed once, with its winners; a job succeeds only when rows written and read
+balance; a job that has ended leaves nothing here once its workers have released it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Early close: readers that have enough close their buckets, and producers whose rows nobody reads stop; so LIMIT stops scans.
 
-Handed a task that is over, or that has enough of an input; hands on what to drop and whom to stop, up through all stages before it.
-What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has.
+Handed a task that is over, or that has enough of an input; hands on what to drop and whom to stop, up through all stages
+before it. What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class SplitQueue:
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """A job. `holders`: workers that have something of it; `releasing`: they have been told to drop it. Of `closed` edges nobody
-    reads more; of `sealed` ones nothing more is written."""
+    """A job. `holders`: workers that have something of it; `releasing`: they have been told to drop it. Of `closed` edges
+    nobody reads more; of `sealed` ones nothing more is written."""
 
     id: JobId
     graph: StageGraph

@@ -72,9 +72,7 @@ class ResultTaken:
     job: JobId
 
 
-DriverEvent: TypeAlias = (
-    WorkerJoined | JobSubmitted | SplitsFound | SplitsFailed | ReportReceived | JobCancelled | ResultTaken
-)
+DriverEvent: TypeAlias = WorkerJoined | JobSubmitted | SplitsFound | SplitsFailed | ReportReceived | JobCancelled | ResultTaken
 
 
 @dataclass(frozen=True, slots=True)

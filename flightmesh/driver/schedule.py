@@ -1,7 +1,7 @@
 """Decides which tasks go to which workers now. A pure reading of the driver's table.
 
-What always holds: a task is placed only after every task of the stages before it (producers first, build side before probe), so the
-earliest resident task can always run to its end and no set of waiting consumers can keep a producer out.
+What always holds: a task is placed only after every task of the stages before it (producers first, build side before
+probe), so the earliest resident task can always run to its end and no set of waiting consumers can keep a producer out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Deals the splits of scans to the attempts that ask for them, one at a time, so that no task waits on another's long file.
 
-Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table says which.
+Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table
+says which.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
 
 
 def grant(table: Table, attempt: AttemptId, source: int) -> list[DriverEffect]:
-    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are listed."""
+    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are
+    listed."""
     task = table.task(attempt.task)
     if task is None or task.worker is None:
         return []

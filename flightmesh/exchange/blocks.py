@@ -1,7 +1,8 @@
 """Gathers the small slices of one producer into blocks of useful size that own their bytes.
 
-Handed (bucket, slice) pairs of one edge; hands on blocks. What always holds: rows of a bucket keep their order; a block never pins a
-parent that is more than twice its size (slices share their parent's buffers, so keeping one slice of sixteen keeps all sixteen).
+Handed (bucket, slice) pairs of one edge; hands on blocks. What always holds: rows of a bucket keep their order; a block
+never pins a parent that is more than twice its size (slices share their parent's buffers, so keeping one slice of sixteen
+keeps all sixteen).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Staging:
 
 
 def owned(slices: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """The slices as one batch that holds about as many bytes as it shows: copied, unless a single one nearly fills its buffers."""
+    """The slices as one batch that holds about as many bytes as it shows: copied, unless a single one nearly fills its
+    buffers."""
     first = slices[0]
     if len(slices) > 1:
         return concat_batches(list(slices), first.schema)

@@ -1,7 +1,7 @@
 """The memory budget of a process, in bytes: who holds how much, and a clear error when there is no more.
 
-Handed reservations of a job for a purpose; hands on nothing but their success. What always holds: what is in use never exceeds the
-limit, and the accounts add up to what is in use. Any thread may call.
+Handed reservations of a job for a purpose; hands on nothing but their success. What always holds: what is in use never
+exceeds the limit, and the accounts add up to what is in use. Any thread may call.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class MemoryBudget:
         return ResourceExhausted(
             f"out of memory: {purpose} needs {format_bytes(size)} more, and {format_bytes(self._used)} of the budget of "
             f"{format_bytes(self.limit)} are in use (held by: {held_by})",
-            hint="raise the budget (connect(memory=...) or `memory` in the configuration), or let the query keep fewer rows at once",
+            hint="raise the budget (connect(memory=...), or `memory` in the configuration), or keep fewer rows at once",
         )
 
 

@@ -1,7 +1,8 @@
 """One edge of one job in the exchange store: a log of batches for each bucket, written by producers and read as it grows.
 
-Handed blocks by producing attempts; hands them to the readers of their buckets in the order in which they came. What always holds: a
-producer never waits; an entry is dropped once every reader of its bucket has had it; after the seal only the winners' rows are given.
+Handed blocks by producing attempts; hands them to the readers of their buckets in the order in which they came. What
+always holds: a producer never waits, but on a credited edge; an entry is dropped once every reader of its bucket has had
+it; after the seal only the winners' rows are given.
 """
 
 from __future__ import annotations
@@ -64,6 +65,16 @@ class EdgeLog:
             for bucket, block, size in wanted:
                 self._buckets[bucket].append(_Entry(producer, block, size, self.plan.reads))
             self._changed.notify_all()
+
+    def wait_for_credit(self, check: Callable[[], None], blocked: Blocked) -> None:
+        """Waits, on a credited edge, while more than the credit lies unread. `check` may raise."""
+        credit = self.plan.credit
+        if credit is None or self._held <= credit:
+            return
+        with blocked(), self._changed:
+            while self._held > credit:
+                check()
+                self._changed.wait()
 
     def seal(self, winners: tuple[AttemptId, ...]) -> None:
         """Says that all rows are there and whose count. Repeating it is harmless."""
@@ -160,3 +171,5 @@ class LogReader:
         if entry.reads_left <= 0:
             self._log._buckets[bucket][place] = None
             self._log._drop(entry)
+            if self._log.plan.credit is not None:
+                self._log._changed.notify_all()

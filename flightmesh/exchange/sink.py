@@ -1,18 +1,19 @@
 """Deals a task's output batches to the buckets of each of its output edges.
 
-Handed the batches of one attempt; hands on blocks to the edges' logs. What always holds: batches have the edge's columns and types (a
-dictionary is decoded here), and the counts are of every row dealt, whether or not somebody still reads it.
+Handed the batches of one attempt; hands on blocks to the edges' logs. What always holds: batches have the edge's columns
+and types (a dictionary is decoded here), and the counts are of every row dealt, whether or not somebody still reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import assert_never
 
 import pyarrow as pa
 
 from flightmesh.exchange.blocks import BLOCK_BYTES, Staging, owned
-from flightmesh.exchange.log import EdgeLog
+from flightmesh.exchange.log import Blocked, EdgeLog
 from flightmesh.ids import AttemptId
 from flightmesh.kernel.partition import partition_batch
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
@@ -25,7 +26,10 @@ DEALT_ROWS = 8192
 class Sink:
     """The output of one attempt. Used by the attempt's thread."""
 
-    def __init__(self, attempt: AttemptId, logs: Sequence[EdgeLog]) -> None:
+    def __init__(self, attempt: AttemptId, logs: Sequence[EdgeLog], check: Callable[[], None], blocked: Blocked) -> None:
+        """`check` is called while the sink waits for credit, and may raise; `blocked` is entered meanwhile."""
+        self._check = check
+        self._blocked = blocked
         self._dealers = tuple(_Dealer(attempt, log) for log in logs)
 
     def put(self, batch: pa.RecordBatch) -> None:
@@ -33,6 +37,7 @@ class Sink:
         if batch.num_rows:
             for dealer in self._dealers:
                 dealer.put(batch)
+                dealer.log.wait_for_credit(self._check, self._blocked)
 
     def finish(self) -> None:
         """Hands on what is still staged."""
@@ -49,7 +54,7 @@ class _Dealer:
 
     def __init__(self, attempt: AttemptId, log: EdgeLog) -> None:
         self._attempt = attempt
-        self._log = log
+        self.log = log
         self._edge = log.plan.edge
         self._schema = pa.schema([pa.field(f.key, f.type) for f in self._edge.fields])
         self._staging = Staging(log.plan.buckets)
@@ -69,12 +74,12 @@ class _Dealer:
         else:
             blocks = self._staging.add(parts)
         if blocks:
-            self._log.append(self._attempt, blocks)
+            self.log.append(self._attempt, blocks)
 
     def finish(self) -> None:
         blocks = self._staging.flush()
         if blocks:
-            self._log.append(self._attempt, blocks)
+            self.log.append(self._attempt, blocks)
 
     def written(self) -> Written:
         return Written(self._edge.id, tuple(self._rows), tuple(self._bytes))
@@ -95,7 +100,7 @@ class _Dealer:
         pieces = max(1, min(buckets, batch.num_rows // DEALT_ROWS))
         bounds = [i * batch.num_rows // pieces for i in range(pieces + 1)]
         dealt = []
-        for first, last in zip(bounds, bounds[1:], strict=False):
+        for first, last in pairwise(bounds):
             part = batch if pieces == 1 else batch.slice(first, last - first)
             dealt.append((self._turn % buckets, part))
             self._turn += 1

@@ -1,7 +1,7 @@
 """The exchange store of a process: the logs of all edges of all jobs.
 
-Handed edges to open, seal and close, and jobs to release; hands on the logs to sinks and readers. What always holds: after a job's
-release the store has nothing of it, and rows that come late for it are dropped.
+Handed edges to open, seal and close, and jobs to release; hands on the logs to sinks and readers. What always holds: after
+a job's release the store has nothing of it, and rows that come late for it are dropped.
 """
 
 from __future__ import annotations

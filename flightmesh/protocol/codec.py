@@ -1,8 +1,8 @@
 """The wire form of frozen dataclasses: msgpack maps, one key a field. Never pickle.
 
-Handed a plan, an expression or a message; hands on bytes, and the equal value back. What always holds: a member of a closed union
-carries its class name under `_`; Arrow types, schemas, scalars and batches are Arrow IPC bytes; enums are their values; bytes that do
-not make the asked type raise InvalidMessage and nothing else.
+Handed a plan, an expression or a message; hands on bytes, and the equal value back. What always holds: a member of a
+closed union carries its class name under `_`; Arrow types, schemas, scalars and batches are Arrow IPC bytes; enums are
+their values; bytes that do not make the asked type raise InvalidMessage and nothing else.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ def decode(data: bytes, kind: Any) -> Any:
 
 def _name(kind: Any) -> str:
     members = _members(kind)
-    return " or ".join(member.__name__ for member in members[:3]) + (" or ..." if len(members) > 3 else "") if members else str(
-        getattr(kind, "__name__", kind)
+    return (
+        " or ".join(member.__name__ for member in members[:3]) + (" or ..." if len(members) > 3 else "")
+        if members
+        else str(getattr(kind, "__name__", kind))
     )
 
 
@@ -187,7 +189,8 @@ def _bytes_reader(read: Callable[[bytes], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _exactly(plain: type) -> Callable[[Any, Any], Any]:
-    """Takes a value of exactly this type (an int also where a float is asked for); msgpack lost nothing, so nothing is guessed."""
+    """Takes a value of exactly this type (an int also where a float is asked for); msgpack lost nothing, so nothing is
+    guessed."""
 
     def structure(body: Any, _: Any) -> Any:
         if type(body) is plain:

@@ -1,7 +1,8 @@
 """What the driver and its workers say to each other: frozen values, the same by reference and on a wire.
 
 Messages to a worker are orders; messages to the driver are reports. What always holds: a plan goes once a stage and worker
-(`PlanStage`), a task is then named by its attempt alone; reports of an attempt are numbered from 0, so that late and doubled ones show.
+(`PlanStage`), a task is then named by its attempt alone; reports of an attempt are numbered from 0, so that late and
+doubled ones show.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ WireError: TypeAlias = dict[str, Any]
 class EdgePlan:
     """An edge with what its ends need to know: the tasks that write it and those that read it (the client is one).
 
-    `reads` is how often each entry of a bucket is read on one worker before it may be dropped.
+    `reads` is how often each entry of a bucket is read on one worker before it may be dropped. `credit`: bytes that may
+    lie unread before producers wait (None: they never wait); only where the reader is there for as long as the job, as the
+    client is.
     """
 
     edge: Edge
     producers: int
     consumers: int
     reads: int
+    credit: int | None = None
 
     @property
     def buckets(self) -> int:
@@ -45,7 +49,8 @@ class EdgePlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanStage:
-    """The plan of a stage, sent once to each worker before its first task there. `inputs` and `outputs` as the stage lists them."""
+    """The plan of a stage, sent once to each worker before its first task there. `inputs` and `outputs` as the stage lists
+    them."""
 
     job: JobId
     stage: Stage
@@ -109,9 +114,7 @@ class ReleaseJob:
     job: JobId
 
 
-WorkerMessage: TypeAlias = (
-    PlanStage | RunTask | CancelTask | StopTask | GrantSplits | SealEdge | CloseBuckets | ReleaseJob
-)
+WorkerMessage: TypeAlias = PlanStage | RunTask | CancelTask | StopTask | GrantSplits | SealEdge | CloseBuckets | ReleaseJob
 """What a driver says to a worker."""
 
 

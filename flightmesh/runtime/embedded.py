@@ -1,7 +1,7 @@
 """The embedded runtime: one event loop thread that feeds a driver and a worker in this process and carries out their effects.
 
-Handed stage graphs; hands on job handles. What always holds: only the loop thread touches the actors; it never blocks on anything but
-its queue and decides nothing; every thread is a daemon and is gone after `close`.
+Handed stage graphs; hands on job handles. What always holds: only the loop thread touches the actors; it never blocks on
+anything but its queue and decides nothing; every thread is a daemon and is gone after `close`.
 """
 
 from __future__ import annotations
@@ -211,5 +211,3 @@ class EmbeddedRuntime:
         for handle in handles:
             handle.note_failure(error)
             self.store.wake(handle.job)
-
-

@@ -1,7 +1,7 @@
 """One submitted job as its client sees it: the result's batches, progress, cancelling, the record at the end.
 
-Handed news by the event loop; read from any thread. What always holds: a job that failed raises its error at the reader's next step;
-reading to the end, closing early and cancelling all release the job.
+Handed news by the event loop; read from any thread. What always holds: a job that failed raises its error at the reader's
+next step; reading to the end, closing early and cancelling all release the job.
 """
 
 from __future__ import annotations

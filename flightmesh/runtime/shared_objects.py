@@ -1,7 +1,7 @@
 """Objects that the tasks of a job share on one worker: join builds.
 
-Handed a job and a key; hands on the one slot for it, entered by one task at a time. What always holds: a waiting task holds no slot
-permit; everything of a job is dropped together.
+Handed a job and a key; hands on the one slot for it, entered by one task at a time. What always holds: a waiting task
+holds no slot permit; everything of a job is dropped together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The attempts that run in this process: gives each a thread, passes on what it is told, drops what a job leaves.
 
-Handed effects of the worker by the event loop; posts the worker's events. What always holds: an attempt is on the board from its start
-until its TaskEnded has been posted.
+Handed effects of the worker by the event loop; posts the worker's events. What always holds: an attempt is on the board
+from its start until its TaskEnded has been posted.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ from flightmesh.worker.events import (
     WorkerEvent,
 )
 
-BoardEffect: TypeAlias = (
-    OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
-)
+BoardEffect: TypeAlias = OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
 
 
 class TaskBoard:

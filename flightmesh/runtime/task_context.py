@@ -1,8 +1,8 @@
 """What a running attempt may use: the TaskContext of `fragment.task`, over the exchange store, the slots and the memory budget.
 
-Handed orders from the event loop (cancel, stop, splits) and calls from the attempt's own thread. What always holds: while the thread
-waits for splits, rows or a shared object it holds no slot, and a cancel wakes it at once; what it has reserved is given back at its
-end, apart from what a shared object holds.
+Handed orders from the event loop (cancel, stop, splits) and calls from the attempt's own thread. What always holds: while
+the thread waits for splits, rows or a shared object it holds no slot, and a cancel wakes it at once; what it has reserved
+is given back at its end, apart from what a shared object holds.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.protocol.messages import PlanStage, Read, ReadEnd
-from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.shared_objects import SharedObjects
+from flightmesh.runtime.slots import SlotHold
 
 REPORT_SECONDS = 0.1
 """How often a running attempt says how far it is."""
@@ -104,7 +104,7 @@ class RunningTask:
 
     def check(self) -> None:
         """Raises when the attempt is to end; lets others have their turn; now and then reports progress."""
-        self._raise_if_ending()
+        self.raise_if_ending()
         self._hold.take_turns()
         now = time.monotonic()
         if now >= self._report_at:
@@ -113,14 +113,14 @@ class RunningTask:
 
     def next_split(self, source: int) -> Split | None:
         """The next split of a scan, or None when there are none left."""
-        self._raise_if_ending()
+        self.raise_if_ending()
         self._news.wants_splits(self.attempt, source)
         with self._hold.given_up(), self._changed:
             while source not in self._granted:
-                self._raise_if_ending()
+                self.raise_if_ending()
                 self._changed.wait()
             splits = self._granted.pop(source)
-        self._raise_if_ending()
+        self.raise_if_ending()
         return splits[0] if splits else None
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
@@ -146,7 +146,7 @@ class RunningTask:
     def _drain(self, edge: EdgeId, reader: LogReader) -> Iterator[pa.RecordBatch]:
         ended = False
         try:
-            while (batch := reader.next(self._raise_if_ending, self._hold.given_up)) is not None:
+            while (batch := reader.next(self.raise_if_ending, self._hold.given_up)) is not None:
                 yield batch
             ended = True
             self._ended[edge] = self._ended.get(edge, 0) + 1
@@ -174,7 +174,7 @@ class RunningTask:
             with self._hold.given_up():
                 entry.lock.acquire()
         try:
-            self._raise_if_ending()
+            self.raise_if_ending()
             self._filling = entry.slot.value is None
             yield entry.slot
         finally:
@@ -215,7 +215,8 @@ class RunningTask:
             self._changed.notify_all()
         self._around.store.wake(self.attempt.task.job)
 
-    def _raise_if_ending(self) -> None:
+    def raise_if_ending(self) -> None:
+        """The part of `check` that ends an attempt; all that may be called while it waits."""
         if self._ending is Ending.CANCEL:
             raise Cancelled(f"attempt {self.attempt} was cancelled")
         if self._ending is Ending.STOP:

@@ -1,7 +1,7 @@
 """Runs one attempt in its thread: the fragment's batches into the sink, and how it ended as an event.
 
-What always holds: exactly one TaskEnded comes of an attempt, whatever happens, and no exception leaves this module: what is not a
-FlightmeshError crosses as an InternalError with its message, and its traceback goes to the debug log only.
+What always holds: exactly one TaskEnded comes of an attempt, whatever happens, and no exception leaves this module: what
+is not a FlightmeshError crosses as an InternalError with its message, and its traceback goes to the debug log only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from flightmesh.exchange.sink import Sink
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.run import FragmentRun, run_fragment
-from flightmesh.ids import AttemptId
 from flightmesh.protocol.messages import OperatorReport, TaskState, WireError
 from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.task_context import OutputUnread, RunningTask
@@ -32,7 +31,8 @@ class TaskRun:
         self._task = task
         self._hold = hold
         job = task.attempt.task.job
-        self._sink = Sink(task.attempt, [store.open(job, plan) for plan in task.plan.outputs])
+        logs = [store.open(job, plan) for plan in task.plan.outputs]
+        self._sink = Sink(task.attempt, logs, task.raise_if_ending, hold.given_up)
         self._fragment: FragmentRun | None = None
 
     def run(self) -> TaskEnded:

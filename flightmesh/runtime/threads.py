@@ -1,7 +1,7 @@
 """Plain daemon threads that are kept and used again.
 
-Handed functions to run; makes a thread when none is idle and there are fewer than the limit. What always holds: after `close` no
-thread is left, and a function never waits in line behind a blocked one unless the limit is reached.
+Handed functions to run; makes a thread when none is idle and there are fewer than the limit. What always holds: after
+`close` no thread is left, and a function never waits in line behind a blocked one unless the limit is reached.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The text of `analyze`: the stages of a job that has run, each operator's estimate beside what happened.
 
-Handed a graph and the record of a job; hands on text. Figures of an operator are summed over the tasks of its stage: `rows` and bytes are
-its output, `cpu` its own time on a core, `wait` its own time off it.
+Handed a graph and the record of a job; hands on text. Figures of an operator are summed over the tasks of its stage:
+`rows` and bytes are its output, `cpu` its own time on a core, `wait` its own time off it.
 """
 
 from __future__ import annotations

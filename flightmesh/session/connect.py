@@ -15,8 +15,9 @@ def connect(
 ) -> Session:
     """A session in this process, without a server or a socket.
 
-    `threads`: tasks that compute at the same time (default: the cores). `memory`: the budget, in bytes or as "4GB" (default: 70 % of the
-    machine's). `config`: a Config or the path of a configuration file; the other arguments go before it. Raises InvalidConfig.
+    `threads`: tasks that compute at the same time (default: the cores). `memory`: the budget, in bytes or as "4GB"
+    (default: 70 % of the machine's). `config`: a Config or the path of a configuration file; the other arguments go before
+    it. Raises InvalidConfig.
     """
     chosen = _config(config)
     if threads is not None:

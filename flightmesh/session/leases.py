@@ -1,6 +1,7 @@
 """Keeps a table in memory for as long as a result may still read it, though its name has gone or means another table.
 
-Handed results with the keys they read, and keys whose name has gone; drops a table's rows when both are true: no name, no reader.
+Handed results with the keys they read, and keys whose name has gone; drops a table's rows when both are true: no name, no
+reader.
 """
 
 from __future__ import annotations

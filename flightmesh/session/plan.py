@@ -1,7 +1,7 @@
 """The planning pipeline: from a bound relation to the stages that run.
 
-Handed a relation with the names of its columns; hands on every level of its plan. What always holds: the result edge has one column for
-each name, in order.
+Handed a relation with the names of its columns; hands on every level of its plan. What always holds: the result edge has
+one column for each name, in order.
 """
 
 from __future__ import annotations

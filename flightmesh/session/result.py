@@ -1,7 +1,8 @@
 """The result of a query: planned when it is made, run when its rows are first asked for.
 
-Handed a way to submit the job; hands on its rows as Arrow, as they come or all at once. What always holds: columns have the user's names
-(which may repeat) and the engine's types; whoever stops reading early, by closing, an error or Ctrl-C, cancels the job.
+Handed a way to submit the job; hands on its rows as Arrow, as they come or all at once. What always holds: columns have
+the user's names (which may repeat) and the engine's types; whoever stops reading early, by closing, an error or Ctrl-C,
+cancels the job.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from flightmesh.driver.record import JobRecord, Progress
 from flightmesh.runtime.job_handle import JobHandle
+from flightmesh.session.reader import ResultReader
 from flightmesh.session.render import render_table
 
 if TYPE_CHECKING:
@@ -44,9 +46,13 @@ class Result:
                 self._table = pa.Table.from_batches(list(self._run()), self.schema)
             return self._table
 
-    def to_reader(self) -> pa.RecordBatchReader:
+    def to_reader(self) -> ResultReader:
         """The rows as they come. Closing the reader early cancels the query."""
-        return pa.RecordBatchReader.from_batches(self.schema, iter(self))
+        return ResultReader(self.schema, iter(self))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows for any library that reads Arrow streams."""
+        return self.to_reader().__arrow_c_stream__(requested_schema)
 
     def to_pandas(self, **options: Any) -> pandas.DataFrame:
         """All rows as a DataFrame; `options` as `pyarrow.Table.to_pandas` takes them."""

@@ -1,7 +1,7 @@
 """A session: names of tables and views, and queries over them.
 
-Handed SQL texts, plan files and data; hands on Results. What always holds: a mistake in a query is raised at once, by `sql`, with its
-place; execution begins when a result is first used; every method may be called from several threads.
+Handed SQL texts, plan files and data; hands on Results. What always holds: a mistake in a query is raised at once, by
+`sql`, with its place; execution begins when a result is first used; every method may be called from several threads.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Session:
     def register(self, name: str, source: Any, **options: Any) -> None:
         """Gives a table a name, which a later one of the same name replaces.
 
-        `source`: a file, folder, glob or s3:// URL (or a list of them), or data: a pyarrow Table, RecordBatch, RecordBatchReader or dataset, a
-        pandas DataFrame, a dict of lists. `options` for files: `format` ("parquet", "csv", "json", "arrow"; told by the extension otherwise),
-        `storage` (a dict for s3, such as endpoint_override), and those of the format (CSV: delimiter, header, nulls, ...).
-        Raises InvalidInput when the source cannot be read.
+        `source`: a file, folder, glob or s3:// URL (or a list of them), or data: a pyarrow Table, RecordBatch,
+        RecordBatchReader or dataset, a pandas DataFrame, a dict of lists. `options` for files: `format` ("parquet", "csv",
+        "json", "arrow"; told by the extension otherwise), `storage` (a dict for s3, such as endpoint_override), and those
+        of the format (CSV: delimiter, header, nulls, ...). Raises InvalidInput when the source cannot be read.
         """
         self._check_open()
         if _is_path(source):
@@ -87,9 +87,7 @@ class Session:
         """
         self._check_open()
         ids = ColumnIds()
-        statement = plan_statement(
-            text, catalog=self.catalog, dialect=dialect or self.config.dialect, params=params, ids=ids
-        )
+        statement = plan_statement(text, catalog=self.catalog, dialect=dialect or self.config.dialect, params=params, ids=ids)
         match statement:
             case Query(relation=relation, names=names):
                 return self._result(self._plan(relation, names, ids))
@@ -109,7 +107,8 @@ class Session:
     def run_plan(self, path: str | os.PathLike[str], params: Mapping[str, Any] | None = None) -> Result:
         """Plans a YAML plan file (or the text of one) and gives the rows of its output step.
 
-        A plan with `write` is run at once, and gives one row for each file that it wrote. Raises InvalidPlan, with the place in the file.
+        A plan with `write` is run at once, and gives one row for each file that it wrote. Raises InvalidPlan, with the
+        place in the file.
         """
         self._check_open()
         ids = ColumnIds()
@@ -118,16 +117,12 @@ class Session:
         result = self._result(self._plan(planned.relation, planned.names, ids, config))
         return result if planned.write is None else Result.of_table(write_files(result, planned.write))
 
-    def explain(
-        self, text: str, level: str = "optimized", dialect: str | None = None, params: Params | None = None
-    ) -> str:
+    def explain(self, text: str, level: str = "optimized", dialect: str | None = None, params: Params | None = None) -> str:
         """The plan of a query as text. `level`: logical, optimized, physical, stages, or analyze, which runs it and counts."""
         self._check_open()
         wanted = Level.named(level)
         ids = ColumnIds()
-        statement = plan_statement(
-            text, catalog=self.catalog, dialect=dialect or self.config.dialect, params=params, ids=ids
-        )
+        statement = plan_statement(text, catalog=self.catalog, dialect=dialect or self.config.dialect, params=params, ids=ids)
         if isinstance(statement, Explain | CreateView | CreateTableAs):
             statement = statement.query
         if not isinstance(statement, Query):
@@ -152,9 +147,7 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {'closed' if self._is_closed else 'open'}, {len(self.catalog.tables())} tables>"
 
-    def _plan(
-        self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config | None = None
-    ) -> QueryPlan:
+    def _plan(self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config | None = None) -> QueryPlan:
         chosen = config or self.config
         context = Context(ids, lambda table: statistics(table, self._tables), chosen)
         return plan_query(relation, names, context, chosen)
@@ -183,7 +176,9 @@ class Session:
             return True
         if existing is Existing.KEEP:
             return False
-        raise InvalidQuery(f"there is a table or view {'.'.join(name)!r} already", hint="write CREATE OR REPLACE, or DROP it first")
+        raise InvalidQuery(
+            f"there is a table or view {'.'.join(name)!r} already", hint="write CREATE OR REPLACE, or DROP it first"
+        )
 
     def _drop(self, name: tuple[str, ...], missing: Missing, kind: type[View] | None) -> Result:
         if missing is Missing.IGNORE and name not in self.catalog:

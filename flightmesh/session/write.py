@@ -1,7 +1,8 @@
 """Writes a result to files, as a plan's `write` asks.
 
-Handed a result and a target; leaves files and hands on one row for each: its path and rows. What always holds: a file appears under
-its name only when it is whole; a folder that is written to is emptied of earlier parts of the same format, and of nothing else.
+Handed a result and a target; leaves files and hands on one row for each: its path and rows. What always holds: a file
+appears under its name only when it is whole; a folder that is written to is emptied of earlier parts of the same format,
+and of nothing else.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ def write_files(result: Result, target: Target) -> pa.Table:
     """Runs `result` into `target`. Raises InvalidInput when a file cannot be written."""
     try:
         system, path = _place(target.path)
-        written = _write_folder(result, system, path, target.format) if target.path.endswith("/") else [
-            (target.path, _write_file(result.schema, iter(result), system, path, target.format))
-        ]
+        written = (
+            _write_folder(result, system, path, target.format)
+            if target.path.endswith("/")
+            else [(target.path, _write_file(result.schema, iter(result), system, path, target.format))]
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise InvalidInput(f"cannot write {target.path}: {reason}", hint="check the path and its permissions") from None

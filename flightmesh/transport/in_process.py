@@ -1,8 +1,8 @@
 """The in-process transport: messages between a driver and a worker that live in one process.
 
-Handed messages and whom they are for; hands them on, by reference or, when asked, through the wire codec as a mesh would. What always
-holds: messages between two nodes arrive once, in order, in the receiver's own turn of the event loop. (The Flight transport stands beside
-this one behind the same protocol.)
+Handed messages and whom they are for; hands them on, by reference or, when asked, through the wire codec as a mesh would.
+What always holds: messages between two nodes arrive once, in order, in the receiver's own turn of the event loop. (The
+Flight transport stands beside this one behind the same protocol.)
 """
 
 from __future__ import annotations

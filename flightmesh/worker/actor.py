@@ -1,7 +1,8 @@
 """The worker: an actor that admits tasks, follows their attempts and reports.
 
 Handed events (orders of the driver, news of its own task threads); hands on effects. What always holds: `step` is the only
-entrance, it reads no clock and does no I/O; an attempt is started once; a job's data is dropped only when none of its attempts runs.
+entrance, it reads no clock and does no I/O; an attempt is started once; a job's data is dropped only when none of its
+attempts runs.
 """
 
 from __future__ import annotations

@@ -138,6 +138,4 @@ class DropJob:
     job: JobId
 
 
-WorkerEffect: TypeAlias = (
-    Tell | OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
-)
+WorkerEffect: TypeAlias = Tell | OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
