@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
 from flightmesh.expression import decimals, textcasts
-from flightmesh.expression.arrays import from_values, null_of, null_where, numeric_values, one_array, valid_mask, validity_buffer
+from flightmesh.expression.arrays import (
+    from_values,
+    null_of,
+    null_where,
+    numeric_values,
+    one_array,
+    valid_mask,
+    validity_buffer,
+)
 from flightmesh.expression.functions.declare import Datum
 from flightmesh.expression.nodes import CastMode
 from flightmesh.expression.types import Family, decimal_of, family, integer_bounds, sql_type_name

@@ -14,7 +14,19 @@ from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal
 from flightmesh.expression.properties import is_volatile, may_fail
 from flightmesh.expression.registry import scalar_function
-from flightmesh.expression.steps import Apply, Block, Choose, Convert, Guarded, LazyCase, LazyCoalesce, Membership, Step, constant, load
+from flightmesh.expression.steps import (
+    Apply,
+    Block,
+    Choose,
+    Convert,
+    Guarded,
+    LazyCase,
+    LazyCoalesce,
+    Membership,
+    Step,
+    constant,
+    load,
+)
 
 _LAZY_CHOICES = ("coalesce", "ifnull")
 

@@ -14,7 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flightmesh.errors import DataError
-from flightmesh.expression.arrays import INTERVAL_LAYOUT, broadcast, from_values, interval_values, null_of, numeric_values, validity_buffer
+from flightmesh.expression.arrays import (
+    INTERVAL_LAYOUT,
+    broadcast,
+    from_values,
+    interval_values,
+    null_of,
+    numeric_values,
+    validity_buffer,
+)
 from flightmesh.expression.functions.declare import Datum
 from flightmesh.expression.types import INTERVAL, TIMESTAMP
 
@@ -184,9 +192,20 @@ def from_parts(months: Any, days: Any, micros: Any, rows: int, validity: pa.Buff
     return pa.Array.from_buffers(INTERVAL, rows, [validity, pa.py_buffer(out)])
 
 
-def sortable_micros(datum: Datum) -> Datum:
-    """The length of an interval in microseconds with 30 days a month, which is how intervals compare."""
+def sortable(datum: Datum) -> Datum:
+    """Intervals as numbers that compare as intervals do: months (30 days each), then the days left, then the time left."""
+    type = pa.decimal128(38, 0)
     if isinstance(datum, pa.Scalar):
-        return null_of(pa.int64()) if not datum.is_valid else sortable_micros(pa.array([datum], datum.type))[0]
+        return null_of(type) if not datum.is_valid else sortable(pa.array([datum], datum.type))[0]
     months, days, micros = parts_of(datum)
-    return from_values((months * 30 + days) * MICROS_PER_DAY + micros, pa.int64(), validity_buffer(datum))
+    day_months, time_months = _towards_zero(days, 30), _towards_zero(micros, 30 * MICROS_PER_DAY)
+    days, micros = days - day_months * 30, micros - time_months * 30 * MICROS_PER_DAY
+    time_days = _towards_zero(micros, MICROS_PER_DAY)
+    words = np.empty((len(datum), 2), np.int64)
+    words[:, 1] = months + day_months + time_months
+    words[:, 0] = ((days + time_days + 64) << 38) + (micros - time_days * MICROS_PER_DAY) + (1 << 37)
+    return pa.Array.from_buffers(type, len(datum), [validity_buffer(datum), pa.py_buffer(words)])
+
+
+def _towards_zero(values: Any, divisor: int) -> Any:
+    return np.abs(values) // divisor * np.sign(values)

@@ -139,8 +139,6 @@ def _jaccard(left: str, right: str) -> float:
 
 def _jaro(left: str, right: str) -> float:
     a, b = left.encode(), right.encode()
-    if not a and not b:
-        return 1.0
     if not a or not b:
         return 0.0
     reach = max(max(len(a), len(b)) // 2 - 1, 0)
@@ -190,8 +188,8 @@ def _format_bytes(count: int) -> str:
         return f"{sign}{magnitude} byte{'' if magnitude == 1 else 's'}"
     for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1):
         if magnitude < 1024 ** (power + 1):
-            tenths = magnitude * 10 // 1024**power
-            return f"{sign}{tenths // 10}.{tenths % 10} {unit}"
+            whole, rest = divmod(magnitude // 1024 ** (power - 1), 1024)
+            return f"{sign}{whole}.{rest * 10 // 1024} {unit}"
     raise DataError("too many bytes")
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.expression.functions.declare import Binding, Datum, Nulls, Request, ScalarFunction
+from flightmesh.expression.intervals import sortable
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.signatures import comparison_type
 from flightmesh.expression.types import Family, family
@@ -62,7 +63,7 @@ def _has_nan(datum: Datum) -> bool:
 def compare(name: str, left: Datum, right: Datum) -> Datum:
     """One of pyarrow's six comparisons, by name, with NaN as the greatest value. NULL where either is NULL."""
     if family(left.type) is Family.INTERVAL:
-        left, right = _interval_length(left), _interval_length(right)
+        left, right = sortable(left), sortable(right)
     if family(left.type) is not Family.FLOAT or not (_has_nan(left) or _has_nan(right)):
         return pc.call_function(name, [left, right])
     left_nan, right_nan = pc.is_nan(left), pc.is_nan(right)
@@ -78,13 +79,6 @@ def compare(name: str, left: Datum, right: Datum) -> Datum:
         case "greater":
             return compare("less", right, left)
     return compare("less_equal", right, left)
-
-
-def _interval_length(datum: Datum) -> Datum:
-    """Microseconds with 30 days a month: the order of intervals."""
-    from flightmesh.expression.intervals import sortable_micros
-
-    return sortable_micros(datum)
 
 
 def _comparison(name: str) -> Any:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
-from flightmesh.expression.arrays import broadcast, from_values, numeric_values, validity_buffer
+from flightmesh.expression.arrays import from_values, numeric_values, validity_buffer
 from flightmesh.expression.casts import castable
 from flightmesh.expression.functions import likes
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Nulls, Request, ScalarFunction
@@ -114,7 +114,9 @@ def _trimmed(function: Any) -> Any:
 
 
 def _concat(args: tuple[Datum, ...], request: Request) -> Datum:
-    return pc.binary_join_element_wise(*args, "", null_handling="skip") if len(args) > 1 else pc.coalesce(args[0], "")
+    """NULLs as empty texts; the join's own null handling drops rows where every argument is NULL (pyarrow 26)."""
+    filled = [pc.coalesce(arg, pa.scalar("", _TEXT)) for arg in args]
+    return filled[0] if len(filled) == 1 else pc.binary_join_element_wise(*filled, "")
 
 
 def _concat_operator(args: tuple[Datum, ...], request: Request) -> Datum:
@@ -122,12 +124,12 @@ def _concat_operator(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 def _concat_ws(args: tuple[Datum, ...], request: Request) -> Datum:
-    separator, *parts = args
-    if all(isinstance(part, pa.Scalar) for part in parts):
-        parts = [broadcast(part, request.rows) for part in parts]
-    if isinstance(separator, pa.Scalar) and not separator.is_valid:
-        return separator
-    return pc.binary_join_element_wise(*parts, separator, null_handling="skip")
+    separator, first, *rest = args
+    result = first
+    for part in rest:
+        joined = pc.coalesce(pc.binary_join_element_wise(result, part, separator), part)
+        result = pc.coalesce(joined, result)
+    return pc.if_else(pc.is_valid(separator), pc.coalesce(result, pa.scalar("", _TEXT)), pa.scalar(None, _TEXT))
 
 
 def _texts(args: Sequence[Expression]) -> Binding | None:
