@@ -87,7 +87,7 @@ def flights() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         for name in ("airlines", "airports", "flights", "planes", "weather"):
-            source = f"read_csv('{folder / name}.csv', nullstr = ['NA', ''], timestampformat = '%Y-%m-%dT%H:%M:%SZ')"
+            source = f"read_csv('{folder / name}.csv', nullstr = ['NA', ''])"
             connection.execute(f"create table {name} as select * from {source}")
         yield connection
 

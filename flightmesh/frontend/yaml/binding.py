@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlglot import exp
-
 from flightmesh.catalog.catalog import Catalog
 from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery
 from flightmesh.frontend.sql.plan import bind_query_ast
-from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
-from flightmesh.frontend.yaml.fragments import placeholder_name
 from flightmesh.frontend.yaml.steps import LoweredStep, one_query
 from flightmesh.ids import ColumnIds
 from flightmesh.logical.relations import Relation
@@ -50,12 +46,15 @@ def bind_steps(document: Document, ordered: tuple[LoweredStep, ...], scope: Scop
 
 
 def _bind(document: Document, ordered: tuple[LoweredStep, ...], scope: Scope, ids: ColumnIds) -> Bound:
-    tree = one_query(ordered)
-    # The binder refuses values that a query does not ask for; a plan's parameter may be for a path or a limit only.
-    asked = {placeholder_name(part) for part in tree.find_all(exp.Placeholder, exp.Parameter)}
-    params = {name: value for name, value in scope.params.items() if name in asked}
-    source = Source(document.text, document.name)
-    query = bind_query_ast(tree, source=source, catalog=scope.catalog, dialect=scope.dialect, params=params, ids=ids)
+    query = bind_query_ast(
+        one_query(ordered),
+        catalog=scope.catalog,
+        dialect=scope.dialect,
+        params=scope.params,
+        ids=ids,
+        text=document.text,
+        name=document.name,
+    )
     return Bound(query.relation, query.names)
 
 
