@@ -43,6 +43,7 @@ from flightmesh.logical.relations import (
 from flightmesh.logical.traversal import inputs, walk, with_inputs
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.domain import unnest_by_domain
+from flightmesh.optimize.keys import at_most_one_row, exactly_one_row
 from flightmesh.optimize.nullability import may_be_null, never_null
 from flightmesh.optimize.order_of_fields import in_order
 from flightmesh.optimize.pulling import Pulled, pull, without_limit
@@ -88,6 +89,8 @@ def _unnest(node: Relation, sharing: Sharing) -> Relation:
 def _turn(node: Apply, sharing: Sharing) -> Relation:
     if node.kind in MEMBERSHIP and node.condition is None:
         node = replace(node, right=without_limit(node.right))
+    if node.kind is JoinKind.SINGLE and at_most_one_row(node.right):
+        node = replace(node, kind=JoinKind.LEFT)
     outer = frozenset(f.id for f in node.left.fields)
     if not free_columns(node.right) & outer:
         return Join(node.left, node.right, node.kind, node.condition, node.mark)
@@ -100,6 +103,8 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
             return joined
     if free_columns(node):
         return node
+    if node.kind is JoinKind.LEFT and node.condition is None and exactly_one_row(node.right):
+        node = replace(node, kind=JoinKind.INNER)
     return unnest_by_domain(node, sharing, _whole)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flightmesh.expression.nodes import Call, Column, Expression, Field, conjunction, conjuncts, walk
+from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Apply, Filter, Join, JoinKind, Project, Relation, SetOperation
 from flightmesh.logical.traversal import expressions, inputs, rewrite_up, with_inputs
 from flightmesh.logical.traversal import walk as walk_relations
 from flightmesh.optimize.context import Context
-from flightmesh.optimize.nullability import may_be_null, never_null
+from flightmesh.optimize.nullability import Ids, may_be_null, never_null
 
 
 def marks_to_semi_joins(relation: Relation, context: Context) -> Relation:
@@ -50,13 +51,16 @@ def _uses(relation: Relation, marks: set[ColumnId]) -> dict[ColumnId, int]:
 def _filter(node: Filter, once: set[ColumnId], context: Context) -> Relation:
     below: Relation = node.input
     kept: list[Expression] = []
-    for part in conjuncts(node.predicate):
+    parts = conjuncts(node.predicate)
+    # Rows where these are NULL go whatever their mark is.
+    sure = frozenset(f.id for f in below.fields if any(null_rejecting(part, (f.id,)) for part in parts))
+    for part in parts:
         changed = None
         match part:
             case Column(id=id_) if id_ in once:
-                changed = _replace_mark(below, id_, JoinKind.SEMI, context)
+                changed = _replace_mark(below, id_, JoinKind.SEMI, sure, context)
             case Call(function="not", args=(Column(id=id_),)) if id_ in once:
-                changed = _replace_mark(below, id_, JoinKind.ANTI, context)
+                changed = _replace_mark(below, id_, JoinKind.ANTI, sure, context)
         if changed is None:
             kept.append(part)
         else:
@@ -67,21 +71,21 @@ def _filter(node: Filter, once: set[ColumnId], context: Context) -> Relation:
     return below if predicate is None else Filter(below, predicate)
 
 
-def _replace_mark(node: Relation, mark: ColumnId, kind: JoinKind, context: Context) -> Relation | None:
+def _replace_mark(node: Relation, mark: ColumnId, kind: JoinKind, sure: Ids, context: Context) -> Relation | None:
     """The relation with the join that makes `mark` as `kind`; None where it cannot be, or is not found on the left spine."""
     match node:
         case Join() | Apply() if node.mark is not None and node.mark.id == mark:
-            if kind is JoinKind.ANTI and not _two_valued(node, context):
+            if kind is JoinKind.ANTI and not _two_valued(node, sure, context):
                 return None
             return replace(node, kind=kind, mark=None)
         case Join(kind=JoinKind.RIGHT | JoinKind.FULL):
             return None
         case Join() | Apply() | Filter():
             parts = inputs(node)
-            changed = _replace_mark(parts[0], mark, kind, context)
+            changed = _replace_mark(parts[0], mark, kind, sure, context)
             return None if changed is None else with_inputs(node, (changed, *parts[1:]))
         case Project(items=items) if any(i.field.id == mark for i in items):
-            changed = _replace_mark(node.input, mark, kind, context)
+            changed = _replace_mark(node.input, mark, kind, sure, context)
             if changed is None:
                 return None
             return replace(node, input=changed, items=tuple(i for i in items if i.field.id != mark))
@@ -89,9 +93,9 @@ def _replace_mark(node: Relation, mark: ColumnId, kind: JoinKind, context: Conte
             return None
 
 
-def _two_valued(node: Join | Apply, context: Context) -> bool:
+def _two_valued(node: Join | Apply, sure: Ids, context: Context) -> bool:
     """Whether the mark cannot be NULL: no condition (EXISTS), or one that is never NULL over these sides."""
     if node.condition is None:
         return True
-    sure = never_null(node.left, context) | never_null(node.right, context)
+    sure = sure | never_null(node.left, context) | never_null(node.right, context)
     return not may_be_null(node.condition, sure)

@@ -143,8 +143,8 @@ class _Split:
 def _join(node: Join, predicates: Predicates) -> Relation:
     split = _Split([], [], [], [])
     left, right = _ids(node.left.fields), _ids(node.right.fields)
-    _place_above(node.kind, predicates, left, right, split)
     _place_condition(node.kind, conjuncts(node.condition), left, right, split)
+    _place_above(node.kind, predicates, left, right, split)
     made_left = _push(node.left, tuple(split.left))
     made_right = _push(node.right, tuple(split.right))
     condition = conjunction(guarded(tuple(split.on)))

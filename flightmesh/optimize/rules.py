@@ -16,6 +16,7 @@ from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.marks import marks_to_semi_joins
+from flightmesh.optimize.null_safe import simplify_null_safe
 from flightmesh.optimize.order_joins import order_joins
 from flightmesh.optimize.outer_joins import simplify_outer_joins
 from flightmesh.optimize.projects import merge_projects
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     rewrite_set_operations,
     remove_sorts,
     simplify_single_joins,
+    simplify_null_safe,
     merge_projects,
     simplify_outer_joins,
     push_filters,
