@@ -63,7 +63,7 @@ class Footer:
         return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
 
     def repetitive_columns(self) -> list[str]:
-        """Text columns that are worth decoding as dictionaries: each value takes so few bytes that it must be an entry's number."""
+        """Text columns worth decoding as dictionaries: a value takes so few bytes that it must be an entry's number."""
         groups = [self.metadata.row_group(number) for number in range(self.row_groups)]
         found = []
         for entry in self.schema:
@@ -95,7 +95,7 @@ class Footer:
 
 def _is_repetitive(chunk: pq.ColumnChunkMetaData) -> bool:
     # A text that is not an entry of a dictionary takes four bytes and itself.
-    return chunk.has_dictionary_page and chunk.total_uncompressed_size <= _BYTES_OF_A_NUMBER * chunk.num_values
+    return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size <= _BYTES_OF_A_NUMBER * chunk.num_values)
 
 
 def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType) -> tuple[Range, int | None]:

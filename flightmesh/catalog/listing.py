@@ -1,7 +1,7 @@
 """Finds the files of a source: one file, a folder, a glob (`**` too), a list of these, on the local disk or on S3.
 
-Handed what a person wrote; hands on files pinned by size and mtime, in order of path. What always holds: hidden files (`.x`, `_x`)
-inside folders are left out, and a source without files is an InvalidInput that says what was looked for.
+Handed what a person wrote; hands on files pinned by size and mtime, in order of path. What always holds: hidden files (`.x`,
+`_x`) inside folders are left out, and a source without files is an InvalidInput that says what was looked for.
 """
 
 from __future__ import annotations

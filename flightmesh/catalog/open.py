@@ -96,7 +96,8 @@ def _local_path(text: str) -> str:
     scheme, found, _ = text.partition("://")
     if found and scheme.isalnum():
         raise InvalidInput(f"no storage is named {scheme!r}", hint="paths are local, or s3://bucket/prefix")
-    return str(Path(os.path.abspath(Path(text).expanduser()))) if text else ""
+    # Path.resolve would follow links, and errors should name what was asked for.
+    return os.path.abspath(Path(text).expanduser()) if text else ""  # noqa: PTH100
 
 
 def _format_of(storage: Storage, files: Sequence[Found], asked: Format | str | None) -> Format:

@@ -107,8 +107,8 @@ def open_file(storage: Storage, file: File) -> pa.NativeFile:
 def map_file(storage: Storage, file: File) -> pa.NativeFile:
     """Like `open_file`, a local file mapped into memory.
 
-    Arrow's IPC file reader reads through the IO pool, except from a buffer. (Parquet gains nothing from a map, and loses: a mapped
-    file that is cut off while it is read ends the process, where an open one ends in an error.)
+    Arrow's IPC file reader reads through the IO pool, except from a buffer. (Parquet gains nothing from a map, and loses: a
+    mapped file that is cut off while it is read ends the process, where an open one ends in an error.)
     """
     if storage.scheme != "local":
         return open_file(storage, file)

@@ -34,7 +34,7 @@ def rows_of(table: FileTable) -> list[tuple[object, ...]]:
 
 
 LIKE_DUCKDB = {
-    "types": "i,d,b,day,at,text\n1,1.5,true,2020-01-02,2020-01-02 03:04:05,x\n-7,2,FALSE,2021-12-31,2020-01-02 03:04:05.25,y z\n",
+    "types": "i,d,b,day,at,text\n1,1.5,true,2020-01-02,2020-01-02 03:04:05,x\n-7,2,FALSE,2021-12-31,2020-01-02 03:04:05.25,y\n",
     "moment": "at,clock\n2013-01-01T10:00:00Z,10:11:12\n2013-06-01T10:00:00+02:00,23:59:59\n",
     "empty fields are null": "a,b\n1,\n,x\n3,y\n",
     "a column without values": "a,b,c\n1,,x\n2,,y\n",

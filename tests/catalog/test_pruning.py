@@ -24,7 +24,7 @@ GROUP = 10
 
 @pytest.fixture
 def clustered(tmp_path: Path) -> FileTable:
-    """Ten row groups of ten rows: `i` and `d` ascend, `t` is text a..j, `n` is NULL in the even groups and 1 in the odd ones."""
+    """Ten row groups of ten rows: `i` and `d` ascend, `t` is text a..j, `n` is NULL in even groups, 1 in odd ones."""
     rows = range(10 * GROUP)
     table = pa.table(
         {
