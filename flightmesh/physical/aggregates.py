@@ -89,9 +89,18 @@ def two_phase(
     key_columns = tuple(k.column() for k in keys)
     if child.placed_by(k.id for k in keys):
         return replace(child, operator=GroupBy(child.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
-    partial = GroupBy(child.operator, GroupPhase.PARTIAL, keys, measures, child.rows)
-    moved = place_by(replace(child, operator=partial), key_columns, planning)
+    partial = _partial(child, keys, measures, rows, planning)
+    moved = place_by(partial, key_columns, planning)
     return replace(moved, operator=GroupBy(moved.operator, GroupPhase.FINAL, keys, merged(measures), rows), rows=rows)
+
+
+def _partial(
+    child: Planned, keys: tuple[Field, ...], measures: tuple[Measure, ...], groups: float, planning: Planning
+) -> Planned:
+    """A PARTIAL in every task: each group comes once a task at most."""
+    most = groups * planning.config.tasks
+    rows = most if child.rows is None else min(child.rows, most)
+    return replace(child, operator=GroupBy(child.operator, GroupPhase.PARTIAL, keys, measures, rows), rows=rows)
 
 
 def merged(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
@@ -117,7 +126,8 @@ def _inputs(
         if expression is not None and expression not in known:
             passed = isinstance(expression, Column) and expression.id not in {i.field.id for i in items}
             new = passes(expression) if passed and isinstance(expression, Column) else None  # keeps its id
-            new = new or Item(planning.fresh(item.field.name, expression.type), expression)
+            name = f"argument of {item.field.name}"
+            new = new or Item(planning.fresh(name, expression.type), expression)
             items.append(new)
             known[expression] = new.field.column()
         arguments.append(Argument(item.call, item.field, None if expression is None else known[expression]))
@@ -168,16 +178,17 @@ class _Parts:
         distinct = distinct and call.function not in DUPLICATE_BLIND
         if call.function != "avg":
             function = "count" if call.function == "count_star" and column is not None else call.function
-            return self._measure(function, column, call.type, argument.result.name, distinct)
-        total = self._measure("sum", column, sum_type(call.args[0].type), argument.result.name, distinct)
-        count = self._measure("count", column, pa.int64(), argument.result.name, distinct)
+            return self._measure(function, column, call.type, distinct)
+        total = self._measure("sum", column, sum_type(call.args[0].type), distinct)
+        count = self._measure("count", column, pa.int64(), distinct)
         quotient = bind_call("divide", (_as_double(total), _as_double(count)))
         empty = Call("equal", (count, Literal(pa.scalar(0))), pa.bool_())
         return Case((When(empty, Literal(pa.scalar(None, pa.float64()))),), quotient, pa.float64())
 
-    def _measure(self, function: str, column: Column | None, kind: pa.DataType, name: str, distinct: bool) -> Column:
+    def _measure(self, function: str, column: Column | None, kind: pa.DataType, distinct: bool) -> Column:
         key = (function, column, distinct)
         if key not in self._measures:
+            name = f"{function}({column.name})" if column is not None else function
             self._measures[key] = Measure(self._planning.fresh(name, kind), function, column, distinct)
         return self._measures[key].field.column()
 
@@ -215,8 +226,7 @@ def _one_distinct(
     key_columns = tuple(k.column() for k in keys)
     if inner.placed_by(k.id for k in keys):
         return replace(inner, operator=GroupBy(inner.operator, GroupPhase.FINAL, keys, outer, rows), rows=rows)
-    partial = GroupBy(inner.operator, GroupPhase.PARTIAL, keys, outer, rows)
-    moved = place_by(replace(inner, operator=partial), key_columns, planning)
+    moved = place_by(_partial(inner, keys, outer, rows, planning), key_columns, planning)
     return replace(moved, operator=GroupBy(moved.operator, GroupPhase.FINAL, keys, merged(outer), rows), rows=rows)
 
 
