@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from flightmesh.catalog.open import Source, open_table
+from flightmesh.catalog.open import Source, open_table, refresh
 from flightmesh.catalog.table import FileTable, Format, Storage, Table
 from flightmesh.errors import InvalidQuery
 
@@ -72,7 +72,20 @@ class Catalog:
         return found.entry
 
     def lookup(self, parts: str | Sequence[str]) -> Entry:
-        """What a name of one to three parts stands for. Raises InvalidQuery with the nearest names for an unknown one."""
+        """What a name of one to three parts stands for, a table in files as the files are now.
+
+        Raises InvalidQuery with the nearest names for an unknown one, InvalidInput when the files are no longer readable.
+        """
+        entry = self.peek(parts)
+        if not isinstance(entry, FileTable):
+            return entry
+        current = refresh(entry)
+        if current is not entry:
+            self._update(parts, entry, current)
+        return current
+
+    def peek(self, parts: str | Sequence[str]) -> Entry:
+        """What was registered under a name, without a look at its files. Raises InvalidQuery for an unknown name."""
         names = [parts] if isinstance(parts, str) else list(parts)
         found = self._find(names)
         if found is None:
@@ -107,6 +120,14 @@ class Catalog:
         wanted = parts[-1].casefold()
         shown = {listing.name.casefold(): _shown(listing) for listing in self.tables()}
         return tuple(shown[name] for name in difflib.get_close_matches(wanted, shown, n=3, cutoff=0.6))
+
+    def _update(self, parts: str | Sequence[str], old: Entry, new: Entry) -> None:
+        """Puts `new` in the place of `old`, unless another thread has registered something else meanwhile."""
+        key = _key(_qualify([parts] if isinstance(parts, str) else list(parts)))
+        with self._lock:
+            listing = self._entries.get(key)
+            if listing is not None and listing.entry is old:
+                self._entries[key] = replace(listing, entry=new)
 
     def _find(self, parts: list[str]) -> Listing | None:
         with self._lock:

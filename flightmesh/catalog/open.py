@@ -39,7 +39,8 @@ _EXTENSIONS = {
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _TEXT = (Format.CSV, Format.JSON)
 _LEAST_SAMPLE_BYTES = 65_536
-_OPTIONS_OF_ALL = frozenset({"hive_partitioning", "union_by_name", "auto_detect"})
+_HIVE = "hive_partitioning"
+_OPTIONS_OF_ALL = frozenset({_HIVE, "union_by_name", "auto_detect"})
 """Options of DuckDB's readers that every format takes. Columns are always matched by name, and details always detected."""
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -62,17 +63,29 @@ def open_table(
     files = find_files(place, paths)
     kind = _format_of(place, files, format)
     given = {key.lower(): value for key, value in (options or {}).items()}
-    pairs = tuple(sorted((key, value) for key, value in given.items() if key not in _OPTIONS_OF_ALL))
+    flat = given.get(_HIVE, "true").lower() == "false"
     names = [display(place, item.path) for item in files]
-    if given.get("hive_partitioning", "true").lower() == "false":
-        partitions = Partitions((), tuple(() for _ in files))
-    else:
-        partitions = read_partitions([item.path for item in files], names)
+    partitions = Partitions((), tuple(() for _ in files)) if flat else read_partitions([item.path for item in files], names)
+    kept = {key: value for key, value in given.items() if key not in _OPTIONS_OF_ALL}
     pinned = tuple(
         File(item.path, item.size, item.mtime_ns, values) for item, values in zip(files, partitions.values, strict=True)
     )
-    table = FileTable(name, kind, place, pinned, pa.schema([]), (), pairs)
-    return _with_schema(table, partitions)
+    table = FileTable(name, kind, place, pinned, pa.schema([]), (), tuple(sorted(kept.items())), tuple(paths))
+    opened = _with_schema(table, partitions)
+    return replace(opened, options=(*opened.options, (_HIVE, "false"))) if flat else opened
+
+
+def refresh(table: FileTable) -> FileTable:
+    """The table as its source is now: the same object while no file has come, gone or changed, else opened again.
+
+    Raises InvalidInput like `open_table`.
+    """
+    if not table.source:
+        return table
+    now = [(item.path, item.size, item.mtime_ns) for item in find_files(table.storage, table.source)]
+    if now == [(file.path, file.size, file.mtime_ns) for file in table.files]:
+        return table
+    return open_table(table.name, table.source, format=table.format, options=dict(table.options), storage=table.storage)
 
 
 def _resolve(source: Source, storage: Storage | None) -> tuple[Storage, list[str]]:

@@ -43,7 +43,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class FileTable:
-    """A table in files. `options` are the format's (CSV: delimiter, header, ...), as sorted pairs of strings."""
+    """A table in files. `options` are the format's (CSV: delimiter, header, ...), as sorted pairs of strings.
+
+    `source`: the paths, folders and globs that the files were found by, so that `open.refresh` can look again.
+    """
 
     name: str
     format: Format
@@ -52,6 +55,7 @@ class FileTable:
     schema: pa.Schema
     partition_columns: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
+    source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

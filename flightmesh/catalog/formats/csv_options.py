@@ -78,6 +78,8 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> CsvOptions:
     """The options that pairs of strings spell. Raises InvalidInput for unknown names and values that make no sense."""
     options = CsvOptions()
     for given, text in pairs:
+        if given == "hive_partitioning":
+            continue
         name = _NAMES.get(given.lower())
         if name is None:
             near = difflib.get_close_matches(given.lower(), _NAMES, n=1)
