@@ -1,7 +1,7 @@
 """The SQL front end: text in any of sqlglot's dialects to a typed logical plan.
 
-sqlglot parses; names, types, subqueries and everything after are bound here. What always holds: importing this package does not import sqlglot, which
-costs a tenth of a second; the first statement does.
+sqlglot parses; names, types, subqueries and everything after are bound here. What always holds: importing this
+package does not import sqlglot, which costs a tenth of a second; the first statement does.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flightmesh.catalog.table import Table
     from flightmesh.frontend.sql.context import Names
     from flightmesh.frontend.sql.parameters import Params
+    from flightmesh.frontend.sql.source import Source
     from flightmesh.ids import ColumnIds
 
 __all__ = [
@@ -63,14 +64,13 @@ def bind_query_ast(
     dialect: str = "duckdb",
     params: Params = None,
     ids: ColumnIds | None = None,
-    text: str = "",
-    name: str | None = None,
+    source: Source | None = None,
     named: Mapping[str, exp.Expr | Table] | None = None,
 ) -> Query:
     """The query that a sqlglot tree means: see `plan.bind_query_ast`."""
     from flightmesh.frontend.sql import plan
 
-    return plan.bind_query_ast(ast, catalog=catalog, dialect=dialect, params=params, ids=ids, text=text, name=name, named=named)
+    return plan.bind_query_ast(ast, catalog=catalog, dialect=dialect, params=params, ids=ids, source=source, named=named)
 
 
 def parse_expression(text: str, dialect: str = "duckdb", *, name: str | None = None) -> exp.Expr:

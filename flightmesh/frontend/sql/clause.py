@@ -1,7 +1,8 @@
 """What a clause of a query lets its expressions do, and where its subqueries go.
 
-Handed to the expression binder, which fills it; handed on to `select`, which builds the relation in the order SQL has. What always holds: a
-subquery's column is read only above the Apply that makes it, and aggregates are collected once however often they are written.
+Handed to the expression binder, which fills it; handed on to `select`, which builds the relation in the order SQL
+has. What always holds: a subquery's column is read only above the Apply that makes it, and aggregates are collected
+once however often they are written.
 """
 
 from __future__ import annotations
@@ -70,12 +71,11 @@ Alias = Callable[[str], Expression | None]
 class Clause:
     """One clause: its name for errors, where subqueries go, whether aggregates may stand in it, what select aliases it sees.
 
-    `alias_first` is an alias that wins over a column of the same name, `alias` one that loses against it.
+    A column of the query's own tables wins over an `alias` of the same name. `alias_names` are for suggestions.
     """
 
     name: str
     site: Site
     aggregates: Aggregates | None = None
     alias: Alias | None = None
-    alias_first: Alias | None = None
     alias_names: dict[str, str] = field(default_factory=dict)

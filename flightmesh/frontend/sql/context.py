@@ -1,6 +1,7 @@
 """What the binder carries along: the catalog, the dialect, the text, the parameters, and the state of the one query.
 
-What always holds: column ids come from one source, a definition stands after those it reads, and `now()` is one instant in a query.
+What always holds: column ids come from one source, a definition stands after those it reads, and `now()` is one
+instant in a query.
 """
 
 from __future__ import annotations
@@ -68,7 +69,12 @@ class Context:
     def with_text(self, source: Source, dialect: Dialect, dialect_name: str, view: str) -> Context:
         """The context in which a view's text is bound: parameters do not reach into it."""
         return replace(
-            self, source=source, dialect=dialect, dialect_name=dialect_name, parameters=Parameters(None), views=(*self.views, view)
+            self,
+            source=source,
+            dialect=dialect,
+            dialect_name=dialect_name,
+            parameters=Parameters(None),
+            views=(*self.views, view),
         )
 
 

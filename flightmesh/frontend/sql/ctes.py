@@ -1,7 +1,8 @@
 """Names that a WITH clause gives to queries.
 
-Handed WITH clauses; hands on an environment in which a table name finds its query. What always holds: an entry sees the entries before
-it, is bound where it is read, and one that is read twice or more is computed once (unless it reads columns of a query around it).
+Handed WITH clauses; hands on an environment in which a table name finds its query. What always holds: an entry sees
+the entries before it, is bound where it is read, and one that is read twice or more is computed once (unless it reads
+columns of a query around it).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One named query, or a table that a plan brings along. `shared` is known after a first reading bound it as a definition."""
+    """One named query, or a table that a plan brings along. `shared` is known once a first reading has defined it."""
 
     name: str
     query: exp.Expr | Table
@@ -81,7 +82,7 @@ def _entry(cte: exp.Expr, query: exp.Expr, context: Context, environment: Enviro
 
 
 def _readings(query: exp.Expr, name: str) -> Iterator[exp.Table]:
-    """The tables below a query that bear a name; one that another WITH hides may be among them, which only costs an inlining."""
+    """The tables below a query that bear a name. One that an inner WITH hides may be among them, and costs a sharing."""
     wanted = name.casefold()
     for table in query.find_all(exp.Table):
         if table.name.casefold() == wanted and not table.args.get("db"):

@@ -1,19 +1,28 @@
 """Binds CREATE VIEW, CREATE TABLE AS, DROP TABLE and DROP VIEW.
 
-Handed their trees; hands on statements that the session carries out. What always holds: the query of a view or table is bound here, so a wrong
-one is refused when it is written.
+Handed their trees; hands on statements that the session carries out. What always holds: the query of a view or table
+is bound here, so a wrong one is refused when it is written.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parameters import parameter_name
 from flightmesh.frontend.sql.refusals import refuse_clauses
-from flightmesh.frontend.sql.statements import CreateTableAs, CreateView, DropTable, DropView, Existing, Missing, Query, Statement
+from flightmesh.frontend.sql.statements import (
+    CreateTableAs,
+    CreateView,
+    DropTable,
+    DropView,
+    Existing,
+    Missing,
+    Query,
+    Statement,
+)
 
 _CREATE = ("this", "kind", "expression", "replace", "exists", "properties")
 _HARMLESS = (exp.TemporaryProperty,)

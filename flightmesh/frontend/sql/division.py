@@ -1,7 +1,8 @@
 """Division and remainder as the dialect has them.
 
-Handed bound operands; hands on the registry's call. What always holds: duckdb's division gives DOUBLE and NULL or infinity at zero; a
-dialect with typed division keeps integers whole; one with safe division gives NULL at zero, and any other raises an error there.
+Handed bound operands; hands on the registry's call. What always holds: duckdb's division gives DOUBLE and NULL or
+infinity at zero; a dialect with typed division keeps integers whole; one with safe division gives NULL at zero, and
+any other raises an error there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Binds FROM: tables, views, files, derived tables and joins.
 
-Handed a SELECT's FROM and joins; hands on the relation of their rows and the tables that expressions may name. What always holds: commas bind
-weaker than JOIN, each table's columns get fresh ids, and what USING merges shows once in `*`.
+Handed a SELECT's FROM and joins; hands on the relation of their rows and the tables that expressions may name. What
+always holds: commas bind weaker than JOIN, each table's columns get fresh ids, and what USING merges shows once in
+`*`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class FromBinder:
         source = self._group(*groups[0])
         for head, rest in groups[1:]:
             other = self._group(head, rest)
-            source = self._checked(Source(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head)
+            source = self._checked(
+                Source(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head
+            )
         return source
 
     def _group(self, head: exp.Expr, joins: list[exp.Expr]) -> Source:
@@ -143,7 +146,9 @@ def _is_comma(join: exp.Expr) -> bool:
 def side_by_side(left: Source, right: Source) -> Tables:
     """The tables of two sides, nothing merged."""
     mine, other = left.tables, right.tables
-    return Tables((*mine.ranges, *other.ranges), (*mine.star, *other.star), mine.hidden | other.hidden, (*mine.merged, *other.merged))
+    return Tables(
+        (*mine.ranges, *other.ranges), (*mine.star, *other.star), mine.hidden | other.hidden, (*mine.merged, *other.merged)
+    )
 
 
 def visible(tables: Tables, name: str) -> list[Field]:

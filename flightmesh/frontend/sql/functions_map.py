@@ -1,7 +1,8 @@
 """sqlglot's classes of operators and functions to the names and argument orders of our registry.
 
-Handed a node; hands on the registry's name with the nodes of the arguments, in order. What always holds: sqlglot has already
-translated the dialect's spelling, so one class means one thing; a class without an entry is found by its SQL names.
+Handed a node; hands on the registry's name with the nodes of the arguments, in order. What always holds: sqlglot has
+already translated the dialect's spelling, so one class means one thing; a class without an entry is found by its SQL
+names.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ OPERATORS: dict[type[exp.Expr], str] = {
     exp.NullSafeNEQ: "is_distinct_from",
     exp.DPipe: "concat_operator",
     exp.Glob: "glob",
+    exp.BitwiseAnd: "bit_and",
+    exp.BitwiseOr: "bit_or",
+    exp.BitwiseXor: "bit_xor",
+    exp.BitwiseLeftShift: "shift_left",
+    exp.BitwiseRightShift: "shift_right",
 }
 """Operators with two operands, in `this` and `expression`."""
 
 _FUNCTIONS: dict[type[exp.Expr], str] = {
-    exp.Pow: "power",
-    exp.BitwiseXor: "xor",
     exp.TimeToUnix: "epoch",
     exp.DayOfMonth: "day",
     exp.DayOfYear: "dayofyear",
@@ -44,12 +48,19 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.WeekOfYear: "week",
     exp.DateFromParts: "make_date",
     exp.Ceil: "ceil",
+    exp.BitwiseNot: "bit_not",
+    exp.RegexpLike: "regexp_matches",
     exp.Rand: "random",
     exp.StartsWith: "starts_with",
     exp.EndsWith: "ends_with",
     exp.SHA: "sha1",
     exp.Levenshtein: "levenshtein",
     exp.TimeToStr: "strftime",
+    exp.TimestampTrunc: "date_trunc",
+    exp.DateTrunc: "date_trunc",
+    exp.DateDiff: "date_diff",
+    exp.TimestampDiff: "date_diff",
+    exp.StrPosition: "instr",
     exp.StrToTime: "strptime",
     exp.UnixToTime: "to_timestamp",
     exp.UnixMillis: "epoch_ms",
@@ -90,8 +101,11 @@ _ARGUMENTS: dict[type[exp.Expr], tuple[str, ...]] = {
 """Arguments where their order, or what is one, is not that of sqlglot's class."""
 
 
-def translate(node: exp.Expr) -> Call | None:
+def translate(node: exp.Expr, dialect: str = "duckdb") -> Call | None:
     """The call that a function or operator node is; None for one that the registry does not have."""
+    if isinstance(node, exp.RegexpLike) and dialect == "duckdb" and not node._meta:
+        # duckdb's `~` must match the whole text, its function regexp_matches a part; only the function has a place of its own.
+        return "regexp_full_match", [node.this, node.args["expression"]]
     special = _SPECIAL.get(type(node))
     if special is not None:
         return special(node)
@@ -146,12 +160,6 @@ def _sql_names(kind: type[exp.Expr]) -> list[str]:
     return [*(name.lower() for name in names), kind.key]
 
 
-def _divide(node: exp.Expr) -> Call:
-    """`/` as the dialect has it: whole for integers where division is typed; NULL or an error at zero."""
-    operands = [node.this, node.args["expression"]]
-    return ("divide_typed" if node.args.get("typed") else "divide"), operands
-
-
 def _like(name: str) -> Callable[[exp.Expr], Call]:
     def call(node: exp.Expr) -> Call:
         return (f"not_{name}" if node.args.get("negate") else name), [node.this, node.args["expression"]]
@@ -199,7 +207,6 @@ def _contains(node: exp.Expr) -> Call:
 
 
 _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call]] = {
-    exp.Div: _divide,
     exp.Like: _like("like"),
     exp.ILike: _like("ilike"),
     exp.Escape: _escape,

@@ -1,7 +1,8 @@
 """GROUP BY: what groups, and expressions over groups instead of rows.
 
-Handed bound group expressions and the columns below the Aggregate; hands on expressions that read its output. What always holds: after
-`over`, an expression reads only group columns, aggregates, and columns of a query around it, or it was refused with a hint.
+Handed bound group expressions and the columns below the Aggregate; hands on expressions that read its output. What
+always holds: after `over`, an expression reads only group columns, aggregates, and columns of a query around it, or
+it was refused with a hint.
 """
 
 from __future__ import annotations

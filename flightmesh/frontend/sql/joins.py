@@ -1,7 +1,8 @@
 """Binds one JOIN: its kind, and its condition from ON, USING or NATURAL.
 
-Handed the left side and a join node; hands on the joined rows with their names. What always holds: a column merged by USING is the side's that is
-never padded (FULL: the first that is not NULL), and a subquery in ON is computed on the one side whose columns it reads.
+Handed the left side and a join node; hands on the joined rows with their names. What always holds: a column merged by
+USING is the side's that is never padded (FULL: the first that is not NULL), and a subquery in ON is computed on the
+one side whose columns it reads.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from flightmesh.logical.expressions import free_columns
 from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Relation, passes
 
 _SIDES = {"LEFT": JoinKind.LEFT, "RIGHT": JoinKind.RIGHT, "FULL": JoinKind.FULL}
-_KINDS = {"": JoinKind.INNER, "INNER": JoinKind.INNER, "CROSS": JoinKind.INNER, "OUTER": JoinKind.INNER, "SEMI": JoinKind.SEMI, "ANTI": JoinKind.ANTI}
+_KINDS = {
+    "": JoinKind.INNER,
+    "INNER": JoinKind.INNER,
+    "CROSS": JoinKind.INNER,
+    "OUTER": JoinKind.INNER,
+    "SEMI": JoinKind.SEMI,
+    "ANTI": JoinKind.ANTI,
+}
 
 
 def bind_join(binder: FromBinder, left: Source, node: exp.Expr) -> Source:
@@ -118,10 +126,15 @@ def _merged(
     if kind is JoinKind.FULL:
         return _coalesced(binder, joined, pairs)
     kept, dropped = (1, 0) if kind is JoinKind.RIGHT else (0, 1)
-    return Source(joined.relation, _shown(joined, {pair[0].id: pair[kept].id for pair in pairs}, pairs, frozenset(p[dropped].id for p in pairs)))
+    return Source(
+        joined.relation,
+        _shown(joined, {pair[0].id: pair[kept].id for pair in pairs}, pairs, frozenset(p[dropped].id for p in pairs)),
+    )
 
 
-def _shown(joined: Source, star: dict[ColumnId, ColumnId], pairs: list[tuple[Field, Field]], hidden: frozenset[ColumnId]) -> Tables:
+def _shown(
+    joined: Source, star: dict[ColumnId, ColumnId], pairs: list[tuple[Field, Field]], hidden: frozenset[ColumnId]
+) -> Tables:
     """The tables with merged columns shown once, where the left one stood."""
     tables = joined.tables
     known = {f.id: f for f in (*tables.star, *tables.merged, *(f for owner in tables.ranges for f in owner.fields))}
@@ -155,4 +168,6 @@ def _one(binder: FromBinder, side: Source, name: exp.Expr | str, node: exp.Expr,
     if found:
         raise binder.context.source.error(f"the {which} side has the column {text!r} {len(found)} times", place, "use ON")
     near = nearest(text, {f.name: f.name for f in side.tables.star})
-    raise binder.context.source.error(f"the {which} side has no column {text!r}", place, f"did you mean {near}?" if near else None)
+    raise binder.context.source.error(
+        f"the {which} side has no column {text!r}", place, f"did you mean {near}?" if near else None
+    )

@@ -1,7 +1,8 @@
 """Constants: number, text and interval literals, and Python values, as typed Literals.
 
-What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, then DOUBLE; DECIMAL where there is a point;
-DOUBLE where there is an exponent), and a Python value keeps its own type; neither is ever pasted into text.
+What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, then DOUBLE; DECIMAL
+where there is a point; DOUBLE where there is an exponent), and a Python value keeps its own type; neither is ever
+pasted into text.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ _HUGE = 10**MAX_PRECISION
 
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12, "DECADE": 120, "CENTURY": 1200, "MILLENNIUM": 12000}
 _DAYS = {"DAY": 1, "WEEK": 7}
-_NANOSECONDS = {"HOUR": 3_600_000_000_000, "MINUTE": 60_000_000_000, "SECOND": 1_000_000_000, "MILLISECOND": 1_000_000, "MICROSECOND": 1000}
+_NANOSECONDS = {
+    "HOUR": 3_600_000_000_000,
+    "MINUTE": 60_000_000_000,
+    "SECOND": 1_000_000_000,
+    "MILLISECOND": 1_000_000,
+    "MICROSECOND": 1000,
+}
 INTERVAL_UNITS = (*_MONTHS, *_DAYS, *_NANOSECONDS)
 """Units of INTERVAL literals."""
 

@@ -1,7 +1,8 @@
 """ORDER BY and LIMIT.
 
-Handed ORDER BY nodes with the names of the output columns, and limits; hands on keys, and relations in order and cut short. What always
-holds: a key is an output column (by ordinal or name) or an expression, and its place of NULLs is what the dialect says where the query does not.
+Handed ORDER BY nodes with the names of the output columns, and limits; hands on keys, and relations in order and cut
+short. What always holds: a key is an output column (by ordinal or name) or an expression, and its place of NULLs is
+what the dialect says where the query does not.
 """
 
 from __future__ import annotations

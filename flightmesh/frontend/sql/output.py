@@ -1,7 +1,8 @@
 """The top of a SELECT: its columns, DISTINCT, and ORDER BY.
 
-Handed bound select items and keys over one relation; hands on the ordered query with exactly the items' columns. What always holds: a column
-that is only passed on keeps its id (once), and a key that the output does not give rides along as a hidden column and is dropped.
+Handed bound select items and keys over one relation; hands on the ordered query with exactly the items' columns. What
+always holds: a column that is only passed on keeps its id (once), and a key that the output does not give rides along
+as a hidden column and is dropped.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def project(relation: Relation, outputs: list[Output], keys: list[Key], distinct
         if not columns_of(expression) <= visible:
             if distinct is not None:
                 raise context.source.error(
-                    "ORDER BY of a SELECT DISTINCT must use columns of the select list", key.node, "add the expression to the select list"
+                    "ORDER BY of a SELECT DISTINCT must use columns of the select list",
+                    key.node,
+                    "add the expression to the select list",
                 )
             expression = _hidden(expression, items, hidden, context)
         sort_keys.append(key.sort_key(expression))

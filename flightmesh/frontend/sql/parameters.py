@@ -1,7 +1,8 @@
 """Values for `:name`, `$name`, `$1` and `?`.
 
-Handed what the caller gave (a mapping of names, or a sequence); hands on a typed Literal for each place that asks for one. What always
-holds: a value never passes through text, and a parameter that is missing, or given but never asked for, is an InvalidQuery.
+Handed what the caller gave (a mapping of names, or a sequence); hands on a typed Literal for each place that asks for
+one. What always holds: a value never passes through text, and a parameter that is missing, or given but never asked
+for, is an InvalidQuery.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Parameters:
         elif isinstance(given, Mapping):
             self._given = {str(name).lstrip(":$@"): value for name, value in given.items()}
         elif isinstance(given, str | bytes):
-            raise InvalidQuery("params must be a mapping of names or a list of values", hint='for instance params={"floor": 1000}')
+            raise InvalidQuery(
+                "params must be a mapping of names or a list of values", hint='for instance params={"floor": 1000}'
+            )
         else:
             self._given = {str(number): value for number, value in enumerate(given, 1)}
 

@@ -1,8 +1,8 @@
 """Text to syntax tree, by sqlglot.
 
-Handed SQL text and a dialect's name; hands on a sqlglot tree whose leaves know their place, and what leading words (EXPLAIN) said. What
-always holds: there is exactly one statement, `?` parameters are numbered in the order of the text, and every error of the parser is an
-InvalidQuery with line, column and caret.
+Handed SQL text and a dialect's name; hands on a sqlglot tree whose leaves know their place, and what leading words
+(EXPLAIN) said. What always holds: there is exactly one statement, `?` parameters are numbered in the order of the
+text, and every error of the parser is an InvalidQuery with line, column and caret.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.frontend.sql.source import Source
@@ -25,7 +25,10 @@ from flightmesh.frontend.sql.statements import Analyze
 POSITIONAL = "?"
 """Begins the text of the number literal that stands for a `?` parameter; its number follows, from 1."""
 
-_QUERY_STARTS = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.L_PAREN, TokenType.TABLE})
+_EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(?P<analyze>\s+analyze\b)?", re.IGNORECASE | re.DOTALL)
+_QUERY_STARTS = frozenset(
+    {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.L_PAREN, TokenType.TABLE}
+)
 _STATEMENT_STARTS = _QUERY_STARTS | {TokenType.CREATE, TokenType.DROP}
 
 
@@ -50,15 +53,8 @@ def dialect_named(name: str) -> Dialect:
 
 def parse_statement(source: Source, dialect: Dialect) -> Parsed:
     """The one statement of a text."""
-    tokens = _one_statement(source, _tokens(source, dialect))
-    explain: Analyze | None = None
-    if tokens[0].text.upper() == "EXPLAIN":
-        tokens = tokens[1:]
-        explain = Analyze.NO
-        if tokens and tokens[0].text.upper() == "ANALYZE":
-            tokens, explain = tokens[1:], Analyze.YES
-        if not tokens:
-            raise InvalidQuery("EXPLAIN needs a query", position=_end_of(source), text=source.text)
+    text, explain = _without_explain(source)
+    tokens = _one_statement(source, _tokens(source, dialect, text))
     first = tokens[0]
     if first.token_type not in _STATEMENT_STARTS:
         raise _not_a_statement(source, first)
@@ -69,21 +65,33 @@ def parse_expression(text: str, dialect: str = "duckdb", *, name: str | None = N
     """One scalar expression (or `expr AS name`, or a star), with places relative to `text`; `name` is the file errors name."""
     source = Source(text, name)
     speech = dialect_named(dialect)
-    tokens = _one_statement(source, _tokens(source, speech))
+    tokens = _one_statement(source, _tokens(source, speech, text))
     select = Token(TokenType.SELECT, "SELECT", 1, 0, 0, 0)
     tree = _parse(source, speech, [select, *tokens])
     items = tree.expressions if isinstance(tree, exp.Select) else []
     extra = [key for key, value in tree.args.items() if value and key != "expressions"]
     if len(items) != 1 or extra:
         raise source.error("expected one expression", tree, "write each expression on its own")
-    found = items[0]
+    found: exp.Expr = items[0]
     found.pop()
     return found
 
 
-def _tokens(source: Source, dialect: Dialect) -> list[Token]:
+def _without_explain(source: Source) -> tuple[str, Analyze | None]:
+    """The text with a leading EXPLAIN [ANALYZE] blanked out: sqlglot takes all that follows it for one string."""
+    match = _EXPLAIN.match(source.text)
+    if match is None:
+        return source.text, None
+    rest = source.text[match.end() :]
+    if not rest.strip(" \t\r\n;"):
+        raise InvalidQuery("EXPLAIN needs a query", position=_end_of(source), text=source.text)
+    blank = re.sub(r"[^\n]", " ", match[0])
+    return blank + rest, Analyze.NO if match["analyze"] is None else Analyze.YES
+
+
+def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
     try:
-        tokens = dialect.tokenize(source.text)
+        tokens = dialect.tokenize(text)
     except TokenError as error:
         raise _token_error(source, error) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
@@ -138,9 +146,13 @@ def _not_a_statement(source: Source, token: Token) -> InvalidQuery:
     position = source.at(token.start, token.end)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     if near:
-        return InvalidQuery(f"{token.text!r} does not begin a statement", hint=f"did you mean {near[0]}?", position=position, text=source.text)
+        return InvalidQuery(
+            f"{token.text!r} does not begin a statement", hint=f"did you mean {near[0]}?", position=position, text=source.text
+        )
     if token.token_type in _OTHER_STATEMENTS or word in _OTHER_WORDS:
-        shape = Source(source.text, source.name).unsupported(f"the statement {word}", None, f"statements begin with {', '.join(known)}")
+        shape = Source(source.text, source.name).unsupported(
+            f"the statement {word}", None, f"statements begin with {', '.join(known)}"
+        )
         shape.position = position
         return shape
     return InvalidQuery(
@@ -155,8 +167,11 @@ _OTHER_STATEMENTS = frozenset(
     {
         TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.ALTER, TokenType.SET, TokenType.SHOW,
         TokenType.DESCRIBE, TokenType.SUMMARIZE, TokenType.PIVOT, TokenType.UNPIVOT, TokenType.COPY, TokenType.USE,
-        TokenType.PRAGMA, TokenType.ATTACH, TokenType.DETACH, TokenType.TRUNCATE, TokenType.COMMIT, TokenType.ROLLBACK, TokenType.BEGIN,
-        TokenType.ANALYZE, TokenType.EXECUTE, TokenType.GRANT, TokenType.LOAD, TokenType.CACHE, TokenType.REFRESH,
+        TokenType.PRAGMA,
+        TokenType.ATTACH, TokenType.DETACH, TokenType.TRUNCATE, TokenType.COMMIT,
+        TokenType.ROLLBACK,
+        TokenType.BEGIN, TokenType.ANALYZE, TokenType.EXECUTE, TokenType.GRANT, TokenType.LOAD, TokenType.CACHE,
+        TokenType.REFRESH,
     }
 )  # fmt: skip
 _OTHER_WORDS = frozenset({"CALL", "PREPARE", "EXPORT", "IMPORT", "INSTALL", "CHECKPOINT", "VACUUM", "RESET", "REPLACE"})
@@ -170,7 +185,9 @@ def _token_error(source: Source, error: TokenError) -> InvalidQuery:
         return InvalidQuery("a quote or comment is not closed", position=source.at(opened, opened), text=source.text)
     line, column = int(match[2]), int(match[3])
     return InvalidQuery(
-        f"{match[1]} is missing: what begins here is not closed", position=Position(line, max(1, column), 1, source.name), text=source.text
+        f"{match[1]} is missing: what begins here is not closed",
+        position=Position(line, max(1, column), 1, source.name),
+        text=source.text,
     )
 
 
@@ -195,8 +212,12 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
     if required:
         return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
     if missing:
-        return InvalidQuery(f"syntax error at {token.text!r}: expected {missing[1].rstrip('.')}", position=position, text=source.text)
-    return InvalidQuery(f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text)
+        return InvalidQuery(
+            f"syntax error at {token.text!r}: expected {missing[1].rstrip('.')}", position=position, text=source.text
+        )
+    return InvalidQuery(
+        f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text
+    )
 
 
 def _token_at(tokens: Sequence[Token], place: dict[str, Any]) -> Token | None:
@@ -204,7 +225,21 @@ def _token_at(tokens: Sequence[Token], place: dict[str, Any]) -> Token | None:
     return next((token for token in tokens if token.line == line and token.col == column), None)
 
 
-_KEYWORDS = ("SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "JOIN", "UNION", "BETWEEN", "DISTINCT", "OFFSET", "BY")
+_KEYWORDS = (
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "JOIN",
+    "UNION",
+    "BETWEEN",
+    "DISTINCT",
+    "OFFSET",
+    "BY",
+)
 
 
 def _keyword_hint(token: Token, tokens: Sequence[Token]) -> str | None:

@@ -1,7 +1,8 @@
 """The doors of the SQL front end: a text, or a tree that the YAML front end built, to a bound statement.
 
-Handed SQL with a catalog, a dialect and parameters; hands on a Statement. What always holds: everything is typed and resolved, a shared
-relation stands in a With at the root, and what is wrong is an InvalidQuery with its place in the text.
+Handed SQL with a catalog, a dialect and parameters; hands on a Statement. What always holds: everything is typed and
+resolved, a shared relation stands in a With at the root, and what is wrong is an InvalidQuery with its place in the
+text.
 """
 
 from __future__ import annotations
@@ -58,16 +59,15 @@ def bind_query_ast(
     dialect: str = "duckdb",
     params: Params = None,
     ids: ColumnIds | None = None,
-    text: str = "",
-    name: str | None = None,
+    source: Source | None = None,
     named: Mapping[str, exp.Expr | Table | View] | None = None,
 ) -> Query:
-    """The query that a tree means. Places in the tree's `meta` are offsets into `text`; `name` is the file that errors name.
+    """The query that a tree means. Places in the tree's `meta` are offsets into the text of `source`, whose file errors name.
 
-    `named` are tables and queries by name that hide those of the catalog, each seeing the ones before it; they behave as WITH entries: read
-    once they are inlined, read more often computed once. Parameters that the tree does not use are no error.
+    `named` are tables and queries by name that hide those of the catalog, each seeing the ones before it; they behave as WITH
+    entries: read once they are inlined, read more often computed once. Parameters that the tree does not use are no error.
     """
-    source = Source(text, name)
+    source = source or Source("")
     context = _context(catalog, dialect_named(dialect), dialect, source, params, ids)
     try:
         return bind_root(ast, context, _environment(ast, named or {}, context))

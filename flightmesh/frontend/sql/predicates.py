@@ -1,7 +1,7 @@
 """Binds conditions: WHERE, HAVING, ON, FILTER.
 
-Handed a node; hands on a boolean expression. What always holds: NULL and constant text are read as booleans, as DuckDB does; other types
-are refused with a hint.
+Handed a node; hands on a boolean expression. What always holds: NULL and constant text are read as booleans, as
+DuckDB does; other types are refused with a hint.
 """
 
 from __future__ import annotations
@@ -29,5 +29,7 @@ def as_boolean(binder: ExpressionBinder, bound: Expression, node: exp.Expr, what
     if family(bound.type) is Family.INTEGER:
         return Cast(bound, pa.bool_())
     raise binder.context.source.error(
-        f"{what} must be a condition, not a value of type {sql_type_name(bound.type)}", node, "compare it with something, such as x > 0"
+        f"{what} must be a condition, not a value of type {sql_type_name(bound.type)}",
+        node,
+        "compare it with something, such as x > 0",
     )

@@ -1,7 +1,7 @@
 """Binds a query of any shape: SELECT, set operation, VALUES, one in parentheses, a named one.
 
-Handed a sqlglot query, the scope around it and the names it may read; hands on its relation with its columns. What always holds: a query's
-fields are all its own (a column of the query around it is handed on under a fresh id).
+Handed a sqlglot query, the scope around it and the names it may read; hands on its relation with its columns. What
+always holds: a query's fields are all its own (a column of the query around it is handed on under a fresh id).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the parser understands and this engine does not do yet, by the name a person knows.
 
-Handed nodes of the syntax tree; raises UnsupportedFeature at their place, or hands on nothing. What always holds: a part of a query that no one
-binds is refused here, never dropped.
+Handed nodes of the syntax tree; raises UnsupportedFeature at their place, or hands on nothing. What always holds: a
+part of a query that no one binds is refused here, never dropped.
 """
 
 from __future__ import annotations

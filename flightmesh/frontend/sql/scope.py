@@ -1,7 +1,8 @@
 """Names that an expression may read: range variables with their columns, and the scopes around them.
 
-Handed the tables of a FROM clause; hands on Columns for names. What always holds: names match in any case (an exact match wins), a
-name in the query's own FROM hides one outside, and a name that fits twice, or nowhere, is an InvalidQuery with candidates.
+Handed the tables of a FROM clause; hands on Columns for names. What always holds: names match in any case (an exact
+match wins), a name in the query's own FROM hides one outside, and a name that fits twice, or nowhere, is an
+InvalidQuery with candidates.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from flightmesh.ids import ColumnId
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """One table of a FROM clause under the name that the query gives it; `path` is (catalog, schema) as far as they are known."""
+    """One table of a FROM clause under the name that the query gives it; `path` is (catalog, schema) where known."""
 
     name: str
     fields: tuple[Field, ...]
@@ -52,7 +53,9 @@ class Tables:
         known = {f.id: f.nullable for f in fields}
 
         def fresh(old: tuple[Field, ...]) -> tuple[Field, ...]:
-            return tuple(f if known.get(f.id, f.nullable) == f.nullable else Field(f.id, f.name, f.type, known[f.id]) for f in old)
+            return tuple(
+                f if known.get(f.id, f.nullable) == f.nullable else Field(f.id, f.name, f.type, known[f.id]) for f in old
+            )
 
         ranges = tuple(Range(r.name, fresh(r.fields), r.path) for r in self.ranges)
         return Tables(ranges, fresh(self.star), self.hidden, fresh(self.merged))

@@ -1,7 +1,8 @@
 """Binds one SELECT.
 
-Handed its syntax tree, the scope around it and the names it may read; hands on a relation, from FROM up to LIMIT in the order that SQL gives the
-clauses. What always holds: all clauses are bound before the relation is built, since ORDER BY may still add an aggregate.
+Handed its syntax tree, the scope around it and the names it may read; hands on a relation, from FROM up to LIMIT in
+the order that SQL gives the clauses. What always holds: all clauses are bound before the relation is built, since
+ORDER BY may still add an aggregate.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def bind_select(node: exp.Expr, context: Context, environment: Environment, pare
     refuse_clauses(node, _BOUND, context.source)
     distinct = node.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is not None:
-        raise context.source.unsupported("DISTINCT ON", distinct, "group by the columns and take min, max or any_value of the others")
+        raise context.source.unsupported(
+            "DISTINCT ON", distinct, "group by the columns and take min, max or any_value of the others"
+        )
     source = FromBinder(context, environment, parent).bind(node)
     scope = Scope(source.tables, parent, environment)
     return _Select(node, context, scope, source.relation).bind()
@@ -174,7 +177,7 @@ class _Select:
         for item in self.items:
             bound = item.bound
             assert bound is not None
-            outputs.append(Output(item.name, bound if grouping is None else grouping.over(bound, item.node)))
+            outputs.append(Output(item.title, bound if grouping is None else grouping.over(bound, item.node)))
         if grouping is not None:
             keys = [key.changed(grouping.over(key.expression, key.node)) if key.expression is not None else key for key in keys]
         bound_query = project(relation, outputs, keys, self.node.args.get("distinct"), self.context)

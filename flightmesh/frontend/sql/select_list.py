@@ -1,7 +1,7 @@
 """The select list: its items, with stars expanded, and the names that other clauses may use for them.
 
-Handed a SELECT's expressions and its tables; hands on one item a column. What always holds: an item is bound once for the list, and an alias
-seen by another clause is bound anew in that clause, where its subqueries then go.
+Handed a SELECT's expressions and its tables; hands on one item a column. What always holds: an item is bound once for
+the list, and an alias seen by another clause is bound anew in that clause, where its subqueries then go.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from flightmesh.expression.nodes import Expression, Field
+from flightmesh.expression.nodes import Column, Expression, Field
 from flightmesh.frontend.sql.clause import Alias, Clause
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -20,7 +20,7 @@ from flightmesh.frontend.sql.titles import column_title
 
 @dataclass(slots=True)
 class SelectItem:
-    """One output column: `node` is what was written, `column` what a star stands for, `bound` the expression once it is known."""
+    """One output column: `node` is what was written, `column` what a star stands for, `bound` its expression once known."""
 
     name: str
     node: exp.Expr
@@ -31,6 +31,12 @@ class SelectItem:
     def alias(self) -> str | None:
         """The name that the query gave it, if it did."""
         return self.name if isinstance(self.node, exp.Alias) else None
+
+    @property
+    def title(self) -> str:
+        """The column's name in the result: a column without an alias goes by its own name, however it was spelt."""
+        plain = isinstance(self.node, exp.Column) and self.column is None
+        return self.bound.name if plain and isinstance(self.bound, Column) else self.name
 
     @property
     def expression_node(self) -> exp.Expr:
@@ -105,7 +111,9 @@ class Aliases:
     def position(self, name: str) -> int | None:
         """The first item of this alias."""
         wanted = name.casefold()
-        return next((i for i, item in enumerate(self.items) if item.alias is not None and item.alias.casefold() == wanted), None)
+        return next(
+            (i for i, item in enumerate(self.items) if item.alias is not None and item.alias.casefold() == wanted), None
+        )
 
     def bound_in(self, clause: Clause) -> Alias:
         """Aliases bound anew as part of `clause`."""

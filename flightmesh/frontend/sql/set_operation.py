@@ -1,7 +1,8 @@
 """Binds UNION, INTERSECT and EXCEPT.
 
-Handed a set operation's tree; hands on one relation. What always holds: inputs match by position, each column takes the one type that holds all
-inputs' (text if nothing else fits and one of them is text), and a chain of one UNION is one relation with many inputs.
+Handed a set operation's tree; hands on one relation. What always holds: inputs match by position, each column takes
+the one type that holds all inputs' (text if nothing else fits and one of them is text), and a chain of one UNION is
+one relation with many inputs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def bind_set_operation(node: exp.Expr, context: Context, environment: Environmen
     for other, part in zip(bound[1:], parts[1:], strict=True):
         if len(other.fields) != len(bound[0].fields):
             raise context.source.error(
-                f"{node.key.upper()} of {len(bound[0].fields)} and {len(other.fields)} columns", part, "both sides need the same number of columns"
+                f"{node.key.upper()} of {len(bound[0].fields)} and {len(other.fields)} columns",
+                part,
+                "both sides need the same number of columns",
             )
     types = [_unified([b.fields[i] for b in bound], node, context) for i in range(len(bound[0].fields))]
     fields = tuple(
@@ -69,11 +72,9 @@ def _unified(fields: list[Field], node: exp.Expr, context: Context) -> pa.DataTy
         if found is None and (is_string(result) or is_string(other.type)):
             found = pa.string()
         if found is None:
-            raise context.source.error(
-                f"{node.key.upper()}: the column {fields[0].name!r} is {sql_type_name(result)} on one side and {sql_type_name(other.type)} on the other",
-                node,
-                "cast one of them",
-            )
+            types = f"{sql_type_name(result)} on one side and {sql_type_name(other.type)} on the other"
+            what = f"the column {fields[0].name!r} is {types}"
+            raise context.source.error(f"{node.key.upper()}: {what}", node, "cast one of them")
         result = found
     return result
 

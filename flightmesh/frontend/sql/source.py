@@ -1,7 +1,7 @@
 """A text that a person wrote, and where in it a syntax tree's nodes stand.
 
-Handed a query text; hands on positions and errors with a caret. What always holds: tokens, names and literals carry their offsets in
-`meta` ("start", "end"), and any other node spans what stands below it.
+Handed a query text; hands on positions and errors with a caret. What always holds: tokens, names and literals carry
+their offsets in `meta` ("start", "end"), and any other node spans what stands below it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Source:
         return None if span is None else self.at(*span)
 
     def at(self, start: int, end: int) -> Position:
-        """The position of the characters from offset `start` to `end`, both included; one that spans lines ends with its first."""
+        """The position of the characters from `start` to `end`, both included; one that spans lines ends with its first."""
         line = self.text.count("\n", 0, start) + 1
         column = start - (self.text.rfind("\n", 0, start) + 1) + 1
         stop = self.text.find("\n", start)

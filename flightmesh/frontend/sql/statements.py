@@ -1,7 +1,7 @@
 """What a bound SQL text is: a closed union of frozen statements.
 
-Handed on by `plan_statement`, read by the session. What always holds: a relation is typed and resolved, and `names` are the names that a
-person gave its columns, one a field of the relation, possibly repeated.
+Handed on by `plan_statement`, read by the session. What always holds: a relation is typed and resolved, and `names`
+are the names that a person gave its columns, one a field of the relation, possibly repeated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Binds subqueries in expressions: each becomes the right side of an Apply, whose column the expression reads.
 
-Handed the binder of the expression around it and the subquery's node; hands on that column. What always holds: the subquery sees the
-columns around it as plain Columns, and nothing is decorrelated here.
+Handed the binder of the expression around it and the subquery's node; hands on that column. What always holds: the
+subquery sees the columns around it as plain Columns, and nothing is decorrelated here.
 """
 
 from __future__ import annotations
@@ -62,4 +62,6 @@ def _bind(binder: ExpressionBinder, node: exp.Expr) -> Bound:
 def _require_columns(binder: ExpressionBinder, node: exp.Expr, bound: Bound, wanted: int) -> None:
     if len(bound.fields) != wanted:
         plural = "column" if wanted == 1 else "columns"
-        raise binder.context.source.error(f"the subquery gives {len(bound.fields)} columns where {wanted} {plural} must be", node)
+        raise binder.context.source.error(
+            f"the subquery gives {len(bound.fields)} columns where {wanted} {plural} must be", node
+        )

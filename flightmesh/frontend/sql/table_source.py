@@ -1,7 +1,7 @@
 """What a table in FROM reads: a WITH entry, a registered table, a view, files that the query names, or a table function.
 
-Handed a table node; hands on its bound rows with the name they go by. What always holds: WITH entries hide registered tables, registered
-tables hide paths, and a file is read only where the query says so by a path or a function.
+Handed a table node; hands on its bound rows with the name they go by. What always holds: WITH entries hide registered
+tables, registered tables hide paths, and a file is read only where the query says so by a path or a function.
 """
 
 from __future__ import annotations
@@ -19,7 +19,23 @@ from flightmesh.frontend.sql.parse import dialect_named, parse_statement
 from flightmesh.frontend.sql.scope import nearest
 from flightmesh.frontend.sql.source import Source
 
-_EXTENSIONS = (".parquet", ".parq", ".pq", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".arrow", ".arrows", ".feather", ".ipc", ".gz", ".zst", ".bz2")
+_EXTENSIONS = (
+    ".parquet",
+    ".parq",
+    ".pq",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".arrow",
+    ".arrows",
+    ".feather",
+    ".ipc",
+    ".gz",
+    ".zst",
+    ".bz2",
+)
 _READERS: dict[str, str | None] = {
     "read_parquet": "parquet", "parquet_scan": "parquet",
     "read_csv": "csv", "read_csv_auto": "csv",
@@ -52,7 +68,9 @@ def bind_table(node: exp.Table, context: Context, environment: Environment) -> t
     return query.scan(found, context), parts[-1], path
 
 
-def _unknown(error: InvalidQuery, node: exp.Table, parts: tuple[str, ...], context: Context, environment: Environment) -> InvalidQuery:
+def _unknown(
+    error: InvalidQuery, node: exp.Table, parts: tuple[str, ...], context: Context, environment: Environment
+) -> InvalidQuery:
     near = nearest(parts[0], {name: name for name in environment.names()}) if len(parts) == 1 else None
     hint = f"did you mean {near}?" if near else error.hint
     return context.source.error(error.message, node, hint)
@@ -97,7 +115,9 @@ def _function(call: exp.Expr, node: exp.Table, context: Context) -> tuple[Bound,
     if name not in _READERS:
         near = nearest(name, {reader: reader for reader in _READERS})
         raise context.source.unsupported(f"the table function {name}", node, f"did you mean {near}?" if near else None)
-    args = [part for part in ([call.args.get("this")] if isinstance(call, exp.ReadCSV) else []) if part is not None] + list(call.expressions)
+    args = [part for part in ([call.args.get("this")] if isinstance(call, exp.ReadCSV) else []) if part is not None] + list(
+        call.expressions
+    )
     if not args:
         raise context.source.error(f"{name} needs a path", node, f"{name}('data/*.{_READERS[name]}')")
     options = dict(pair for arg in args[1:] if (pair := _option(name, arg, context)) is not None)
@@ -122,7 +142,9 @@ def _text(function: str, node: exp.Expr, context: Context) -> str:
 
 def _option(function: str, node: exp.Expr, context: Context) -> tuple[str, str] | None:
     if not isinstance(node, exp.EQ | exp.PropertyEQ) or not isinstance(node.this, exp.Column | exp.Identifier):
-        raise context.source.error(f"{function} takes one path, then options such as delim = ';'", node, "give several paths as a list: ['a', 'b']")
+        raise context.source.error(
+            f"{function} takes one path, then options such as delim = ';'", node, "give several paths as a list: ['a', 'b']"
+        )
     name, value = node.this.name.lower(), node.expression
     if name in _IGNORED_OPTIONS:
         return None

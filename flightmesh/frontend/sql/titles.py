@@ -11,12 +11,19 @@ from sqlglot import exp
 from flightmesh.frontend.sql import functions_map
 from flightmesh.frontend.sql.parameters import parameter_name
 
-_SYMBOLS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "int_divide": "//", "modulo": "%", "power": "**",
-    "equal": "=", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "concat_operator": "||",
-    "is_not_distinct_from": "IS NOT DISTINCT FROM", "is_distinct_from": "IS DISTINCT FROM",
+_SYMBOLS: dict[type[exp.Expr], str] = {
+    exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "//", exp.Mod: "%", exp.Pow: "**",
+    exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||", exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>", exp.Like: "~~", exp.ILike: "~~*", exp.Glob: "~~~",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
 }  # fmt: skip
-_EXTRA = {exp.And: "AND", exp.Or: "OR", exp.IntDiv: "//", exp.Mod: "%", exp.Like: "~~", exp.ILike: "~~*"}
+_TYPES = {
+    "INT": "INTEGER",
+    "TEXT": "VARCHAR",
+    "CHAR": "VARCHAR",
+    "VARBINARY": "BLOB",
+    "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
+}
 
 
 def column_title(node: exp.Expr) -> str:
@@ -36,40 +43,67 @@ def title(node: exp.Expr) -> str:
             return title(node.this)
         case exp.Column():
             return ".".join(part.name for part in node.parts)
-        case exp.Literal():
-            name = parameter_name(node)
-            return f"${name}" if name is not None else _literal(node)
-        case exp.Placeholder() | exp.Parameter():
-            return f"${parameter_name(node)}"
+        case exp.Literal() | exp.Placeholder() | exp.Parameter():
+            return _constant(node)
+        case exp.Boolean():
+            return "true" if node.this else "false"
         case exp.Star():
             return "*"
         case exp.Cast():
-            return f"{'TRY_CAST' if isinstance(node, exp.TryCast) else 'CAST'}({title(node.this)} AS {node.args['to'].sql('duckdb')})"
+            word = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
+            return f"{word}({title(node.this)} AS {_type(node.args['to'])})"
         case exp.Neg():
             return f"-{title(node.this)}"
-        case exp.Not():
-            return f"(NOT {title(node.this)})"
+        case exp.Not() | exp.Is() | exp.In() | exp.Between():
+            return _condition(node)
+        case exp.Case():
+            return _case(node)
         case exp.Filter():
             return f"{title(node.this)} FILTER (WHERE {title(node.args['expression'].this)})"
         case exp.Distinct():
             return "DISTINCT " + ", ".join(title(part) for part in node.expressions)
-        case exp.Binary():
-            return _binary(node)
-        case exp.Func() if not isinstance(node, exp.Case | exp.If | exp.Exists):
+        case exp.Binary() if type(node) in _SYMBOLS:
+            negation = "!" if node.args.get("negate") else ""
+            return f"({title(node.this)} {negation}{_SYMBOLS[type(node)]} {title(node.args['expression'])})"
+        case exp.Func() if not isinstance(node, exp.If | exp.Exists):
             return _function(node)
     return node.sql("duckdb")
 
 
-def _literal(node: exp.Expr) -> str:
-    return "'" + str(node.this).replace("'", "''") + "'" if node.is_string else str(node.this)
+def _constant(node: exp.Expr) -> str:
+    name = parameter_name(node)
+    if name is not None:
+        return f"${name}"
+    return "'" + str(node.this).replace("'", "''") + "'" if node.args.get("is_string") else str(node.this)
 
 
-def _binary(node: exp.Expr) -> str:
-    name = functions_map.OPERATORS.get(type(node))
-    symbol = "/" if isinstance(node, exp.Div) else _EXTRA.get(type(node)) or _SYMBOLS.get(name or "")
-    if symbol is None or node.args.get("negate"):
-        return node.sql("duckdb")
-    return f"({title(node.this)} {symbol} {title(node.args['expression'])})"
+def _type(node: exp.Expr) -> str:
+    text = node.sql("duckdb")
+    return _TYPES.get(text, text)
+
+
+def _condition(node: exp.Expr) -> str:
+    match node:
+        case exp.Not(this=exp.Is() as inner):
+            return f"({title(inner.this)} IS NOT {title(inner.args['expression'])})"
+        case exp.Not(this=exp.In() as inner) if inner.expressions:
+            return f"({title(inner.this)} NOT IN ({_listed(inner.expressions)}))"
+        case exp.Not():
+            return f"(NOT {title(node.this)})"
+        case exp.Is():
+            return f"({title(node.this)} IS {title(node.args['expression'])})"
+        case exp.In() if node.expressions:
+            return f"({title(node.this)} IN ({_listed(node.expressions)}))"
+        case exp.Between():
+            return f"({title(node.this)} BETWEEN {title(node.args['low'])} AND {title(node.args['high'])})"
+    return node.sql("duckdb")
+
+
+def _case(node: exp.Case) -> str:
+    tested = f"{title(node.this)} = " if node.this is not None else ""
+    arms = "".join(f" WHEN ({tested}{title(arm.this)}) THEN ({title(arm.args['true'])})" for arm in node.args["ifs"])
+    default = node.args.get("default")
+    return f"CASE {arms}{'' if default is None else f' ELSE {title(default)}'} END"
 
 
 def _function(node: exp.Expr) -> str:

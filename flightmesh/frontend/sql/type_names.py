@@ -1,6 +1,7 @@
 """Type names of SQL to Arrow types.
 
-Handed sqlglot's DataType (already without the spelling of its dialect); hands on the Arrow type that the engine computes with.
+Handed sqlglot's DataType (already without the spelling of its dialect); hands on the Arrow type that the engine
+computes with.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ _TYPES: dict[str, pa.DataType] = {
     "UTINYINT": pa.uint8(), "USMALLINT": pa.uint16(), "UMEDIUMINT": pa.uint32(), "UINT": pa.uint32(), "UBIGINT": pa.uint64(),
     "INT128": HUGEINT,
     "FLOAT": pa.float32(), "DOUBLE": pa.float64(),
-    "CHAR": pa.string(), "NCHAR": pa.string(), "VARCHAR": pa.string(), "NVARCHAR": pa.string(), "BPCHAR": pa.string(), "TEXT": pa.string(),
-    "TINYTEXT": pa.string(), "MEDIUMTEXT": pa.string(), "LONGTEXT": pa.string(), "NAME": pa.string(),
+    "CHAR": pa.string(), "NCHAR": pa.string(), "VARCHAR": pa.string(), "NVARCHAR": pa.string(), "BPCHAR": pa.string(),
+    "TEXT": pa.string(), "TINYTEXT": pa.string(), "MEDIUMTEXT": pa.string(), "LONGTEXT": pa.string(), "NAME": pa.string(),
     "BINARY": pa.binary(), "VARBINARY": pa.binary(), "BLOB": pa.binary(), "TINYBLOB": pa.binary(), "MEDIUMBLOB": pa.binary(),
     "LONGBLOB": pa.binary(),
     "DATE": pa.date32(), "DATE32": pa.date32(), "TIME": TIME,
-    "TIMESTAMP": TIMESTAMP, "TIMESTAMPNTZ": TIMESTAMP, "TIMESTAMP_S": TIMESTAMP, "TIMESTAMP_MS": TIMESTAMP, "TIMESTAMP_NS": TIMESTAMP,
+    "TIMESTAMP": TIMESTAMP, "TIMESTAMPNTZ": TIMESTAMP, "TIMESTAMP_S": TIMESTAMP, "TIMESTAMP_MS": TIMESTAMP,
+    "TIMESTAMP_NS": TIMESTAMP,
     "DATETIME": TIMESTAMP, "DATETIME2": TIMESTAMP, "DATETIME64": TIMESTAMP, "SMALLDATETIME": TIMESTAMP,
     "TIMESTAMPTZ": TIMESTAMP_TZ, "TIMESTAMPLTZ": TIMESTAMP_TZ,
     "INTERVAL": INTERVAL,
@@ -47,7 +49,9 @@ def arrow_type(node: exp.DataType, source: Source, at: exp.Expr) -> pa.DataType:
     if node.args.get("nested") or name in ("STRUCT", "LIST", "ARRAY", "MAP", "UNION"):
         raise source.unsupported(f"the nested type {shown}", at)
     if name in ("USERDEFINED", "UNKNOWN"):
-        raise source.error(f"there is no type {shown}", at, "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ...")
+        raise source.error(
+            f"there is no type {shown}", at, "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ..."
+        )
     raise source.unsupported(f"the type {shown}", at)
 
 

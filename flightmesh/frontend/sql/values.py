@@ -1,6 +1,7 @@
 """Binds VALUES lists, and the one row without columns that a SELECT without FROM reads.
 
-Handed rows of expressions; hands on a Values relation, or a union of one-row projections where an expression is not constant.
+Handed rows of expressions; hands on a Values relation, or a union of one-row projections where an expression is not
+constant.
 """
 
 from __future__ import annotations
@@ -67,17 +68,15 @@ def _batch(
     return pa.RecordBatch.from_arrays(arrays, names=[field.key for field in fields])
 
 
-def _union(
-    columns: list[tuple[Expression, ...]], sites: list[Site], fields: tuple[Field, ...], context: Context
-) -> Relation:
+def _union(columns: list[tuple[Expression, ...]], sites: list[Site], fields: tuple[Field, ...], context: Context) -> Relation:
     parts: list[Relation] = []
     for number, site in enumerate(sites):
         cells = [cells[number] for cells in columns]
-        items = tuple(Item(Field(context.state.ids.fresh(), f.name, f.type), cell) for f, cell in zip(fields, cells, strict=True))
+        items = tuple(
+            Item(Field(context.state.ids.fresh(), f.name, f.type), cell) for f, cell in zip(fields, cells, strict=True)
+        )
         parts.append(Project(site.attach(one_row()), items))
     if len(parts) == 1:
         own = tuple(Item(f, cell[0]) for f, cell in zip(fields, columns, strict=True))
         return Project(sites[0].attach(one_row()), own)
     return SetOperation(SetKind.UNION, Quantifier.ALL, tuple(parts), fields)
-
-

@@ -1,0 +1,88 @@
+"""Binds aggregates, with DISTINCT and FILTER.
+
+Handed a binder and an aggregate's node; hands on the column that the Aggregate of the query will give. What always
+holds: an aggregate stands only where its clause collects them, and none is computed of another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flightmesh.expression.nodes import Expression, columns_of
+from flightmesh.expression.registry import bind_aggregate
+from flightmesh.frontend.sql import functions_map
+from flightmesh.frontend.sql.context import Context
+from flightmesh.frontend.sql.titles import title
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+INSIDE = "an aggregate"
+"""The name of the clause that an aggregate's arguments are."""
+
+
+def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: exp.Expr | None) -> Expression:
+    """The aggregate `name`, over the rows where `condition` holds."""
+    source, clause = binder.context.source, binder.clause
+    if clause.aggregates is None:
+        hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
+        raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
+    parts, distinct = _arguments(node, binder.context)
+    within = dataclasses.replace(clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, alias=None)
+    inside = binder.within(within)
+    args = [inside.bind(part) for part in parts]
+    kept = None if condition is None else inside.bind(condition)
+    _refuse_outer(binder, args, node)
+    call = bind_aggregate(name, args, distinct, kept, binder.at(node))
+    return clause.aggregates.add(call, title(node))
+
+
+def filtered(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """sum(x) FILTER (WHERE condition)."""
+    inner = node.this
+    if isinstance(inner, exp.IgnoreNulls) and isinstance(inner.this, exp.AnyValue):
+        inner = inner.this
+    name = functions_map.aggregate_name(inner)
+    if name is None:
+        return binder.call(inner) if isinstance(inner, exp.AggFunc) else _no_aggregate(binder, node)
+    return aggregate(binder, inner, name, node.args["expression"].this)
+
+
+def _no_aggregate(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    raise binder.context.source.error("FILTER belongs to an aggregate", node)
+
+
+def ignoring_nulls(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """any_value(x), which the parser marks as ignoring NULLs."""
+    if isinstance(node.this, exp.AnyValue):
+        return binder.bind(node.this)
+    raise binder.context.source.unsupported("IGNORE NULLS", node)
+
+
+def _refuse_outer(binder: ExpressionBinder, args: list[Expression], node: exp.Expr) -> None:
+    """An aggregate over nothing but columns of an outer query belongs to that query, which is not done yet."""
+    read = frozenset(id for arg in args for id in columns_of(arg))
+    if read and binder.scope.parent is not None and not read & binder.scope.ids:
+        outer = frozenset(id for scope in binder.scope.around()[1:] for id in scope.ids)
+        if read & outer:
+            raise binder.context.source.unsupported("an aggregate over the columns of the query around it", node)
+
+
+def _arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
+    """The arguments of an aggregate, and whether they are taken DISTINCT."""
+    parts = functions_map.arguments(node)
+    distinct = False
+    if parts and isinstance(parts[0], exp.Distinct):
+        distinct, parts = True, [*parts[0].expressions, *parts[1:]]
+    if isinstance(node, exp.Count):
+        if len(parts) == 1 and isinstance(parts[0], exp.Star):
+            parts = []
+        if len(parts) > 1:
+            raise context.source.unsupported("count of several columns", node, "count the rows of a SELECT DISTINCT")
+    for part in parts:
+        if isinstance(part, exp.Order | exp.Limit):
+            raise context.source.unsupported("ORDER BY in an aggregate", part)
+    return parts, distinct

@@ -1,0 +1,158 @@
+"""Binds operators: AND, IS, BETWEEN, IN, comparisons, CASE, CAST, division.
+
+Handed a binder and an operator's node; hands on the typed expression. What always holds: a row is compared value by
+value, and a typed literal (DATE '2020-01-01', NULL::INTEGER) is a literal, not a cast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from flightmesh.expression.nodes import CastMode, Expression, Literal
+from flightmesh.expression.registry import bind_call, bind_case, bind_cast, bind_in, coerce
+from flightmesh.expression.types import Family, family, is_string
+from flightmesh.frontend.sql import subquery
+from flightmesh.frontend.sql.division import bind_division
+from flightmesh.frontend.sql.type_names import arrow_type
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+_FOLDED = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIME, Family.INTERVAL})
+"""Types whose constant text is read at once."""
+
+
+def connected(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """AND and OR: a chain of one of them is one call of all operands."""
+    kind = type(node)
+    parts: list[exp.Expr] = []
+    rest = [node]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, kind):
+            rest += [part.args["expression"], part.this]
+        else:
+            parts.append(part)
+    return bind_call(kind.key, [binder.bind(part) for part in parts], binder.at(node))
+
+
+def negated(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """NOT x, and x IS NOT ..."""
+    inner = node.this.unnest()
+    if isinstance(inner, exp.Is):
+        return _is(binder, inner, "not_")
+    return bind_call("not", (binder.bind(inner),), binder.at(node))
+
+
+def tested(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """X IS NULL, IS TRUE, IS FALSE."""
+    return _is(binder, node, "")
+
+
+def _is(binder: ExpressionBinder, node: exp.Expr, negation: str) -> Expression:
+    operand, what = binder.bind(node.this), node.args["expression"]
+    if isinstance(what, exp.Null):
+        return bind_call(f"is_{negation}null", (operand,), binder.at(node))
+    if isinstance(what, exp.Boolean):
+        return bind_call(f"is_{negation}{'true' if what.this else 'false'}", (operand,), binder.at(node))
+    raise binder.context.source.unsupported(f"IS {what.sql()}", node)
+
+
+def minus(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """Minus x; the largest negative integers are read with their sign."""
+    inner = node.this
+    if isinstance(inner, exp.Literal) and not inner.is_string and inner.this.isdigit():
+        return binder.bind(exp.Literal(this=f"-{inner.this}", is_string=False).update_positions(inner))
+    return bind_call("negate", (binder.bind(inner),), binder.at(node))
+
+
+def between(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """X BETWEEN low AND high, as the two comparisons that it is short for."""
+    at, operand = binder.at(node), binder.bind(node.this)
+    low, high = binder.bind(node.args["low"]), binder.bind(node.args["high"])
+    if node.args.get("symmetric"):
+        low, high = bind_call("least", (low, high), at), bind_call("greatest", (low, high), at)
+    bounds = (bind_call("greater_equal", (operand, low), at), bind_call("less_equal", (operand, high), at))
+    return bind_call("and", bounds, at)
+
+
+def in_list(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """X IN (a, b), (x, y) IN ((a, b), ...), x IN (subquery)."""
+    if node.args.get("query") is not None:
+        return subquery.bind_in(binder, node)
+    if node.args.get("unnest") is not None or node.args.get("field") is not None:
+        raise binder.context.source.unsupported("IN over a list value", node)
+    if isinstance(node.this.unnest(), exp.Tuple):
+        rows = [_row_equal(binder, node.this, option, node) for option in node.expressions]
+        return rows[0] if len(rows) == 1 else bind_call("or", rows, binder.at(node))
+    return bind_in(binder.bind(node.this), [binder.bind(option) for option in node.expressions], binder.at(node))
+
+
+def compared(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """A comparison of values, or of rows for equality."""
+    left, right = node.this, node.args["expression"]
+    for side in (left, right):
+        if isinstance(side, exp.Any | exp.All):
+            what = f"comparison with {side.key.upper()}"
+            raise binder.context.source.unsupported(what, side, "use IN, EXISTS, min() or max()")
+    if isinstance(left.unnest(), exp.Tuple) and isinstance(right.unnest(), exp.Tuple):
+        if not isinstance(node, exp.EQ | exp.NEQ):
+            raise binder.context.source.unsupported("an order of rows", node, "compare the values one by one")
+        equal = _row_equal(binder, left, right, node)
+        return equal if isinstance(node, exp.EQ) else bind_call("not", (equal,), binder.at(node))
+    return binder.call(node)
+
+
+def _row_equal(binder: ExpressionBinder, left: exp.Expr, right: exp.Expr, node: exp.Expr) -> Expression:
+    mine, other = left.unnest().expressions, right.unnest().expressions
+    if len(mine) != len(other):
+        raise binder.context.source.error(f"a row of {len(mine)} values is compared with one of {len(other)}", right)
+    at = binder.at(node)
+    parts = [bind_call("equal", (binder.bind(a), binder.bind(b)), at) for a, b in zip(mine, other, strict=True)]
+    return parts[0] if len(parts) == 1 else bind_call("and", parts, at)
+
+
+def case(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CASE WHEN ..., and CASE x WHEN value ... as its comparisons."""
+    operand = None if node.this is None else binder.bind(node.this)
+    arms = []
+    for arm in node.args["ifs"]:
+        condition = binder.bind(arm.this)
+        if operand is not None:
+            condition = bind_call("equal", (operand, condition), binder.at(arm))
+        arms.append((condition, binder.bind(arm.args["true"])))
+    default = node.args.get("default")
+    return bind_case(arms, None if default is None else binder.bind(default), binder.at(node))
+
+
+def conditional(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """IF(condition, a, b)."""
+    false = node.args.get("false")
+    arm = (binder.bind(node.this), binder.bind(node.args["true"]))
+    return bind_case((arm,), None if false is None else binder.bind(false), binder.at(node))
+
+
+def cast(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CAST and TRY_CAST, `x::type` and typed literals."""
+    target = arrow_type(node.args["to"], binder.context.source, node)
+    mode = CastMode.TRY if isinstance(node, exp.TryCast) else CastMode.STRICT
+    return converted(binder, binder.bind(node.this), target, mode, node)
+
+
+def converted(binder: ExpressionBinder, operand: Expression, target: pa.DataType, mode: CastMode, node: exp.Expr) -> Expression:
+    """A bound value as another type; constant text becomes a literal where the type is one of time."""
+    at = binder.at(node)
+    if isinstance(operand, Literal) and mode is CastMode.STRICT:
+        text = is_string(operand.type) and family(target) in _FOLDED
+        if text or operand.is_null:
+            return coerce(operand, target, at)
+    return bind_cast(operand, target, mode, at)
+
+
+def divided(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """Division and remainder."""
+    operands = (binder.bind(node.this), binder.bind(node.args["expression"]))
+    return bind_division(node, operands, binder.context, binder.at(node))

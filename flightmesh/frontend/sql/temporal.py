@@ -1,0 +1,101 @@
+"""Binds what is about time: INTERVAL, DATE(x), DATE_ADD with a unit, and the clock.
+
+Handed a binder and a node; hands on the typed expression. What always holds: the clock is read once a query, so all
+of a query's `now()` agree.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from flightmesh.expression.nodes import CastMode, Expression, Literal
+from flightmesh.expression.registry import bind_call, coerce
+from flightmesh.expression.types import INTERVAL, TIME, TIMESTAMP, TIMESTAMP_TZ, is_string
+from flightmesh.frontend.sql import literals
+from flightmesh.frontend.sql.operators import converted
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+
+def to_date(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """DATE(x), TO_DATE(x) and the like."""
+    if node.this is None or any(node.args.get(key) for key in ("format", "expressions", "zone")):
+        raise binder.context.source.unsupported("a date from a format or from parts", node, "use strptime or make_date")
+    mode = CastMode.TRY if node.args.get("safe") else CastMode.STRICT
+    return converted(binder, binder.bind(node.this), pa.date32(), mode, node)
+
+
+def to_timestamp(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """TIMESTAMP(x)."""
+    if node.this is None or node.args.get("zone") is not None:
+        raise binder.context.source.unsupported("a timestamp from parts", node, "use make_timestamp")
+    return converted(binder, binder.bind(node.this), TIMESTAMP, CastMode.STRICT, node)
+
+
+def interval(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """INTERVAL '3' MONTH, INTERVAL (x) DAY, INTERVAL '1 day 2 hours'."""
+    bound, unit = binder.bind(node.this), node.args.get("unit")
+    if unit is None:
+        return coerce(bound, INTERVAL, binder.at(node))
+    if not isinstance(unit, exp.Var):
+        raise binder.context.source.unsupported(f"INTERVAL with {unit.sql()}", node)
+    return _of_units(binder, bound, unit.name, node)
+
+
+def _of_units(binder: ExpressionBinder, amount: Expression, unit: str, node: exp.Expr) -> Expression:
+    if not isinstance(amount, Literal) or amount.is_null:
+        one = literals.interval(Decimal(1), unit)
+        if one is None:
+            raise binder.context.source.error(f"{unit} is not a unit of time", node)
+        return bind_call("multiply", (one, amount), binder.at(node))
+    try:
+        value = Decimal(str(amount.value.as_py()))
+    except InvalidOperation:
+        shown = repr(amount.value.as_py())
+        raise binder.context.source.error(f"{shown} is not a number of {unit.lower()}s", node) from None
+    made = literals.interval(value, unit)
+    if made is None:
+        hint = f"units are {', '.join(literals.INTERVAL_UNITS).lower()}, and days or longer come whole"
+        raise binder.context.source.error(f"INTERVAL {value} {unit} is not an interval", node, hint)
+    return made
+
+
+def shifted(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """DATE_ADD(date, 3, DAY) and DATE_SUB of the dialects that have units."""
+    name = "subtract" if isinstance(node, exp.DateSub | exp.TimestampSub | exp.DatetimeSub) else "add"
+    start, amount, unit = binder.bind(node.this), binder.bind(node.args["expression"]), node.args.get("unit")
+    at = binder.at(node)
+    if isinstance(start, Literal) and is_string(start.type):
+        start = coerce(start, TIMESTAMP if ":" in start.value.as_py() else pa.date32(), at)
+    if unit is None or amount.type == INTERVAL:
+        return bind_call(name, (start, amount), at)
+    if unit.name.upper() == "DAY" and pa.types.is_date(start.type):
+        if isinstance(amount, Literal) and is_string(amount.type):
+            amount = coerce(amount, pa.int32(), at)
+        return bind_call(name, (start, amount), at)
+    return bind_call(name, (start, _of_units(binder, amount, unit.name, node)), at)
+
+
+def today(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CURRENT_DATE."""
+    return Literal(pa.scalar(binder.context.state.now.date(), pa.date32()))
+
+
+def now(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CURRENT_TIMESTAMP."""
+    return Literal(pa.scalar(binder.context.state.now, TIMESTAMP_TZ))
+
+
+def local_now(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """LOCALTIMESTAMP; the engine's zone is UTC."""
+    return Literal(pa.scalar(binder.context.state.now.replace(tzinfo=None), TIMESTAMP))
+
+
+def time_of_day(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CURRENT_TIME."""
+    return Literal(pa.scalar(binder.context.state.now.time(), TIME))
