@@ -260,10 +260,13 @@ def _sample_dictionary(storage: Storage, file: File, group: int, column: str) ->
 def _sample_rows(storage: Storage, file: File, group: int, column: str) -> Sample | None:
     if footer(storage, file).leaf(column) is None:
         return None
-    rows = _reader(storage, file).iter_batches(batch_size=_SAMPLE_ROWS, row_groups=[group], columns=[column], use_threads=False)
-    for batch in rows:
-        array = batch.column(0)
-        kind = normalise_type(array.type)
-        plain = cast_array(array, pa.int32() if pa.types.is_null(kind) else kind, column)
-        return Sample(len(plain) - plain.null_count, pc.count_distinct(plain).as_py())
-    return None
+    batches = _reader(storage, file).iter_batches(
+        batch_size=_SAMPLE_ROWS, row_groups=[group], columns=[column], use_threads=False
+    )
+    try:
+        array = next(batches).column(0)
+    except (StopIteration, OSError, pa.ArrowInvalid):
+        return None  # a damaged page is for the scan to report: an estimate is not worth an error
+    kind = normalise_type(array.type)
+    plain = cast_array(array, pa.int32() if pa.types.is_null(kind) else kind, column)
+    return Sample(len(plain) - plain.null_count, pc.count_distinct(plain).as_py())
