@@ -14,6 +14,7 @@ from typing import Any
 from flightmesh.catalog.catalog import Catalog
 from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery
 from flightmesh.frontend.sql.plan import bind_query_ast
+from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
 from flightmesh.frontend.yaml.steps import LoweredStep, one_query
 from flightmesh.ids import ColumnIds
@@ -46,14 +47,9 @@ def bind_steps(document: Document, ordered: tuple[LoweredStep, ...], scope: Scop
 
 
 def _bind(document: Document, ordered: tuple[LoweredStep, ...], scope: Scope, ids: ColumnIds) -> Bound:
+    source = Source(document.text, document.name)
     query = bind_query_ast(
-        one_query(ordered),
-        catalog=scope.catalog,
-        dialect=scope.dialect,
-        params=scope.params,
-        ids=ids,
-        text=document.text,
-        name=document.name,
+        one_query(ordered), source=source, catalog=scope.catalog, dialect=scope.dialect, params=scope.params, ids=ids
     )
     return Bound(query.relation, query.names)
 
