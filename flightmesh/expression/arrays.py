@@ -65,6 +65,17 @@ def numeric_values(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(buffer, dtype, count=len(array), offset=width * array.offset)
 
 
+def joined_validity(buffers: Sequence[pa.Buffer], rows: int) -> pa.Buffer | None:
+    """The bitmap of rows that every bitmap (from bit 0) has; None for no bitmaps."""
+    if len(buffers) < 2:
+        return buffers[0] if buffers else None
+    masks = [pa.Array.from_buffers(pa.bool_(), rows, [None, buffer]) for buffer in buffers]
+    combined = masks[0]
+    for other in masks[1:]:
+        combined = pc.and_(combined, other)
+    return combined.buffers()[1]
+
+
 def validity_buffer(*arrays: Datum) -> pa.Buffer | None:
     """The validity bitmap, from bit 0, of rows that are valid in every array; None where all are. Scalars must be valid."""
     masks = [a for a in arrays if isinstance(a, pa.Array) and a.null_count]

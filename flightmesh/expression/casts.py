@@ -26,8 +26,10 @@ from flightmesh.expression.arrays import (
     valid_mask,
     validity_buffer,
 )
+from flightmesh.expression.decimal_rounding import Rounding, rescale
 from flightmesh.expression.functions.declare import Datum
 from flightmesh.expression.nodes import CastMode
+from flightmesh.expression.scaled import EXACT, Words, as_int64, from_int64
 from flightmesh.expression.types import Family, decimal_of, family, integer_bounds, sql_type_name
 
 _NUMBERS = (Family.BOOLEAN, Family.INTEGER, Family.DECIMAL, Family.FLOAT)
@@ -102,7 +104,13 @@ def cannot_cast(value: pa.Scalar, type: pa.DataType) -> DataError:
     return DataError(f"cannot cast {shown} of type {sql_type_name(value.type)} to {sql_type_name(type)}")
 
 
-def _integer_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
+def _rounded(values: Words, array: pa.Array) -> pa.Array:
+    whole = Rounding.half_away(values, 10**array.type.scale) if array.type.scale else np.array(values)
+    return from_values(whole, pa.int64(), validity_buffer(array))
+
+
+def _integer_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode, shown: pa.Array | None = None) -> pa.Array:
+    """`shown` holds the values before an earlier conversion, for the error."""
     try:
         return array.cast(type)
     except pa.ArrowInvalid:
@@ -110,6 +118,8 @@ def _integer_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> p
         values = numeric_values(array)
         source = integer_bounds(array.type)
         bad = ((values < max(low, source[0])) | (values > min(high, source[1]))) & valid_mask(array)
+        if mode is CastMode.STRICT and shown is not None:
+            _misfit(shown, bad, type, mode)
         return _misfit(array, bad, type, mode).cast(type)
 
 
@@ -126,7 +136,10 @@ def _float_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.
 
 
 def _decimal_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
-    whole = decimals.rescale(array, pa.decimal128(38, 0))
+    values = as_int64(array)
+    if values is not None and array.type.precision <= 17:
+        return _integer_to_integer(_rounded(values, array), type, mode, array)
+    whole = rescale(array, pa.decimal128(38, 0))
     try:
         return _whole_to_integer(whole, type)
     except pa.ArrowInvalid:
@@ -134,11 +147,11 @@ def _decimal_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> p
         bounds = (pa.scalar(low).cast(pa.decimal128(38, 0)), pa.array([high], pa.decimal128(38, 0))[0])
         bad = pc.fill_null(pc.or_(pc.less(whole, bounds[0]), pc.greater(whole, bounds[1])), False)
         kept = _misfit(array, np.asarray(bad), type, mode)
-        return _whole_to_integer(decimals.rescale(kept, pa.decimal128(38, 0)), type)
+        return _whole_to_integer(rescale(kept, pa.decimal128(38, 0)), type)
 
 
 def _whole_to_integer(whole: pa.Array, type: pa.DataType) -> pa.Array:
-    values = decimals.as_int64(whole)
+    values = as_int64(whole)
     if values is None:
         return whole.cast(type)
     return from_values(np.array(values), pa.int64(), validity_buffer(whole)).cast(type)
@@ -149,23 +162,23 @@ def _integer_to_decimal(array: pa.Array, type: pa.DataType, mode: CastMode) -> p
         held = array.cast(pa.decimal128(20, 0))
     else:
         values = numeric_values(array.cast(pa.int64()))
-        held = decimals.from_int64(values, decimal_of(array.type), validity_buffer(array))
+        held = from_int64(values, decimal_of(array.type), validity_buffer(array))
     return _decimal_to_decimal(held, type, mode)
 
 
 def _decimal_to_decimal(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
     try:
-        return decimals.rescale(array, type)
+        return rescale(array, type)
     except DataError:
         if mode is CastMode.STRICT:
             raise _first_wide(array, type) from None
-        return _each(array, type, lambda value: decimals.rescale(value, type))
+        return _each(array, type, lambda value: rescale(value, type))
 
 
 def _first_wide(array: pa.Array, type: pa.DataType) -> DataError:
     for value in array:
         try:
-            decimals.rescale(value, type)
+            rescale(value, type)
         except DataError:
             return cannot_cast(value, type)
     return DataError(f"a value does not fit {sql_type_name(type)}")
@@ -192,11 +205,11 @@ def _float_to_decimal(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.
         return _float_to_decimal(_misfit(array, bad, type, mode), type, mode)
     clean = np.where(valid_mask(array), scaled, 0.0)
     if type.precision <= 18 or bool((np.abs(clean) < 2.0**62).all()):
-        return decimals.from_int64(clean.astype(np.int64), type, validity_buffer(array))
+        return from_int64(clean.astype(np.int64), type, validity_buffer(array))
     from decimal import Decimal
 
     kept = valid_mask(array)
-    exact = [Decimal(int(v)).scaleb(-type.scale, decimals._EXACT) if k else None for v, k in zip(clean, kept, strict=True)]
+    exact = [Decimal(int(v)).scaleb(-type.scale, EXACT) if k else None for v, k in zip(clean, kept, strict=True)]
     return pa.array(exact, type)
 
 

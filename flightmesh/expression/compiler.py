@@ -107,7 +107,7 @@ class _Builder:
             return LazyCoalesce(self.register(call.args[0]), tuple(self._inner(arg) for arg in call.args[1:]), call.type)
         function = scalar_function(call.function)
         args = tuple(self.register(arg) for arg in call.args)
-        return Apply(function.kernel, args, call.type, call, call.at)
+        return Apply(function.kernel, function.form, args, call.type, call, call.at)
 
     def _guarded(self, call: Call) -> Step:
         """Operands left to right; the last one is the guarded side, those before it are one nested call."""
@@ -115,7 +115,8 @@ class _Builder:
         first = head[0] if len(head) == 1 else Call(call.function, head, call.type, call.at)
         left = self.register(first)
         if not may_fail(last):
-            return Apply(scalar_function(call.function).kernel, (left, self.register(last)), call.type, call, call.at)
+            function = scalar_function(call.function)
+            return Apply(function.kernel, function.form, (left, self.register(last)), call.type, call, call.at)
         return Guarded(left, self._inner(last), call.function == "or")
 
     def _inner(self, expr: Expression) -> Block:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +20,10 @@ import pyarrow.compute as pc
 from flightmesh.errors import DataError, FlightmeshError, InternalError, Position
 from flightmesh.expression.arrays import boolean_mask, broadcast, null_of, one_array, scattered
 from flightmesh.expression.casts import cast_datum
-from flightmesh.expression.functions.declare import Datum, Kernel, Request
+from flightmesh.expression.decimals import to_double
+from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, Request
 from flightmesh.expression.nodes import CastMode, Expression
+from flightmesh.expression.scaled import Held, ScaledDecimals
 
 Rows = npt.NDArray[np.int64]
 
@@ -45,8 +49,16 @@ class Frame:
         return Frame(self.batch, len(chosen), selection)
 
 
-Registers = list[Datum]
-Step = Callable[[Registers, Frame], Datum]
+Registers = list[Held]
+Step = Callable[[Registers, Frame], Held]
+
+
+def arrow_at(registers: Registers, index: int) -> Datum:
+    """A register's content as Arrow has it; converted at most once."""
+    content = registers[index]
+    if isinstance(content, ScaledDecimals):
+        content = registers[index] = content.to_array()
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +75,14 @@ class Block:
         registers: Registers = list(imported or ())
         for step in self.steps:
             registers.append(step(registers, frame))
-        return [registers[index] for index in self.outputs]
+        return [arrow_at(registers, index) for index in self.outputs]
 
     def run_inside(self, outer: Registers, frame: Frame, chosen: Rows | None) -> Datum:
         """The one output for some rows of the enclosing frame (None: all), as a scalar or an array of that many values."""
         if chosen is None:
             return self.run(frame, [outer[index] for index in self.imports])[0]
         picked = pa.array(chosen)
-        imported = [d if isinstance(d, pa.Scalar) else d.take(picked) for d in (outer[i] for i in self.imports)]
+        imported = [d if isinstance(d, pa.Scalar) else d.take(picked) for d in (arrow_at(outer, i) for i in self.imports)]
         return self.run(frame.narrowed(chosen), imported)[0]
 
 
@@ -89,16 +101,20 @@ class Apply:
     """Calls a function's kernel; any failure of the data becomes a DataError that names the expression."""
 
     kernel: Kernel
+    form: DecimalForm
     args: tuple[int, ...]
     type: pa.DataType
     source: Expression
     at: Position | None
 
-    def __call__(self, registers: Registers, frame: Frame) -> Datum:
+    def __call__(self, registers: Registers, frame: Frame) -> Held:
         """The call's result."""
-        args = tuple(registers[index] for index in self.args)
+        if self.form is DecimalForm.SCALED:
+            args: tuple[Any, ...] = tuple(registers[index] for index in self.args)
+        else:
+            args = tuple(arrow_at(registers, index) for index in self.args)
         try:
-            result = one_array(self.kernel(args, Request(self.type, frame.rows)))
+            result: Held = one_array(self.kernel(args, Request(self.type, frame.rows)))
         except FlightmeshError as error:
             raise located(error, self.source, self.at) from error
         except pa.ArrowInvalid as error:
@@ -121,7 +137,10 @@ class Convert:
     def __call__(self, registers: Registers, frame: Frame) -> Datum:
         """The operand as the type."""
         try:
-            return cast_datum(registers[self.operand], self.type, self.mode)
+            content = registers[self.operand]
+            if isinstance(content, ScaledDecimals) and self.type == pa.float64():
+                return to_double(content)
+            return cast_datum(arrow_at(registers, self.operand), self.type, self.mode)
         except FlightmeshError as error:
             raise located(error, self.source, self.at) from error
         except pa.ArrowInvalid as error:
@@ -141,6 +160,10 @@ def located(error: FlightmeshError, source: Expression, at: Position | None) -> 
     return DataError(f"{error.message} in [{_text(source)}]", hint=error.hint, position=error.position or at)
 
 
+_FEW_OPTIONS = 4
+"""Up to so many texts are compared one by one, which is cheaper than hashing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """operand IN (constants): NULL where the operand is NULL, or where nothing matches and a constant is NULL."""
@@ -151,7 +174,7 @@ class Membership:
 
     def __call__(self, registers: Registers, frame: Frame) -> Datum:
         """True, false or NULL a row."""
-        operand = registers[self.operand]
+        operand = arrow_at(registers, self.operand)
         if isinstance(operand, pa.Scalar):
             if not operand.is_valid:
                 return null_of(pa.bool_())
@@ -159,7 +182,10 @@ class Membership:
         return self._found(operand)
 
     def _found(self, operand: pa.Array) -> pa.Array:
-        found = pc.is_in(operand, value_set=self.options)
+        if 0 < len(self.options) <= _FEW_OPTIONS and pa.types.is_string(operand.type):
+            found = reduce(pc.or_, (pc.equal(operand, option) for option in self.options))
+        else:
+            found = pc.is_in(operand, value_set=self.options)
         if self.has_null:
             return pc.if_else(found, found, null_of(pa.bool_()))
         return found if operand.null_count == 0 else pc.if_else(operand.is_valid(), found, null_of(pa.bool_()))
@@ -176,7 +202,7 @@ class Guarded:
     def __call__(self, registers: Registers, frame: Frame) -> Datum:
         """The three-valued result."""
         combine = pc.or_kleene if self.stop else pc.and_kleene
-        left = registers[self.left]
+        left = arrow_at(registers, self.left)
         if isinstance(left, pa.Scalar):
             if left.is_valid and left.as_py() is self.stop:
                 return left
@@ -203,14 +229,14 @@ class Choose:
 
     def __call__(self, registers: Registers, frame: Frame) -> Datum:
         """The first arm whose condition is true, a row."""
-        result: Datum = null_of(self.type) if self.otherwise is None else registers[self.otherwise]
+        result: Datum = null_of(self.type) if self.otherwise is None else arrow_at(registers, self.otherwise)
         for condition, value in zip(reversed(self.conditions), reversed(self.values), strict=True):
-            mask = registers[condition]
+            mask = arrow_at(registers, condition)
             if isinstance(mask, pa.Scalar):
-                result = registers[value] if mask.is_valid and mask.as_py() else result
+                result = arrow_at(registers, value) if mask.is_valid and mask.as_py() else result
             else:
                 mask = pc.fill_null(mask, False) if mask.null_count else mask
-                result = pc.if_else(mask, registers[value], result)
+                result = pc.if_else(mask, arrow_at(registers, value), result)
         return result
 
 
@@ -265,7 +291,7 @@ class LazyCoalesce:
 
     def __call__(self, registers: Registers, frame: Frame) -> Datum:
         """The first value that is not NULL, a row."""
-        result: Datum = registers[self.first]
+        result: Datum = arrow_at(registers, self.first)
         for block in self.rest:
             if isinstance(result, pa.Scalar):
                 if result.is_valid:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
-from flightmesh.expression import datemath, decimals
+from flightmesh.expression import datemath, decimal_division, decimals
 from flightmesh.expression.arrays import from_values, null_of, numeric_values, validity_buffer
-from flightmesh.expression.functions.declare import Binding, Datum, Failure, Request, ScalarFunction
+from flightmesh.expression.functions.declare import Binding, Datum, DecimalForm, Failure, Request, ScalarFunction
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.signatures import is_text_literal, shared_type
 from flightmesh.expression.types import HUGEINT, Family, add_type, decimal_of, family, is_numeric, multiply_type
@@ -157,7 +157,7 @@ def _int_divide(args: tuple[Datum, ...], request: Request) -> Datum:
             quotient = pc.divide(left, right)
             return pc.if_else(pc.equal(right, zero), null_of(request.type), quotient)
         case Family.DECIMAL:
-            return decimals.int_divide(left, right, request.type)
+            return decimal_division.int_divide(left, right, request.type)
     return _without_zero(pc.divide_checked, "division", left, right, request)
 
 
@@ -176,7 +176,7 @@ def _modulo(args: tuple[Datum, ...], request: Request) -> Datum:
     left, right = args
     match family(request.type):
         case Family.DECIMAL:
-            return decimals.modulo(left, right, request.type)
+            return decimal_division.modulo(left, right, request.type)
         case Family.FLOAT:
             return _float_modulo(left, right, request)
     return _without_zero(_integer_modulo, "modulo", left, right, request)
@@ -242,11 +242,16 @@ _multiply = _linear_kernel("multiplication", pc.multiply_checked, decimals.multi
 _NUMBERS = "number {0} number -> common type (decimals: by the precision rules)"
 
 
+_SCALED = frozenset({"add", "subtract", "multiply", "negate"})
+"""Operators whose kernels take and give scaled int64 decimals."""
+
+
 def _operator(
     name: str, symbol: str, doc: str, rule: Any, kernel: Any, usage: tuple[str, ...], *aliases: str
 ) -> ScalarFunction:
     return ScalarFunction(
-        name, doc, "arithmetic", rule, kernel, usage, (symbol, *aliases) if symbol else aliases, Failure.MAY, operator=symbol or None
+        name, doc, "arithmetic", rule, kernel, usage, (symbol, *aliases) if symbol else aliases, Failure.MAY,
+        operator=symbol or None, form=DecimalForm.SCALED if name in _SCALED else DecimalForm.ARROW,
     )
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.expression.functions.declare import Binding, Datum, Nulls, Request, ScalarFunction
+from flightmesh.expression import decimals
+from flightmesh.expression.functions.declare import Binding, Datum, DecimalForm, Nulls, Request, ScalarFunction
 from flightmesh.expression.intervals import sortable
 from flightmesh.expression.nodes import Expression
+from flightmesh.expression.scaled import Held, arrow
 from flightmesh.expression.signatures import comparison_type
 from flightmesh.expression.types import Family, family
 
@@ -60,8 +62,13 @@ def _has_nan(datum: Datum) -> bool:
     return bool(pc.any(found).as_py())
 
 
-def compare(name: str, left: Datum, right: Datum) -> Datum:
+def compare(name: str, left: Held, right: Held) -> Datum:
     """One of pyarrow's six comparisons, by name, with NaN as the greatest value. NULL where either is NULL."""
+    if family(left.type) is Family.DECIMAL:
+        quick = decimals.compare(name, left, right)
+        if quick is not None:
+            return quick
+        left, right = arrow(left), arrow(right)
     if family(left.type) is Family.INTERVAL:
         left, right = sortable(left), sortable(right)
     if family(left.type) is not Family.FLOAT or not (_has_nan(left) or _has_nan(right)):
@@ -128,7 +135,8 @@ def _boolean(args: Sequence[Expression]) -> Binding | None:
 
 def _entry(name: str, symbol: str, doc: str, *aliases: str) -> ScalarFunction:
     return ScalarFunction(
-        name, doc, "comparison", _pair, _comparison(name), (f"any {symbol} any of a common type -> BOOLEAN",), (symbol, *aliases), operator=symbol
+        name, doc, "comparison", _pair, _comparison(name), (f"any {symbol} any of a common type -> BOOLEAN",),
+        (symbol, *aliases), operator=symbol, form=DecimalForm.SCALED,
     )
 
 
@@ -144,7 +152,7 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     ScalarFunction("is_not_distinct_from", "Whether the values are the same; NULL is a value.", "comparison", _pair, _not_distinct,
                    ("any IS NOT DISTINCT FROM any -> BOOLEAN",), nulls=Nulls.OWN),
     ScalarFunction("between", "Whether the first lies between the others, both included.", "comparison", _triple, _between,
-                   ("any BETWEEN any AND any -> BOOLEAN",), nulls=Nulls.OWN),
+                   ("any BETWEEN any AND any -> BOOLEAN",), nulls=Nulls.OWN, form=DecimalForm.SCALED),
     ScalarFunction("is_null", "Whether the value is NULL.", "comparison", _anything, _is_null, ("any IS NULL -> BOOLEAN",), ("isnull",),
                    nulls=Nulls.OWN),
     ScalarFunction("is_not_null", "Whether the value is not NULL.", "comparison", _anything, _is_not_null,

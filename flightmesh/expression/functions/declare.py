@@ -43,6 +43,13 @@ class Nulls(enum.Enum):
     OWN = "own"
 
 
+class DecimalForm(enum.Enum):
+    """ARROW: the kernel takes Arrow's decimals. SCALED: it takes `ScaledDecimals` too, and may give them."""
+
+    ARROW = "arrow"
+    SCALED = "scaled"
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Argument types, exactly as the kernel takes them, and the result's. With `variadic` the last argument repeats."""
@@ -79,3 +86,4 @@ class ScalarFunction:
     nulls: Nulls = Nulls.PROPAGATE
     volatile: bool = False
     operator: str | None = None
+    form: DecimalForm = DecimalForm.ARROW

@@ -88,7 +88,19 @@ def match(text: pa.Array, pattern: Pattern) -> pa.Array:
             both = pc.and_(pc.starts_with(text, pattern=start), pc.ends_with(text, pattern=end))
             least = len((start + end).encode())
             return pc.and_(both, pc.greater_equal(pc.binary_length(text), pa.scalar(least, pa.int32())))
-    return pc.match_substring_regex(text, pattern=pattern.regex)
+    return _filtered(text, pattern)
+
+
+def _filtered(text: pa.Array, pattern: Pattern) -> pa.Array:
+    """Any other pattern: a quick search for its longest literal, then its regular expression on what is left."""
+    longest = max((part for part in pattern.parts if isinstance(part, str)), key=len, default="")
+    if len(longest) < 2:
+        return pc.match_substring_regex(text, pattern=pattern.regex)
+    candidate = pc.match_substring(text, pattern=longest)
+    rows = pc.indices_nonzero(candidate)
+    if len(rows) * 2 > len(text):
+        return pc.match_substring_regex(text, pattern=pattern.regex)
+    return pc.replace_with_mask(candidate, pc.fill_null(candidate, False), pc.match_substring_regex(text.take(rows), pattern=pattern.regex))
 
 
 def like(text: pa.Array, pattern: str, escape: str = "") -> pa.Array:

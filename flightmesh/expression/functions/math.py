@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from flightmesh.errors import DataError
 from flightmesh.expression import decimals
 from flightmesh.expression.arrays import boolean_array, boolean_mask, from_values, numeric_values, validity_buffer
-from flightmesh.expression.functions.declare import Binding, Datum, Failure, Request, ScalarFunction
+from flightmesh.expression.functions.declare import Binding, Datum, DecimalForm, Failure, Request, ScalarFunction
 from flightmesh.expression.functions.entries import entry
 from flightmesh.expression.functions.vary import per_distinct, with_constants
 from flightmesh.expression.nodes import Expression
@@ -209,7 +209,7 @@ _FINITE = ("float -> bool", "double -> bool", "date -> bool", "timestamp -> bool
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     ScalarFunction("abs", "The absolute value, in the argument's type.", "math", _same_number, _abs, ("abs(number) -> same type",),
-                   ("@",), _MAY),
+                   ("@",), _MAY, form=DecimalForm.SCALED),
     ScalarFunction("sign", "-1, 0 or 1.", "math", _sign_rule, _sign, ("sign(number) -> TINYINT",)),
     _double("sqrt", "The square root.", np.sqrt, _refuse(lambda v: v < 0, "cannot take square root of a negative number")),
     _double("cbrt", "The cube root.", np.cbrt),

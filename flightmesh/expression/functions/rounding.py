@@ -12,9 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.errors import DataError
-from flightmesh.expression import decimals
 from flightmesh.expression.arrays import from_values, numeric_values, validity_buffer
-from flightmesh.expression.decimals import Rounding
+from flightmesh.expression.decimal_rounding import Rounding, rescale, round_tens, zeros
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Request, ScalarFunction
 from flightmesh.expression.functions.entries import entry
 from flightmesh.expression.functions.vary import with_constants
@@ -121,10 +120,10 @@ def _decimal(array: pa.Array, digits: int, rounding: Any, type: pa.DataType) -> 
     if digits >= array.type.scale:
         return array
     if digits >= 0:
-        return decimals.rescale(array, type, rounding)
+        return rescale(array, type, rounding)
     if -digits >= array.type.precision - array.type.scale + 1:
-        return decimals.rescale(decimals.multiply(array, pa.scalar(0).cast(pa.decimal128(1, 0)), array.type), type)
-    return decimals.round_tens(array, -digits, rounding, type)
+        return zeros(array, type)
+    return round_tens(array, -digits, rounding, type)
 
 
 def _kernel(function: Callable[[Any], Any], rounding: Any, away: bool) -> Any:
@@ -145,7 +144,7 @@ def _kernel(function: Callable[[Any], Any], rounding: Any, away: bool) -> Any:
 def _whole_kernel(function: Callable[[Any], Any], rounding: Any) -> Any:
     def run(array: pa.Array, type: pa.DataType) -> pa.Array:
         if family(array.type) is Family.DECIMAL:
-            return decimals.rescale(array, type, rounding)
+            return rescale(array, type, rounding)
         return _float(array, 0, function)
 
     return lambda args, request: with_constants(1, lambda array: run(array, request.type))(args, request)
