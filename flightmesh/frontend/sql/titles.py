@@ -1,7 +1,7 @@
 """The names of columns that the query does not name: `sum(x)`, `(a + 1)`, as DuckDB gives them.
 
-Handed a sqlglot expression; hands on a title. What always holds: it is for people only, nothing is resolved by it except the names
-of a derived table's columns.
+Handed a sqlglot expression; hands on a title. What always holds: it is for people only, nothing is resolved by it
+except the names of a derived table's columns.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from flightmesh.frontend.sql import functions_map
 from flightmesh.frontend.sql.parameters import parameter_name
 
 _SYMBOLS: dict[type[exp.Expr], str] = {
-    exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "//", exp.Mod: "%", exp.Pow: "**",
-    exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||", exp.BitwiseAnd: "&",
-    exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>", exp.Like: "~~", exp.ILike: "~~*", exp.Glob: "~~~",
+    exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "//", exp.Mod: "%",
+    exp.Pow: "**",
+    exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||", exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", 
+    exp.BitwiseRightShift: ">>", exp.Like: "~~", exp.ILike: "~~*", exp.Glob: "~~~",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
 }  # fmt: skip
 _TYPES = {
