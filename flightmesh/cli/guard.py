@@ -40,6 +40,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             _discard_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once
             raise typer.Exit(report_cancelled()) from None
         except typer.Exit:
             raise
@@ -70,8 +71,7 @@ def report(failure: BaseException) -> int:
 
 
 def report_cancelled() -> int:
-    """Says so, and lets a second Ctrl-C end the process at once."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Says so."""
     print("cancelled", file=sys.stderr)
     return CANCELLED
 

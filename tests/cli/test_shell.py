@@ -69,7 +69,7 @@ def test_enter_ends_only_complete_statements(shell: Shell) -> None:
 
 
 def test_editing_and_history(shell: Shell) -> None:
-    assert typed(shell, "selekt 1;\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7fc\r") == ["select 1;"]
+    assert typed(shell, "selekt 1;\x1b[D\x1b[D\x1b[D\x1b[D\x7fc\r") == ["select 1;"]
     up = "\x1b[A"
     assert typed(shell, "select 2;\r", up + "\r") == ["select 2;", "select 2;"]
     assert typed(shell, up + "\r") == ["select 2;"], "history is kept in a file"

@@ -21,7 +21,7 @@ def expected(orders: Path) -> list[tuple[object, ...]]:
 def test_a_table(orders: Path) -> None:
     lines = rows_of(flightmesh("sql", BY_STATUS, "-r", f"orders={orders}"))
     assert lines[1].split() == ["│", "status", "│", "n", "│", "total", "│"]
-    assert [line.strip("│").split("│")[0].strip() for line in lines[4:7]] == ["NULL", "open", "shipped"]
+    assert [line.strip("│").split("│")[0].strip() for line in lines[4:7]] == ["NULL", "shipped", "open"]
     assert lines[-1] == "3 rows"
 
 
@@ -135,7 +135,7 @@ def test_query_errors(orders: Path, query: str, said: list[str]) -> None:
         (("sql",), "give the statement"),
         (("sql", "select 1", "-r", "orders"), "not NAME=VALUE"),
         (("sql", "select 1", "--memory", "lots"), "not a size"),
-        (("sql", "select 1", "--threads", "0"), "x>=1"),
+        (("sql", "select 1", "--threads", "0"), "greater than or equal to 1"),
         (("sql", "select 1", "--format", "xml"), "xml"),
         (("sql", "select 1", "-o", "out.xyz"), "tells no format"),
         (("sql", "select 1", "-o", "nowhere/out.csv"), "no folder"),
