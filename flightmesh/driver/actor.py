@@ -164,14 +164,15 @@ class Driver:
             raise InternalError(f"task {report.attempt} is not in the table")
         task = replace(task, report=report, ended=now if task.phase.is_over else None)
         self._table.put(task)
+        noted = self._note_progress(task.id.job)
         job = self._table.jobs[task.id.job]
-        job = replace(job, progress=progress_of(self._table, job))
-        self._table.jobs[job.id] = job
-        noted: list[DriverEffect] = [NoteProgress(job.id, job.progress)]
         if job.state is not JobState.RUNNING:
             return [*noted, *self._release_ended(job)]
         if task.phase is TaskPhase.FAILED:
             error = report.error or InternalError(f"task {report.attempt} failed and did not say why").to_wire()
+            return [*noted, *self._fail(job.id, JobState.FAILED, error, now)]
+        if task.phase is TaskPhase.CANCELLED:
+            error = InternalError(f"worker {task.worker} gave up task {report.attempt}").to_wire()
             return [*noted, *self._fail(job.id, JobState.FAILED, error, now)]
         if not task.phase.is_over:
             return noted
@@ -198,12 +199,21 @@ class Driver:
         wrong = imbalance(self._table, job)
         if wrong is not None:
             return self._fail(job.id, JobState.FAILED, InternalError(wrong).to_wire(), now)
-        progress = progress_of(self._table, job)
-        job = replace(job, state=JobState.SUCCEEDED, sealed=job.sealed | {job.graph.result}, progress=progress)
+        noted = self._note_progress(job.id)
+        job = replace(self._table.jobs[job.id], state=JobState.SUCCEEDED, sealed=job.sealed | {job.graph.result})
         self._table.jobs[job.id] = job
         record = record_of(self._table, job, JobState.SUCCEEDED, now)
         seals = [Send(worker, self._seal(job, job.graph.result)) for worker in sorted(job.holders)]
-        return [NoteProgress(job.id, progress), EndJob(job.id, record), *seals]
+        return [*noted, EndJob(job.id, record), *seals]
+
+    def _note_progress(self, job_id: JobId) -> list[DriverEffect]:
+        """Counts anew how far a job is, and tells if that has changed."""
+        job = self._table.jobs[job_id]
+        progress = progress_of(self._table, job)
+        if progress == job.progress:
+            return []
+        self._table.jobs[job_id] = replace(job, progress=progress)
+        return [NoteProgress(job_id, progress)]
 
     def _cancel(self, job: JobId, reason: str, now: float) -> list[DriverEffect]:
         entry = self._table.jobs.get(job)
@@ -211,7 +221,7 @@ class Driver:
             return []
         if entry.state is JobState.RUNNING:
             return self._fail(job, JobState.CANCELLED, Cancelled(reason).to_wire(), now)
-        return self._release(job)
+        return self._release(job) if entry.state is JobState.SUCCEEDED else []
 
     def _fail(self, job_id: JobId, state: JobState, error: WireError, now: float) -> list[DriverEffect]:
         """Ends a job badly: its client is told at once, its tasks are cancelled, and then everything is released."""

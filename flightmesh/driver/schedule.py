@@ -1,7 +1,8 @@
 """Decides which tasks go to which workers now. A pure reading of the driver's table.
 
-What always holds: a task is placed only after every task of the stages before it (producers first, build side before
-probe), so the earliest resident task can always run to its end and no set of waiting consumers can keep a producer out.
+What always holds: a task is placed only when every stage before it (producers first, build side before probe) has all of its
+tasks placed or its full share of places. So the earliest unfinished stage always has a place: no set of waiting consumers can
+keep a producer out; and a consumer that may have enough early is there while its producers still run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from flightmesh.ids import JobId, WorkerId
 
 RESIDENT_PER_SLOT = 4
 """Tasks of one job that a worker admits for each of its slots: those that wait hold no slot."""
+
+RESIDENT_OF_A_STAGE = 2
+"""Of these, tasks of one stage while tasks of later stages wait for places."""
 
 
 def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
@@ -43,8 +47,10 @@ def _rooms(table: Table, job: JobId) -> dict[WorkerId, int]:
 
 
 def _pending(table: Table, job: JobId) -> Iterator[TaskEntry]:
-    """Tasks in the order of the graph: producers before consumers, the build before the probe."""
+    """Tasks in the order of the graph (producers before consumers, the build before the probe), each stage up to its share."""
+    share = RESIDENT_OF_A_STAGE * sum(worker.slots for worker in table.workers.values())
     for stage in table.jobs[job].graph.stages:
-        for task in table.tasks[job][stage.id]:
-            if task.phase is TaskPhase.PENDING:
-                yield task
+        tasks = table.tasks[job][stage.id]
+        room = share - sum(task.phase.is_resident for task in tasks)
+        pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
+        yield from pending[: max(0, room)]

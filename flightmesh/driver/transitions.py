@@ -84,6 +84,8 @@ _LEGAL: dict[tuple[TaskPhase, Happening], TaskPhase] = {
     (_P.STOPPING, _H.FAILED): _P.FAILED,
     (_P.CANCELLING, _H.FAILED): _P.CANCELLED,
     (_P.CANCELLING, _H.CANCELLED): _P.CANCELLED,
+    (_P.RUNNING, _H.CANCELLED): _P.CANCELLED,  # its worker gave it up: the job fails
+    (_P.STOPPING, _H.CANCELLED): _P.CANCELLED,
 }
 
 _OVER = (_P.FINISHED, _P.FAILED, _P.CANCELLED, _P.SKIPPED)
