@@ -51,7 +51,7 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     probe, probe_keys = _with_keys(plan(join.left, inside, planning), [e.left for e in condition.equalities], above, planning)
     build, build_keys = _with_keys(plan(join.right, inside, planning), [e.right for e in condition.equalities], above, planning)
     keys = tuple(KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True))
-    side, probe, build = _place(join, probe, build, keys, planning)
+    side, probe, build = _place(join, condition, probe, build, keys, planning)
     rows = planning.estimate(join).rows
     fields = required_fields(join.fields, required)
     operator = HashJoin(
@@ -119,12 +119,13 @@ def _with_keys(
 
 
 def _place(
-    join: Join, probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning: Planning
+    join: Join, condition: Condition, probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning: Planning
 ) -> tuple[BuildSide, Planned, Planned]:
     if probe.single and build.single:
         return BuildSide.OWN, probe, build
     keeps_build = join.kind is JoinKind.FULL
-    if not keeps_build and (not keys or probe.single or _shares(join, planning)):
+    whole = not keys or condition.null_aware  # a NULL key, or the build being empty, matters to every probe row
+    if not keeps_build and (whole or probe.single or _shares(join, planning)):
         return BuildSide.SHARED, probe, exchange(build, Broadcast(), planning)
     if not keys:
         return BuildSide.OWN, gather(probe, planning), gather(build, planning)
