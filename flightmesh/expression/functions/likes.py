@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
+from flightmesh.expression.functions.search import contains
 
 ANY_RUN = object()
 ANY_ONE = object()
@@ -83,7 +84,7 @@ def match(text: pa.Array, pattern: Pattern) -> pa.Array:
         case (run, str() as end) if run is ANY_RUN:
             return pc.ends_with(text, pattern=end)
         case (run, str() as inner, other) if run is ANY_RUN and other is ANY_RUN:
-            return pc.match_substring(text, pattern=inner)
+            return contains(text, inner)
         case (str() as start, run, str() as end) if run is ANY_RUN:
             both = pc.and_(pc.starts_with(text, pattern=start), pc.ends_with(text, pattern=end))
             least = len((start + end).encode())
@@ -96,7 +97,7 @@ def _filtered(text: pa.Array, pattern: Pattern) -> pa.Array:
     longest = max((part for part in pattern.parts if isinstance(part, str)), key=len, default="")
     if len(longest) < 2:
         return pc.match_substring_regex(text, pattern=pattern.regex)
-    candidate = pc.match_substring(text, pattern=longest)
+    candidate = contains(text, longest)
     rows = pc.indices_nonzero(candidate)
     if len(rows) * 2 > len(text):
         return pc.match_substring_regex(text, pattern=pattern.regex)

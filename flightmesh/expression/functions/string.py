@@ -15,6 +15,7 @@ from flightmesh.expression.casts import castable
 from flightmesh.expression.functions import likes
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Nulls, Request, ScalarFunction
 from flightmesh.expression.functions.entries import compute, entry
+from flightmesh.expression.functions.search import contains
 from flightmesh.expression.functions.vary import with_constants
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.types import Family, family
@@ -239,7 +240,7 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _text("repeat", "The text a number of times.", ("text, long -> text", "blob, long -> blob"), _repeat),
     _text("instr", "Where the second text first stands in the first, from 1; 0 if nowhere.", ("text, text -> long",),
           with_constants(1, position), "strpos", "position"),
-    _text("contains", "Whether the second text stands in the first.", _MATCH, with_constants(1, pc.match_substring)),
+    _text("contains", "Whether the second text stands in the first.", _MATCH, with_constants(1, contains)),
     _text("prefix", "Whether the first text starts with the second.", _MATCH, with_constants(1, pc.starts_with), "starts_with", "^@"),
     _text("suffix", "Whether the first text ends with the second.", _MATCH, with_constants(1, pc.ends_with), "ends_with"),
     _text("split_part", "The part of the text between separators, counted from 1 (negative: from the end); empty if there is none.",
