@@ -1,0 +1,155 @@
+"""The worker as a step function: golden scripts of events and effects, doubled and late orders among them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import assert_never
+
+import pytest
+
+from flightmesh.catalog.table import MemorySplit
+from flightmesh.driver.graph_edges import edge_plans
+from flightmesh.errors import InternalError, InvalidInput
+from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId
+from flightmesh.protocol.messages import (
+    CancelTask,
+    CloseBuckets,
+    DriverMessage,
+    GrantSplits,
+    JobReleased,
+    PlanStage,
+    ReaderClosed,
+    ReleaseJob,
+    RunTask,
+    SealEdge,
+    StopTask,
+    TaskReport,
+    TaskState,
+    WantSplits,
+)
+from flightmesh.worker.actor import Worker
+from flightmesh.worker.events import (
+    CancelThread,
+    CloseLog,
+    DropJob,
+    HandSplits,
+    InputClosed,
+    OpenEdge,
+    OrderReceived,
+    SealLog,
+    SplitsUsedUp,
+    StartTask,
+    StopThread,
+    TaskEnded,
+    TaskProgressed,
+    Tell,
+    WorkerEffect,
+    WorkerEvent,
+)
+from tests.hand_made import grouping
+from tests.scripts import check_script
+
+SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_script(path: Path, update_goldens: bool) -> None:
+    worker = Worker()
+
+    def play(line: str) -> Sequence[str]:
+        try:
+            return [line_of(effect) for effect in worker.step(event_of(line), 0.0)]
+        except InternalError as error:
+            return [f"InternalError: {error.message}"]
+
+    check_script(path, play, update_goldens)
+    assert worker.is_idle == path.stem.endswith("_forgotten"), "a script whose name ends so leaves nothing behind"
+
+
+def event_of(line: str) -> WorkerEvent:
+    word, *rest = shlex.split(line)
+    match word:
+        case "plan":
+            return OrderReceived(planned(int(rest[0]), int(rest[1])))
+        case "run":
+            return OrderReceived(RunTask(attempt_of(rest[0])))
+        case "cancel":
+            return OrderReceived(CancelTask(attempt_of(rest[0])))
+        case "stop":
+            return OrderReceived(StopTask(attempt_of(rest[0])))
+        case "grant":
+            splits = tuple(MemorySplit(int(offset), 100) for offset in rest[2:])
+            return OrderReceived(GrantSplits(attempt_of(rest[0]), int(rest[1]), splits))
+        case "seal":
+            winners = tuple(attempt_of(text) for text in rest[2:])
+            return OrderReceived(SealEdge(JobId(int(rest[0])), EdgeId(int(rest[1])), winners))
+        case "close":
+            job, edge, first, last = map(int, rest)
+            return OrderReceived(CloseBuckets(JobId(job), EdgeId(edge), first, last))
+        case "release":
+            return OrderReceived(ReleaseJob(JobId(int(rest[0]))))
+        case "thread-wants":
+            return SplitsUsedUp(attempt_of(rest[0]), int(rest[1]))
+        case "thread-closed":
+            return InputClosed(attempt_of(rest[0]), EdgeId(int(rest[1])))
+        case "thread-progressed":
+            return TaskProgressed(attempt_of(rest[0]), ())
+        case "thread-ended":
+            error = InvalidInput(rest[2]).to_wire() if len(rest) > 2 else None
+            return TaskEnded(attempt_of(rest[0]), TaskState(rest[1]), error=error)
+    raise AssertionError(f"no event is called {word}")
+
+
+def planned(job: int, stage: int) -> PlanStage:
+    """A stage of the grouping of three tasks."""
+    graph = grouping(3)
+    plans = edge_plans(graph)
+    found = graph.stage(StageId(stage))
+    return PlanStage(JobId(job), found, tuple(plans[e] for e in found.inputs), tuple(plans[e] for e in found.outputs))
+
+
+def attempt_of(text: str) -> AttemptId:
+    task, number = text.split("/")
+    job, stage, index = map(int, task.split("."))
+    return AttemptId(TaskId(JobId(job), StageId(stage), index), int(number))
+
+
+def line_of(effect: WorkerEffect) -> str:
+    match effect:
+        case Tell(message=message):
+            return f"tell: {report_of(message)}"
+        case OpenEdge(job=job, plan=plan):
+            return f"open edge {plan.edge.id} of {job}: {plan.buckets} buckets"
+        case StartTask(attempt=attempt, plan=plan):
+            return f"start {attempt} of stage {plan.stage.id}"
+        case CancelThread(attempt=attempt):
+            return f"cancel thread of {attempt}"
+        case StopThread(attempt=attempt):
+            return f"stop thread of {attempt}"
+        case HandSplits(attempt=attempt, source=source, splits=splits):
+            offsets = " ".join(str(s.offset) for s in splits if isinstance(s, MemorySplit)) or "none left"
+            return f"hand {attempt} splits of source {source}: {offsets}"
+        case SealLog(job=job, edge=edge, winners=winners):
+            return f"seal edge {edge} of {job}: {' '.join(map(str, winners))}"
+        case CloseLog(job=job, edge=edge, first=first, last=last):
+            return f"close edge {edge} of {job}: buckets {first}-{last - 1}"
+        case DropJob(job=job):
+            return f"drop {job}"
+        case _:
+            assert_never(effect)
+
+
+def report_of(message: DriverMessage) -> str:
+    match message:
+        case TaskReport(attempt=attempt, sequence=sequence, state=state, error=error):
+            return f"{attempt} #{sequence} {state.value}" + (f": {error['message']}" if error else "")
+        case WantSplits(attempt=attempt, source=source):
+            return f"{attempt} wants splits of source {source}"
+        case ReaderClosed(attempt=attempt, edge=edge):
+            return f"{attempt} closed edge {edge}"
+        case JobReleased(job=job):
+            return f"released {job}"
+        case _:
+            assert_never(message)
