@@ -80,13 +80,16 @@ def _file_splits(table: FileTable, filters: Sequence[Expression], names: dict[Co
     if table.format is Format.PARQUET:
         return parquet.splits(table, filters, names)
     found: list[FileSplit] = []
-    for number, file in enumerate(table.files):
+    for number in range(len(table.files)):
         if not partition_may_match(table, number, filters, names):
             continue
-        if table.format is Format.ARROW:
-            found.extend(arrow.splits(table, number))
-        else:
-            found.append(FileSplit(number, (), None, file.size))
+        match table.format:
+            case Format.ARROW:
+                found.extend(arrow.splits(table, number))
+            case Format.CSV:
+                found.extend(csv.splits(table, number))
+            case Format.JSON:
+                found.extend(json.splits(table, number))
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ always holds: blocks are cut on this thread (no pool of Arrow's is involved), an
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,11 @@ _LONGEST_RECORD = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines of a file; `line` counts from 1."""
+    """Whole lines of a file, the first of them number `line` (from 1), beginning at byte `begin`."""
 
     data: bytes
     line: int
+    begin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ class Quoting:
     escape: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whole lines of a file that is not compressed: bytes `begin` up to `end`, of which the first line is number `line`."""
+
+    begin: int
+    end: int
+    line: int
+
+
+def is_compressed(file: File) -> bool:
+    """Whether the file's extension names a codec."""
+    return Path(file.path).suffix.lower() in _CODECS
+
+
 def open_text(storage: Storage, file: File) -> pa.NativeFile:
     """The file's bytes in order, decompressed by its extension."""
     codec = _CODECS.get(Path(file.path).suffix.lower())
@@ -45,28 +61,34 @@ def open_text(storage: Storage, file: File) -> pa.NativeFile:
     return source if codec is None else pa.CompressedInputStream(source, codec)
 
 
-def read_blocks(storage: Storage, file: File, size: int, quoting: Quoting) -> Iterator[Block]:
-    """The lines of a file in blocks of about `size` bytes. Raises InvalidInput where decompressing fails."""
+def read_blocks(storage: Storage, file: File, size: int, quoting: Quoting, span: Span | None = None) -> Iterator[Block]:
+    """The lines of a file, or of a span of it, in blocks of about `size` bytes.
+
+    Raises InvalidInput where decompressing fails.
+    """
+    name = display(storage, file.path)
+    begin, line = (span.begin, span.line) if span is not None else (0, 1)
+    left = span.end - span.begin if span is not None else sys.maxsize
+    rest = b""
     with open_text(storage, file) as source:
-        rest, line = b"", 1
-        first = True
-        while True:
-            data = _read(source, size, display(storage, file.path))
-            if first:
-                data, first = data.removeprefix(_BOM), False
-            if not data:
-                break
+        if begin:
+            source.seek(begin)
+        while data := _read(source, min(size, left), name):
+            left -= len(data)
+            if begin == 0 and not rest and data.startswith(_BOM):
+                data, begin = data.removeprefix(_BOM), len(_BOM)
             data = rest + data
             cut = _cut(data, quoting)
             if cut == 0 and len(data) < _LONGEST_RECORD:
                 rest = data
                 continue
             cut = cut or data.rfind(b"\n") + 1 or len(data)
-            yield Block(data[:cut], line)
+            yield Block(data[:cut], line, begin)
             line += data.count(b"\n", 0, cut)
+            begin += cut
             rest = data[cut:]
         if rest:
-            yield Block(rest, line)
+            yield Block(rest, line, begin)
 
 
 def _read(source: pa.NativeFile, size: int, name: str) -> bytes:

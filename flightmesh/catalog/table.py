@@ -74,7 +74,8 @@ Table: TypeAlias = FileTable | MemoryTable
 
 @dataclass(frozen=True, slots=True)
 class FileSplit:
-    """A share of a file. Parquet: the row groups; other formats: empty, the whole file (Arrow files: record batches)."""
+    """A share of a file, all of it if `pieces` is empty. Parquet: row groups; Arrow files: record batches; big CSV and JSON
+    files: the first byte, the byte after the last, and the number of the first line."""
 
     file: int
     pieces: tuple[int, ...] = ()

@@ -24,12 +24,14 @@ from flightmesh.catalog.normalise import conform
 from flightmesh.catalog.storage import display
 from flightmesh.catalog.streams import Block, Quoting, read_blocks
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
+from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import infer_type
 from flightmesh.errors import InvalidInput
 from flightmesh.expression.types import sql_type_name
 
 SAMPLE_BYTES = 1024 * 1024
 _BLOCK_BYTES = 4 * 1024 * 1024
+_HEADER_BYTES = 64 * 1024
 _TRUE, _FALSE = ["true", "True", "TRUE", "t", "T"], ["false", "False", "FALSE", "f", "F"]
 _NOT_AVAILABLE = "NA"
 _COLUMN_IN_ERROR = re.compile(r"In CSV column #(\d+)")
@@ -149,24 +151,32 @@ def read(
     check: Callable[[], None],
     metrics: ReadMetrics,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, as batches of at most `morsel_rows` rows with `columns`; without columns, of the first one."""
+    """The rows of a split, as batches of at most `morsel_rows` rows with `columns`; without columns, of the first one."""
     file = table.files[split.file]
     options = parse_options(table.options)
-    names: tuple[str, ...] | None = None
-    for block in read_blocks(table.storage, file, _BLOCK_BYTES, _quoting(options)):
+    names = _names(table.storage, file, options)
+    present = [name for name in columns if name in names] or [names[0]]
+    types = _stored_types(table, present)
+    wanted = pa.schema([table.schema.field(name) for name in columns])
+    metrics.columns.update(name for name in columns if name in names)
+    for block in read_blocks(table.storage, file, _BLOCK_BYTES, _quoting(options), span_of(split)):
         metrics.bytes += len(block.data)
-        first = names is None
-        if names is None:
-            record = _first_record(table.storage, file, options, block)
-            names = options.columns or column_names(record if options.header else None, len(record))
-        present = [name for name in columns if name in names] or [names[0]]
-        wanted = pa.schema([table.schema.field(name) for name in columns])
-        own = options if first else replace(options, header=False, skip=0)
-        parsed = _parse(table.storage, file, own, block, names, _stored_types(table, present), present)
-        metrics.columns.update(name for name in columns if name in names)
+        own = options if block.line == 1 else replace(options, header=False, skip=0)
+        parsed = _parse(table.storage, file, own, block, names, types, present)
         check()
         for batch in _nulled(parsed, options).to_batches(max_chunksize=morsel_rows):
             yield conform(batch, wanted) if columns else batch.select([0])
+
+
+def splits(table: FileTable, number: int) -> Iterator[FileSplit]:
+    """The splits of one file of the table."""
+    return text_splits(table, number, _quoting(parse_options(table.options)))
+
+
+def _names(storage: Storage, file: File, options: CsvOptions) -> tuple[str, ...]:
+    """The names of the columns in a file."""
+    record = _first_record(storage, file, options, _first_block(storage, file, _HEADER_BYTES, options))
+    return options.columns or column_names(record if options.header else None, len(record))
 
 
 def _stored_types(table: FileTable, names: Sequence[str]) -> pa.Schema:

@@ -19,8 +19,9 @@ import pyarrow.json as pajson
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import conform
 from flightmesh.catalog.storage import display
-from flightmesh.catalog.streams import Block, Quoting, open_text, read_blocks
+from flightmesh.catalog.streams import Block, Quoting, Span, open_text, read_blocks
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
+from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import Texts, infer_type
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.types import sql_type_name
@@ -69,7 +70,7 @@ def read(
     check: Callable[[], None],
     metrics: ReadMetrics,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, as batches of at most `morsel_rows` rows with `columns`; without columns, batches of a narrow one."""
+    """The rows of a split, as batches of at most `morsel_rows` rows with `columns`; without columns, of a narrow one."""
     file = table.files[split.file]
     name = display(table.storage, file.path)
     metrics.columns.update(columns)
@@ -77,7 +78,7 @@ def read(
     # A parser that is asked for no column does not count rows; a member that no file has costs nothing.
     stored = pa.schema([pa.field(entry.name, _stored_type(entry.type)) for entry in wanted] or [("", pa.int8())])
     try:
-        for parsed in _tables(table.storage, file, name, stored):
+        for parsed in _tables(table.storage, file, name, stored, span_of(split)):
             metrics.bytes += parsed.nbytes
             check()
             for batch in parsed.to_batches(max_chunksize=morsel_rows):
@@ -86,8 +87,18 @@ def read(
         raise InvalidInput(f"{name}: {error.message}", hint="the type was told from the first lines of the file") from None
 
 
-def _tables(storage: Storage, file: File, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
-    for block in read_blocks(storage, file, _BLOCK_BYTES, _LINES):
+def splits(table: FileTable, number: int) -> Iterator[FileSplit]:
+    """The splits of one file of the table; an array is one."""
+    file = table.files[number]
+    block = next(read_blocks(table.storage, file, 256, _LINES), None)
+    if block is None or _is_array(block.data):
+        yield FileSplit(number, (), None, file.size)
+    else:
+        yield from text_splits(table, number, _LINES)
+
+
+def _tables(storage: Storage, file: File, name: str, schema: pa.Schema, span: Span | None) -> Iterator[pa.Table]:
+    for block in read_blocks(storage, file, _BLOCK_BYTES, _LINES, span):
         if block.line == 1 and _is_array(block.data):
             yield _array_table(storage, file, schema)
             return
