@@ -43,6 +43,7 @@ class Planning:
     context: Context
     config: Config
     shared: dict[SharedId, Planned] = field(default_factory=dict)
+    reread: int = 0
 
     def estimate(self, relation: Relation) -> Estimate:
         """Rows and bytes that a relation is expected to give."""
@@ -51,6 +52,11 @@ class Planning:
     def fresh(self, name: str, kind: pa.DataType, nullable: bool = True) -> Field:
         """A field with an id that the query has not used."""
         return Field(self.context.ids.fresh(), name, kind, nullable)
+
+    def fresh_shared(self) -> int:
+        """A number for an operator that two stages read; the query's own shared relations count from 0 up."""
+        self.reread -= 1
+        return self.reread
 
     def buckets(self) -> int:
         """Buckets of a hash edge."""

@@ -175,3 +175,26 @@ def test_a_relation_read_twice_is_one_stage() -> None:
         made.register("l", LEFT)
         text = made.explain(sql, level="stages")
     assert text.count("Scan l") == 1
+
+
+BIG = pa.table({"k": pa.array(range(120_000), pa.int64()), "u": pa.array([i % 5 for i in range(120_000)], pa.int64())})
+REDUCED = [
+    "select k, v from l where k in (select k from big where u <> 3)",
+    "select k, v from l where not exists (select 1 from big where big.k = l.k and big.u <> l.v)",
+    "select l.k, v, u from l left join big on l.k = big.k and u > v - 10",
+]
+
+
+@pytest.mark.parametrize("sql", REDUCED)
+@pytest.mark.parametrize("planner", [SHARED, DEALT], ids=["shared", "dealt"])
+def test_a_large_build_is_first_reduced_to_the_keys_of_a_small_probe(
+    reference: duckdb.DuckDBPyConnection, sql: str, planner: PlannerConfig
+) -> None:
+    reference.register("big", BIG)
+    with flightmesh.connect(config=Config(threads=2, partitions=3, planner=planner)) as made:
+        made.register("l", LEFT)
+        made.register("big", BIG)
+        text = made.explain(sql, level="stages")
+        assert text.count("Scan l ") == 1
+        assert "Join semi shared build" in text
+        assert_same(made.sql(sql).to_arrow(), reference.execute(sql).to_arrow_table(), Order.FREE)
