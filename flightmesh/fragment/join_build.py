@@ -11,10 +11,11 @@ from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
-from flightmesh.kernel.join_index import JoinIndex, build_join_index
+from flightmesh.kernel.join_index import JoinIndex, build_join_index, build_key_index
 from flightmesh.kernel.lookup import Lookup, all_pairs
 from flightmesh.kernel.values import Mask, validity
-from flightmesh.physical.operators import HashJoin
+from flightmesh.logical.relations import JoinKind
+from flightmesh.physical.operators import HashJoin, Operator, operator_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,27 @@ def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> Joi
     collected.clear()
     index = None
     if node.keys:
-        index = build_join_index([merged.column(k.build.key) for k in node.keys], [k.null_safe for k in node.keys])
+        build_index = build_key_index if _only_asks(node) else build_join_index
+        keys = [merged.column(k.build.key) for k in node.keys]
+        index = build_index(keys, [k.null_safe for k in node.keys], expected_rows(node.probe) or 0)
         memory.take(index.nbytes)
     site.metrics.count("build_rows", merged.num_rows)
     return JoinBuild(merged, index)
+
+
+def _only_asks(node: HashJoin) -> bool:
+    """Whether the join only needs to know if there is a match."""
+    return node.residual is None and node.kind in (JoinKind.SEMI, JoinKind.ANTI, JoinKind.MARK)
+
+
+def expected_rows(node: Operator) -> float | None:
+    """The planner's estimate of an operator's rows, or of its input's where it only passes rows on."""
+    while (estimate := getattr(node, "estimate", None)) is None:
+        inputs = operator_inputs(node)
+        if len(inputs) != 1:
+            return None
+        node = inputs[0]
+    return float(estimate)
 
 
 def has_null_key(batch: pa.RecordBatch, names: list[str]) -> Mask:

@@ -32,9 +32,10 @@ class HashTable:
     def find(self, codes: Int64s) -> Int64s:
         """The slot of each code; -1 for a code that is not in the table, and for a negative one."""
         slots = _home(codes, self.shift)
-        there = self.codes[slots]
-        found = np.where((there == codes) & (codes >= 0), slots, -1)
-        pending = np.flatnonzero((there != codes) & (there >= 0) & (codes >= 0))
+        there = np.take(self.codes, slots)
+        hit = (there == codes) & (there >= 0)
+        found = np.where(hit, slots, -1)
+        pending = np.flatnonzero((there >= 0) & ~hit)
         mask = np.int64(self.size - 1)
         while len(pending):
             at = (slots[pending] + 1) & mask

@@ -8,8 +8,9 @@ unless its column is null-safe; NaN matches NaN and -0.0 matches 0.0; an index n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,16 @@ from flightmesh.kernel.lookup import Int32s, Lookup
 from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.values import Array, Int64s, Mask, validity
 
-DENSE_BYTES_PER_ROW = 16
+DENSE_KEYS_PER_ROW = 4
+"""A range of up to so many keys a build row is dense: 16 bytes of table a row."""
 SMALL_TABLE = 1 << 16
-"""Ranges up to so many keys are addressed directly however few rows there are."""
+"""Ranges up to so many keys are addressed directly however few rows there are,"""
+LARGEST_SPARSE_TABLE = 1 << 23
+"""and up to so many when as many probes are expected: then filling the table costs less than it saves."""
+
+
+Placed: TypeAlias = tuple[Int32s, Int32s | None, Int32s | None]
+Placing: TypeAlias = Callable[[Int64s, int, Int32s], Placed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class JoinIndex:
 
     @property
     def unique(self) -> bool:
-        """Whether no key stands in two build rows."""
+        """Whether a key leads to one row at most."""
         return self.ends is None
 
     def lookup(self, columns: Sequence[Array], rows: int) -> Lookup:
@@ -100,27 +108,36 @@ class JoinIndex:
         return rows_equal(left, [c.take(right) for c in self.columns])
 
 
-def build_join_index(columns: Sequence[Array], null_safe: Sequence[bool]) -> JoinIndex:
+def build_join_index(columns: Sequence[Array], null_safe: Sequence[bool], expected_probes: float = 0) -> JoinIndex:
     """The index of a build side of at least one key column; `null_safe` says of each whether NULL equals NULL."""
+    return _build(columns, null_safe, expected_probes, _every_row)
+
+
+def build_key_index(columns: Sequence[Array], null_safe: Sequence[bool], expected_probes: float = 0) -> JoinIndex:
+    """An index that finds one row of each key: enough to know whether there is any, and much cheaper where keys repeat."""
+    return _build(columns, null_safe, expected_probes, _one_row)
+
+
+def _build(columns: Sequence[Array], null_safe: Sequence[bool], expected_probes: float, placed: Placing) -> JoinIndex:
     packed = pack_keys(columns, null_safe)
     packing, codes = packed if packed is not None else (None, _hash_codes(columns, null_safe))
     rows = np.flatnonzero(codes >= 0)
     if len(rows) < len(codes):
         codes = codes[rows]
     table: HashTable | None = None
-    if packing is not None and _dense(packing.size, len(rows)):
+    if packing is not None and _dense(packing.size, len(rows), expected_probes):
         size, numbers = packing.size, codes
     else:
         table, numbers = build_table(codes)
         size = table.size
-    place, ends, listed = _placed(numbers, size, rows.astype(np.int32))
-    one_key = packing is not None or ends is None or _one_key_a_slot(columns, numbers, size, rows)
+    one_key = packing is not None or _one_key_a_slot(columns, numbers, size, rows)
+    place, ends, listed = (placed if one_key else _every_row)(numbers, size, rows.astype(np.int32))
     kept = () if packing is not None else tuple(columns)
     return JoinIndex(kept, tuple(null_safe), packing, table, place, ends, listed, one_key)
 
 
-def _dense(size: int, rows: int) -> bool:
-    return size <= SMALL_TABLE or 4 * size <= DENSE_BYTES_PER_ROW * rows
+def _dense(size: int, rows: int, expected_probes: float) -> bool:
+    return size <= max(SMALL_TABLE, DENSE_KEYS_PER_ROW * rows, min(expected_probes, LARGEST_SPARSE_TABLE))
 
 
 def _hash_codes(columns: Sequence[Array], null_safe: Sequence[bool]) -> Int64s:
@@ -134,13 +151,19 @@ def _hash_codes(columns: Sequence[Array], null_safe: Sequence[bool]) -> Int64s:
     return codes
 
 
-def _placed(numbers: Int64s, size: int, rows: Int32s) -> tuple[Int32s, Int32s | None, Int32s | None]:
+def _one_row(numbers: Int64s, size: int, rows: Int32s) -> Placed:
+    """One row of each number, as `_every_row` gives them where numbers do not repeat."""
+    place = np.full(size + 1, -1, np.int32)
+    place[numbers] = rows
+    return place, None, None
+
+
+def _every_row(numbers: Int64s, size: int, rows: Int32s) -> Placed:
     """Where the rows of each number are: (row of each number) when no number repeats, else (begin, end) in a list of rows.
 
     One place more than there are numbers stays empty: numbers out of range are looked up there.
     """
-    place = np.full(size + 1, -1, np.int32)
-    place[numbers] = rows
+    place, _, _ = _one_row(numbers, size, rows)
     if len(rows) == 0 or (place[numbers] == rows).all():
         return place, None, None
     counts = np.bincount(numbers, minlength=size + 1)
