@@ -90,10 +90,10 @@ def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any]
     def read(body: Any, _: Any) -> Any:
         if body is None and optional:
             return None
-        name = body.pop(TAG)
+        name = _map(body).get(TAG)
         if name not in by_name:
             raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
-        return converter.structure(body, by_name[name])
+        return converter.structure({key: part for key, part in body.items() if key != TAG}, by_name[name])
 
     return read
 
@@ -168,7 +168,8 @@ def _dataclass_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any],
 
 
 def _dataclass_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    return make_dict_structure_fn(kind, converter)
+    structure = make_dict_structure_fn(kind, converter)
+    return lambda body, _: structure(_map(body), kind)
 
 
 def _is_a(kind: Any, root: type) -> bool:
@@ -203,8 +204,12 @@ def _exactly(plain: type) -> Callable[[Any, Any], Any]:
 
 
 def _read_map(body: Any, _: Any) -> dict[str, Any]:
+    return _map(body)
+
+
+def _map(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
-        raise TypeError("a map with text keys expected")
+        raise TypeError(f"a map with text keys expected, not {type(body).__name__}")
     return body
 
 
