@@ -223,12 +223,9 @@ def conjuncts(node: Expression | None) -> tuple[Expression, ...]:
 
 def conjunction(parts: tuple[Expression, ...]) -> Expression | None:
     """One expression that is true where all are, or None for no parts."""
-    if not parts:
-        return None
-    result = parts[0]
-    for part in parts[1:]:
-        result = Call("and", (result, part), pa.bool_())
-    return result
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Call("and", parts, pa.bool_())
 
 
 def require_boolean(node: Expression, what: str) -> None:
