@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from flightmesh.expression.nodes import (
     AggregateCall,
-    Call,
     Case,
     Cast,
     Column,
@@ -181,9 +180,7 @@ class _Parts:
             return self._measure(function, column, call.type, distinct)
         total = self._measure("sum", column, sum_type(call.args[0].type), distinct)
         count = self._measure("count", column, pa.int64(), distinct)
-        quotient = bind_call("divide", (_as_double(total), _as_double(count)))
-        empty = Call("equal", (count, Literal(pa.scalar(0))), pa.bool_())
-        return Case((When(empty, Literal(pa.scalar(None, pa.float64()))),), quotient, pa.float64())
+        return bind_call("divide", (_as_double(total), _as_double(count)))  # over no values the sum is NULL, and so is this
 
     def _measure(self, function: str, column: Column | None, kind: pa.DataType, distinct: bool) -> Column:
         key = (function, column, distinct)

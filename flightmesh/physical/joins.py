@@ -12,7 +12,7 @@ from flightmesh.logical.relations import Join, JoinKind, Relation
 from flightmesh.physical.join_condition import Condition, split_condition, three_valued
 from flightmesh.physical.operators import BuildSide, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Hash
-from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow, required_fields
+from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow
 from flightmesh.physical.reduction import reduced, worth_reducing
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
@@ -33,7 +33,8 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
         probe, build = reduced(probe, build, keys, planning)
     side, probe, build = _place(join, condition, probe, build, keys, planning)
     rows = planning.estimate(join).rows
-    fields = required_fields(join.fields, required)
+    # With nothing required a column that the probe side still has keeps the rows countable: the join's first may be gone.
+    fields = tuple(f for f in join.fields if f.id in required) or probe.operator.fields[:1]
     operator = HashJoin(
         probe.operator, build.operator, join.kind, keys, condition.residual, side, fields, join.mark, condition.null_aware, rows
     )
