@@ -33,8 +33,9 @@ RUN_LENGTH = 4
 
 @dataclass(slots=True)
 class Grouping:
-    """`ids`: the group of each row, 0 up to `count`; every group has a row, but for the one group of no rows. `rows`: one row of each group. `starts`: where each group's rows begin,
-    when they stand together in the order of their groups."""
+    """`ids`: the group of each row, 0 up to `count`; every group has a row, but for the one group of no rows. `rows`: one row
+    of each group. `starts`: where each group's rows begin, when they stand together in the order of their groups.
+    """
 
     ids: Int64s
     count: int

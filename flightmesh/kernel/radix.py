@@ -1,5 +1,6 @@
-"""The stable order of small non-negative integers: by passes of 16 bits (numpy sorts those by radix, wider ones by merging), or by
-merging where they come in long ascending runs, as keys do that were read from files sorted by them."""
+"""The stable order of small non-negative integers: by passes of 16 bits (numpy sorts those by radix, wider ones by merging), or
+by merging where they come in long ascending runs, as keys do that were read from files sorted by them.
+"""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def test_extremes_of_strings_compare_bytes(texts: list[bytes | None], count: int
     ids, count = grouping.ids, grouping.count
     for function, best in (("min", min), ("max", max)):
         got = aggregate(function, grouping, pa.array(texts, pa.binary()), pa.binary()).to_pylist()
-        members = [[t for t, g in zip(texts, ids.tolist(), strict=True) if g == number and t is not None] for number in range(count)]
+        members = [
+            [t for t, g in zip(texts, ids.tolist(), strict=True) if g == number and t is not None] for number in range(count)
+        ]
         assert got == [best(m) if m else None for m in members]
 
 
@@ -103,7 +105,9 @@ def test_sums_of_integers_are_exact(values: list[int | None], count: int, seed: 
         grouping = group_rows([pa.array(np.sort(grouping.ids))], len(values)) if values else one_group(0)
     count = grouping.count
     got = aggregate("sum", grouping, pa.array(values, pa.int64()), pa.decimal128(38, 0)).to_pylist()
-    members = [[v for v, g in zip(values, grouping.ids.tolist(), strict=True) if g == n and v is not None] for n in range(count)]
+    members = [
+        [v for v, g in zip(values, grouping.ids.tolist(), strict=True) if g == n and v is not None] for n in range(count)
+    ]
     assert [None if v is None else int(v) for v in got] == [sum(m) if m else None for m in members]
 
 

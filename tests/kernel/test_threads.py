@@ -1,7 +1,7 @@
 """What each kernel leaves to other threads: how long a third thread waits while two run it, and what two make of two cores.
 
-The figures are printed (`pytest -s`); the wait is asserted with a wide margin, as a kernel that kept the GIL for a whole call over
-four million rows would stand out by far. Scaling depends on what else the machine does, so it is only printed.
+The figures are printed (`pytest -s`); the wait is asserted with a wide margin, as a kernel that kept the GIL for a whole call
+over four million rows would stand out by far. Scaling depends on what else the machine does, so it is only printed.
 """
 
 from __future__ import annotations
@@ -145,7 +145,9 @@ def test_other_threads_keep_running_beside_a_kernel(name: str, record_property: 
         if wait < LONGEST_WAIT:
             break
     scaling = 2 * alone / together
-    print(f"\n{name:28} {alone / MORSELS / MORSEL * 1e9:7.1f} ns/row, two threads x{scaling:.2f}, longest wait {wait * 1e3:.1f} ms")
+    print(
+        f"\n{name:28} {alone / MORSELS / MORSEL * 1e9:7.1f} ns/row, two threads x{scaling:.2f}, longest wait {wait * 1e3:.1f} ms"
+    )
     record_property("two_thread_scaling", round(scaling, 2))
     record_property("longest_wait_ms", round(wait * 1e3, 1))
     assert wait < LONGEST_WAIT
