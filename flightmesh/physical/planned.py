@@ -82,12 +82,6 @@ def narrow(operator: Operator, keep: tuple[Field, ...], planning: Planning) -> O
     return ProjectColumns(operator, tuple(pass_item(f) for f in keep))
 
 
-def required_fields(fields: tuple[Field, ...], required: frozenset[ColumnId]) -> tuple[Field, ...]:
-    """The fields that are required; the first one when none is, so that rows stay countable."""
-    kept = tuple(f for f in fields if f.id in required)
-    return kept or fields[:1]
-
-
 def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, order: tuple[ColumnOrder, ...] = ()) -> Planned:
     """The rows dealt anew. Sends the operator's columns as they are: narrow first."""
     operator = planned.operator if planned.operator.fields else narrow(planned.operator, (), planning)
