@@ -22,3 +22,11 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(table.slice(0, 600), folder / "part-0.parquet", row_group_size=200)
     pq.write_table(table.slice(600), folder / "part-1.parquet", row_group_size=200)
     return folder
+
+
+@pytest.fixture(scope="session")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One Parquet file of 100,000 numbers."""
+    path = tmp_path_factory.mktemp("numbers") / "n.parquet"
+    pq.write_table(pa.table({"i": range(100_000)}), path, row_group_size=10_000)
+    return path

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+ENDLESS = "select count(*) from n a, n b, n c where a.i + b.i + c.i = -1"
+"""A query over the fixture `numbers` that nobody will see the end of."""
+
 
 def flightmesh(
     *args: str | Path, stdin: str | None = None, cwd: Path | None = None, **env: str

@@ -5,20 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
-
-from tests.cli.running import command, environment
-
-ENDLESS = "select count(*) from n a, n b, n c where a.i + b.i + c.i = -1"
-
-
-@pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("numbers") / "n.parquet"
-    pq.write_table(pa.table({"i": range(100_000)}), path, row_group_size=10_000)
-    return path
+from tests.cli.running import ENDLESS, command, environment
 
 
 def start(query: str, numbers: Path, *more: str) -> subprocess.Popen[str]:
