@@ -157,7 +157,7 @@ def _weighed(grouping: Grouping, values: Int64s) -> Int64s:
 
 
 def _reduce(function: np.ufunc, ordered: npt.NDArray[Any], grouping: Grouping) -> npt.NDArray[Any]:
-    """`function` over each group's rows, given in group order; 0 for groups without rows (only distinct aggregates have them)."""
+    """`function` over each group's rows, given in group order; 0 for a group without rows (as `one_group` may be)."""
     starts = grouping.starts
     if starts is None:
         raise InternalError("a grouping without an order")

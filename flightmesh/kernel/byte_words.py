@@ -23,9 +23,7 @@ class ByteWords:
     """One array's strings. `starts` and `lengths` are in bytes; starts count from the first string's first byte."""
 
     def __init__(self, array: Array) -> None:
-        wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-        kind = np.dtype("<i8" if wide else "<i4")
-        offsets = np.frombuffer(array.buffers()[1], kind, count=len(array) + 1, offset=array.offset * kind.itemsize)
+        offsets = _offsets(array)
         first, last = int(offsets[0]), int(offsets[-1])
         self.starts: Int64s = (offsets[:-1] - first).astype(np.int64)
         self.lengths: Int64s = np.diff(offsets).astype(np.int64)
@@ -49,6 +47,17 @@ class ByteWords:
     def column(self, at: int, step: int, rows: int) -> Words:
         """For strings of one length `step`: the words that begin at byte `at` of each of the first `rows` strings."""
         return np.ndarray((rows,), np.dtype("<u8"), self._words, at, (step,))
+
+
+def longest_bytes(array: Array) -> int:
+    """Bytes of the longest string of an array that is not empty."""
+    return int(np.diff(_offsets(array)).max())
+
+
+def _offsets(array: Array) -> npt.NDArray[np.signedinteger[Any]]:
+    wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    kind = np.dtype("<i8" if wide else "<i4")
+    return np.frombuffer(array.buffers()[1], kind, count=len(array) + 1, offset=array.offset * kind.itemsize)
 
 
 def _padded(buffer: pa.Buffer | None, first: int, size: int) -> npt.NDArray[Any]:

@@ -15,18 +15,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.kernel.byte_words import longest_bytes
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.hash import COMBINE, hash_columns
 from flightmesh.kernel.hash_table import build_table
-from flightmesh.kernel.key_codes import pack_keys
+from flightmesh.kernel.key_codes import SHORT_BYTES, pack_keys
 from flightmesh.kernel.radix import stable_order
-from flightmesh.kernel.values import Array, Int64s, canonical_floats, validity
+from flightmesh.kernel.values import Array, Int64s, canonical_floats, is_byte_string, validity
 
 DIRECT_SIZE = 1 << 16
 """Ranges up to this are addressed directly whatever the number of rows."""
 DIRECT_PER_ROW = 4
 TABLE_ROWS = 1 << 18
 """Rows that one hash table groups; more are split first."""
+SAMPLE_ROWS = 8192
+REPETITIVE = 2
+"""Strings repeat when each stands in a sample so many times on average."""
 RUN_LENGTH = 4
 """Runs of equal keys are worth finding when they are this long on average."""
 
@@ -58,6 +62,7 @@ def group_rows(columns: Sequence[Array], rows: int) -> Grouping:
         return Grouping(np.zeros(0, np.int64), 0, np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not columns:
         return one_group(rows)
+    columns = [_compact(c) for c in columns]
     packed = pack_keys(columns, [True] * len(columns))
     if packed is not None:
         packing, codes = packed
@@ -137,6 +142,19 @@ def _numbered(slots: Int64s, size: int) -> Grouping:
     number_of = np.empty(size, np.int64)
     number_of[taken] = np.arange(len(taken))
     return Grouping(number_of[slots], len(taken), row_of[taken])
+
+
+def _compact(array: Array) -> Array:
+    """A column of long strings as codes of its values, when a sample says that they repeat: that is cheaper than hashing."""
+    if pa.types.is_dictionary(array.type):
+        return _encoded(array)
+    if not is_byte_string(array.type) or len(array) == 0:
+        return array
+    sample = array.slice(0, SAMPLE_ROWS)
+    if longest_bytes(sample) <= SHORT_BYTES and longest_bytes(array) <= SHORT_BYTES:
+        return array
+    distinct = len(pc.dictionary_encode(sample).dictionary)
+    return _encoded(array) if distinct * REPETITIVE <= len(sample) else array
 
 
 def _by_encoding(columns: Sequence[Array], rows: int) -> Grouping:

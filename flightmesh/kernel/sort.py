@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.kernel.values import Array, canonical_floats, validity
+from flightmesh.kernel.values import Array, canonical_floats, decimal_words, validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,21 @@ def sort_indices(batch: pa.RecordBatch, keys: Sequence[SortKey]) -> Array:
 
 
 def sortable(array: Array) -> Array:
-    """An array of the same order that Arrow can sort: floats as integers (Arrow sorts NaN with the NULLs), dictionaries
-    decoded, the null type as a column of NULL integers.
+    """An array of the same order that Arrow sorts well.
+
+    Floats become integers (Arrow sorts NaN with the NULLs), and small decimals (it compares them slowly); dictionaries are decoded.
     """
     type_ = array.type
     if pa.types.is_dictionary(type_):
         return sortable(array.cast(type_.value_type))
     if pa.types.is_null(type_):
         return pa.nulls(len(array), pa.int8())
-    if not pa.types.is_floating(type_):
+    if pa.types.is_decimal128(type_) and type_.precision <= 18:
+        ordered = decimal_words(array)[0].view(np.int64)
+    elif pa.types.is_floating(type_):
+        bits = canonical_floats(array).view(np.int64)
+        ordered = bits ^ ((bits >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))
+    else:
         return array
-    bits = canonical_floats(array).view(np.int64)
-    ordered = bits ^ ((bits >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))
     valid = validity(array)
     return pa.array(ordered, mask=None if valid is None else ~valid)

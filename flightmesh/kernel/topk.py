@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
+from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.masks import filter_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
+
+_FAR_TOO_MANY = 4
 
 
 class TopRows:
@@ -31,7 +35,7 @@ class TopRows:
         """Takes the rows of a batch into account."""
         if self._count == 0:
             return
-        batch = self._candidates(batch)
+        batch = self._candidates(batch) if self._bound is not None else self._preselected(batch)
         if batch.num_rows == 0:
             return
         self._kept.append(batch)
@@ -58,6 +62,20 @@ class TopRows:
         self._kept, self._rows = [best], best.num_rows
         if self._rows == self._count and self._keys:
             self._bound = sortable(best.column(self._keys[0].name))[-1]
+
+    def _preselected(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Of a first batch with far too many rows, those that can be among its own first: finding the last of them is much
+        cheaper than sorting all."""
+        if not self._keys or batch.num_rows < _FAR_TOO_MANY * self._count:
+            return batch
+        key = self._keys[0]
+        column = sortable(batch.column(key.name))
+        found = integer_values(column)
+        if found is None or found[1] is not None or column.null_count or column.type == pa.uint64():
+            return batch
+        values = ~found[0] if key.descending else found[0]
+        last = np.partition(values, self._count - 1)[self._count - 1]
+        return filter_rows(batch, pa.array(values <= last))
 
     def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that may still be among the first: those whose first key is not after the bound's."""

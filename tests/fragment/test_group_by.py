@@ -54,7 +54,7 @@ def measures_of(rows: Operator, kinds: tuple[str, ...], distinct: bool) -> tuple
     return tuple(made), sql
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.sampled_from([0, 1, 4, 30, 200]),

@@ -58,7 +58,7 @@ def expected(kind: JoinKind, a: pa.Table, b: pa.Table, keys: list[str], residual
     return reference(sql[kind], a=a, b=b)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(list(JoinKind)),

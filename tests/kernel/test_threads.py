@@ -121,7 +121,7 @@ def repeat(kernel: Callable[[], object]) -> None:
 
 
 def measure(kernel: Callable[[], object]) -> tuple[float, float, float]:
-    """Seconds for one thread's morsels alone, for two threads with as many each, and the ticker's longest wait beside the two."""
+    """Seconds for one thread alone, for two threads with as many morsels each, and the ticker's longest wait beside the two."""
     kernel()
     started = time.perf_counter()
     repeat(kernel)
@@ -146,7 +146,8 @@ def test_other_threads_keep_running_beside_a_kernel(name: str, record_property: 
             break
     scaling = 2 * alone / together
     print(
-        f"\n{name:28} {alone / MORSELS / MORSEL * 1e9:7.1f} ns/row, two threads x{scaling:.2f}, longest wait {wait * 1e3:.1f} ms"
+        f"\n{name:28} {alone / MORSELS / MORSEL * 1e9:7.1f} ns/row, "
+        f"two threads x{scaling:.2f}, longest wait {wait * 1e3:.1f} ms"
     )
     record_property("two_thread_scaling", round(scaling, 2))
     record_property("longest_wait_ms", round(wait * 1e3, 1))
