@@ -1,7 +1,7 @@
 """Golden scripts of actors: a text of events, each followed by the effects that it had.
 
-A line that begins with `> ` is an event; the lines after it, up to the next event or empty line, are its effects. Other lines before an
-event are comments (`# ...`) and stay. With --update-goldens the effects are written anew.
+A line that begins with `> ` is an event; the lines after it, up to the next event or empty line, are its effects. Other
+lines before an event are comments (`# ...`) and stay. With --update-goldens the effects are written anew.
 """
 
 from __future__ import annotations

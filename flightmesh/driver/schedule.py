@@ -2,7 +2,7 @@
 
 What always holds: a task is placed only when every stage before it (producers first, build side before probe) has all of its
 tasks placed or its full share of places. So the earliest unfinished stage always has a place: no set of waiting consumers can
-keep a producer out; and a consumer that may have enough early is there while its producers still run.
+keep a producer out. A single task with a limit is placed at once, on top of the places, so that it can stop its producers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from flightmesh.driver.entries import Table, TaskEntry
 from flightmesh.driver.record import JobState
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.ids import JobId, WorkerId
+from flightmesh.physical.operators import LimitRows, Operator, operator_inputs
+from flightmesh.stage.graph import Stage
 
 RESIDENT_PER_SLOT = 4
 """Tasks of one job that a worker admits for each of its slots: those that wait hold no slot."""
@@ -23,14 +25,14 @@ RESIDENT_OF_A_STAGE = 2
 
 def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
     """Tasks to place now, jobs taking turns, each on the worker where its job has most room."""
-    rooms = {job: _rooms(table, job) for job, entry in table.jobs.items() if entry.state is JobState.RUNNING}
-    pending = {job: _pending(table, job) for job in rooms}
-    chosen: list[tuple[TaskEntry, WorkerId]] = []
+    rooms = {job: _rooms(table, job) for job, entry in table.jobs.items() if entry.state is JobState.RUNNING and table.workers}
+    chosen = [(task, _roomiest(rooms[job])) for job in rooms for task in _pending(table, job, limits=True)]
+    pending = {job: _pending(table, job, limits=False) for job in rooms}
     while pending:
         for job in list(pending):
-            worker = max(rooms[job], key=lambda w: rooms[job][w], default=None)
-            task = next(pending[job], None) if worker is not None and rooms[job][worker] > 0 else None
-            if task is None or worker is None:
+            worker = _roomiest(rooms[job])
+            task = next(pending[job], None) if rooms[job][worker] > 0 else None
+            if task is None:
                 del pending[job]
                 continue
             rooms[job][worker] -= 1
@@ -38,19 +40,35 @@ def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
     return chosen
 
 
+def _roomiest(rooms: dict[WorkerId, int]) -> WorkerId:
+    return max(rooms, key=lambda worker: rooms[worker])
+
+
 def _rooms(table: Table, job: JobId) -> dict[WorkerId, int]:
+    """Free places of each worker for a job."""
     rooms = {worker.id: worker.slots * RESIDENT_PER_SLOT for worker in table.workers.values()}
-    for task in table.tasks_of(job):
-        if task.phase.is_resident and task.worker is not None:
-            rooms[task.worker] -= 1
+    for stage in table.jobs[job].graph.stages:
+        for task in table.tasks[job][stage.id]:
+            if task.phase.is_resident and task.worker is not None and not _is_limit(stage):
+                rooms[task.worker] -= 1
     return rooms
 
 
-def _pending(table: Table, job: JobId) -> Iterator[TaskEntry]:
-    """Tasks in the order of the graph (producers before consumers, the build before the probe), each stage up to its share."""
+def _pending(table: Table, job: JobId, *, limits: bool) -> Iterator[TaskEntry]:
+    """Tasks in the order of the graph, each stage up to its share; those of single tasks with a limit, or the others."""
     share = RESIDENT_OF_A_STAGE * sum(worker.slots for worker in table.workers.values())
     for stage in table.jobs[job].graph.stages:
-        tasks = table.tasks[job][stage.id]
-        room = share - sum(task.phase.is_resident for task in tasks)
-        pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
-        yield from pending[: max(0, room)]
+        if _is_limit(stage) is limits:
+            tasks = table.tasks[job][stage.id]
+            room = share - sum(task.phase.is_resident for task in tasks)
+            pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
+            yield from pending[: max(0, room)]
+
+
+def _is_limit(stage: Stage) -> bool:
+    """Whether a stage is one task that may have enough before its producers have given all."""
+    return stage.tasks == 1 and bool(stage.inputs) and _has_limit(stage.root)
+
+
+def _has_limit(node: Operator) -> bool:
+    return (isinstance(node, LimitRows) and node.count is not None) or any(_has_limit(part) for part in operator_inputs(node))

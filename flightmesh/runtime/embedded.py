@@ -141,6 +141,11 @@ class EmbeddedRuntime:
         self._board.close()
         self._listing.close()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job is known, run or shared anywhere."""
+        return not self._handles and self._driver.is_idle and self._worker.is_idle and self._board.is_idle
+
     def _post(self, turn: Turn) -> None:
         self._queue.put(turn)
 

@@ -145,9 +145,7 @@ def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.builds(lambda child, keys, n: TopRows(child, tuple(keys), n), inner, orders, st.integers(0, 9))
         | st.builds(LimitRows, inner, st.none() | st.integers(0, 9), st.integers(0, 9))
         | st.lists(inner, min_size=1, max_size=2).map(lambda parts: UnionRows(tuple(parts), (K,)))
-        | st.builds(
-            exchange, inner, st.sampled_from([Hash((K.column(),), 8), RoundRobin(3), Broadcast(), Single()])
-        )
+        | st.builds(exchange, inner, st.sampled_from([Hash((K.column(),), 8), RoundRobin(3), Broadcast(), Single()]))
     )
 
 
