@@ -6,6 +6,7 @@ that the footer does not state, or states in a form that cannot be trusted, is N
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +39,14 @@ class Footer:
         self.rows = tuple(group.num_rows for group in groups)
         self.bytes = tuple(group.total_byte_size for group in groups)
         self._leaves: dict[str, list[int]] = {}
+        top_names = frozenset(schema.names)
         for leaf in range(metadata.num_columns):
             path = metadata.schema.column(leaf).path
             # A flat column may have a dot in its name; a nested one is found by its first part.
-            top = path if path in self._top_names() else path.split(".")[0]
+            top = path if path in top_names else path.split(".")[0]
             self._leaves.setdefault(top, []).append(leaf)
+        self._repetitive: tuple[str, ...] | None = None
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
-
-    def _top_names(self) -> frozenset[str]:
-        return frozenset(self.schema.names)
 
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
@@ -62,18 +62,21 @@ class Footer:
         leaves = self._leaves[column]
         return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
 
-    def repetitive_columns(self) -> list[str]:
+    def repetitive_columns(self) -> tuple[str, ...]:
         """Text columns worth decoding as dictionaries: a value takes so few bytes that it must be an entry's number."""
+        if self._repetitive is None:
+            self._repetitive = tuple(self._find_repetitive())
+        return self._repetitive
+
+    def _find_repetitive(self) -> Iterator[str]:
         groups = [self.metadata.row_group(number) for number in range(self.row_groups)]
-        found = []
         for entry in self.schema:
             if not is_string(entry.type) or entry.name not in self._leaves:
                 continue
             leaf = self._leaves[entry.name][0]
             chunks = [group.column(leaf) for group in groups]
             if all(_is_repetitive(chunk) for chunk in chunks):
-                found.append(entry.name)
-        return found
+                yield entry.name
 
     def column(self, name: str, kind: pa.DataType) -> FooterColumn:
         """Statistics of a column that the file has, bounds as `kind` (the table's type)."""

@@ -114,7 +114,7 @@ def _glob(storage: Storage, pattern: str) -> list[Found]:
 
 def _glob_hint(storage: Storage, folder: str) -> str:
     names = sorted(Path(entry.path).name for entry in _list(storage, folder, recursive=False))
-    place = display(storage, folder)
+    place = _place(storage, folder)
     if not names:
         return f"{place} is empty"
     return f"{place} has {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
@@ -153,4 +153,9 @@ def _nearest(storage: Storage, path: str) -> str:
     if near:
         options = " or ".join(display(storage, f"{parent}/{name}" if parent else name) for name in near)
         return f"did you mean {options}?"
-    return f"{display(storage, folder)} has nothing named {wanted!r}"
+    return f"{_place(storage, folder)} has nothing named {wanted!r}"
+
+
+def _place(storage: Storage, folder: str) -> str:
+    name = display(storage, folder)
+    return "the working directory" if name == "." else name

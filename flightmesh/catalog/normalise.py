@@ -215,5 +215,8 @@ def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         if pa.types.is_run_end_encoded(array.type):
             return cast_array(pc.call_function("run_end_decode", [array]), kind, name)
         return pc.cast(array, kind, safe=not drops_only_time(array.type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}") from None
+    except pa.ArrowException as error:
+        problem = f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}"
+        raise DataError(
+            problem, hint="is the file whole, and do its columns have the types of the table's other files?"
+        ) from None

@@ -7,9 +7,11 @@ NaN out, so a float column is never pruned by its maximum.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -60,11 +62,46 @@ def may_match(predicate: Expression, lookup: Lookup) -> bool:
             found = lookup(predicate.id)
             return found is None or found.may_have_values
         case InList():
-            return any(_compare("equal", predicate.operand, option, lookup) for option in predicate.options)
+            return _option_may_match(predicate, lookup)
         case Call():
             return _call_may_match(predicate, lookup)
         case _:
             return True
+
+
+class _Options:
+    """An IN list as the key of a cache, by identity: its values are ordered once for all the row groups that are asked."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: tuple[Literal, ...]) -> None:
+        self.options = options
+
+    def __hash__(self) -> int:
+        return id(self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Options) and other.options is self.options
+
+
+@lru_cache(maxsize=64)
+def _sorted_values(options: _Options) -> tuple[Any, ...] | None:
+    """The options that are not NULL, in order; None if one of them (NaN) has no place in it."""
+    values = [comparable(option.value) for option in options.options if not option.is_null]
+    return None if None in values else tuple(sorted(values))
+
+
+def _option_may_match(predicate: InList, lookup: Lookup) -> bool:
+    found = _range_of(predicate.operand, lookup)
+    if found is None:
+        return True
+    if not found.may_have_values:
+        return False
+    values = _sorted_values(_Options(predicate.options))
+    if values is None or any(option.type != predicate.operand.type for option in predicate.options[:1]):
+        return True
+    first = 0 if found.minimum is None else bisect_left(values, comparable(found.minimum))
+    return first < len(values) and (found.maximum is None or bool(values[first] <= comparable(found.maximum)))
 
 
 def _call_may_match(call: Call, lookup: Lookup) -> bool:

@@ -18,6 +18,8 @@ from flightmesh.catalog.table import File, Storage
 from flightmesh.errors import InputChanged, InvalidInput
 
 LOCAL = Storage()
+DAMAGE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises over bytes that are not what their headers say."""
 _S3_TEXT = {
     "access_key",
     "secret_key",

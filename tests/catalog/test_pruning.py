@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import random
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -210,3 +211,22 @@ def _holds(name: str, left: object, right: object) -> bool:
 def _order(value: object) -> tuple[int, object]:
     """NaN is equal to itself and above every number."""
     return (1, 0) if isinstance(value, float) and math.isnan(value) else (0, value)
+
+
+def test_long_lists_are_cheap(clustered: FileTable) -> None:
+    i = fields_of(clustered)["i"]
+    options = tuple(Literal(pa.scalar(value, pa.int64())) for value in [*range(1000, 50_000), 42, None])
+    found = InList(i.column(), options)
+    assert groups(clustered, found) == [4]
+    # Each further row group costs a bisection, not another pass over the list.
+    start = time.perf_counter()
+    for _ in range(20):
+        groups(clustered, found)
+    assert time.perf_counter() - start < 1.0
+
+
+def test_lists_with_nan_read_everything(clustered: FileTable) -> None:
+    f = fields_of(clustered)["f"]
+    options = tuple(Literal(pa.scalar(value, pa.float64())) for value in (15.0, math.nan))
+    assert groups(clustered, InList(f.column(), options)) == list(range(10))
+    assert groups(clustered, InList(f.column(), options[:1])) == [1]

@@ -15,7 +15,7 @@ import pyarrow.ipc as ipc
 
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import conform
-from flightmesh.catalog.storage import check_pinned, display, map_file
+from flightmesh.catalog.storage import DAMAGE, check_pinned, display, map_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.errors import DataError, InvalidInput
 
@@ -50,7 +50,7 @@ def _reader(
         if head == _MAGIC:
             return ipc.open_file(source, options=options)
         return ipc.open_stream(source, options=options)
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGE as error:
         if head == _MAGIC:
             raise InvalidInput(f"{name} is a truncated Arrow file: {error}", hint="write or copy it again") from None
         raise InvalidInput(f"{name} is not an Arrow file: {error}", hint="if it has another format, give format=") from None
@@ -82,7 +82,7 @@ def _count(storage: Storage, file: File) -> tuple[int, ...] | None:
             return None
         try:
             return tuple(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
-        except (pa.ArrowInvalid, OSError) as error:
+        except DAMAGE as error:
             raise InvalidInput(
                 f"{display(storage, file.path)} is a damaged Arrow file: {error}", hint="write it again"
             ) from None
@@ -149,7 +149,7 @@ def read(
                     yield conform(batch, wanted) if columns else batch
     except DataError as error:
         raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGE as error:
         check_pinned(table.storage, file)
         raise InvalidInput(f"{name} is a damaged Arrow file: {error}", hint="write or copy it again") from None
 

@@ -264,7 +264,7 @@ def _explain(
         if named is not None and row[number].strip() == named[1].strip():
             return InvalidInput(
                 f"{file}, line {block.line + line}, column {names[number]!r}: {row[number]!r} is not a {sql_type_name(kind)}",
-                hint=f'the type was told from the first lines: give it as an option, types={{"{names[number]}": "VARCHAR"}}',
+                hint=f'the type was told from the first lines: give another, types=\'{{"{names[number]}": "VARCHAR"}}\'',
             )
     return InvalidInput(f"{file}, from line {block.line}, column {names[number]!r}: {message}", hint="give the column's type")
 

@@ -113,6 +113,7 @@ def _stored_type(kind: pa.DataType) -> pa.DataType:
 
 def _parse(block: Block, name: str, schema: pa.Schema | None) -> pa.Table:
     """The block's objects as a table of `schema`, or as they are. Raises InvalidInput naming file and line."""
+    _require_utf8(block, name)
     options = pajson.ParseOptions(newlines_in_values=False)
     if schema is not None:
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False)
@@ -124,6 +125,15 @@ def _parse(block: Block, name: str, schema: pa.Schema | None) -> pa.Table:
         )
     except pa.ArrowInvalid as error:
         raise _explain(str(error), name, block, schema) from None
+
+
+def _require_utf8(block: Block, name: str) -> None:
+    # pyarrow's reader takes any bytes for text; they would fail much later, far from their file.
+    try:
+        block.data.decode()
+    except UnicodeDecodeError as error:
+        line = block.line + block.data.count(b"\n", 0, error.start)
+        raise InvalidInput(f"{name}, line {line}: the text is not UTF-8", hint="convert the file to UTF-8") from None
 
 
 def _explain(message: str, name: str, block: Block, schema: pa.Schema | None) -> InvalidInput:
@@ -161,6 +171,8 @@ def _array_table(storage: Storage, file: File, schema: pa.Schema | None = None) 
         data = bytes(source.read())
     try:
         rows: list[Any] = json.loads(data)
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{name}: the text is not UTF-8", hint="convert the file to UTF-8") from None
     except ValueError as error:
         raise InvalidInput(f"{name}: not JSON: {error}", hint="write one object a line, or one array of objects") from None
     for number, row in enumerate(rows):

@@ -23,7 +23,7 @@ from flightmesh.catalog.normalise import cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, read_dictionary_header
 from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
-from flightmesh.catalog.storage import check_pinned, display, open_file
+from flightmesh.catalog.storage import DAMAGE, check_pinned, display, open_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.nodes import Expression
@@ -85,9 +85,9 @@ def _open(storage: Storage, file: File, known: Footer | None = None) -> pq.Parqu
         if known is None:
             return pq.ParquetFile(source, pre_buffer=False)
         # Texts that repeat decode more than twice as fast as dictionaries, even though each batch is then made plain.
-        repetitive = known.repetitive_columns()
+        repetitive = list(known.repetitive_columns())
         return pq.ParquetFile(source, metadata=known.metadata, read_dictionary=repetitive, pre_buffer=False)
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGE as error:
         problem = _diagnose(source, file, error)
         source.close()
         raise InvalidInput(f"{name} {problem[0]}", hint=problem[1]) from None
@@ -188,11 +188,16 @@ def read(
         for batch in batches:
             yield conform(batch, wanted)
             check()
-    except (OSError, pa.ArrowInvalid) as error:
+    except DAMAGE as error:
         check_pinned(table.storage, file)
-        raise InvalidInput(f"{name} is a damaged Parquet file: {error}", hint="write or copy it again") from None
+        raise _damaged(table.storage, file, error) from None
     except DataError as error:
         raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def _damaged(storage: Storage, file: File, error: Exception) -> InvalidInput:
+    name = display(storage, file.path)
+    return InvalidInput(f"{name} is a damaged Parquet file: {error}", hint="write or copy it again")
 
 
 def _nulls(split: FileSplit, wanted: pa.Schema, morsel_rows: int) -> Iterator[pa.RecordBatch]:
@@ -265,8 +270,8 @@ def _sample_rows(storage: Storage, file: File, group: int, column: str) -> Sampl
     )
     try:
         array = next(batches).column(0)
-    except (StopIteration, OSError, pa.ArrowInvalid):
+        kind = normalise_type(array.type)
+        plain = cast_array(array, pa.int32() if pa.types.is_null(kind) else kind, column)
+    except (StopIteration, DataError, *DAMAGE):
         return None  # a damaged page is for the scan to report: an estimate is not worth an error
-    kind = normalise_type(array.type)
-    plain = cast_array(array, pa.int32() if pa.types.is_null(kind) else kind, column)
     return Sample(len(plain) - plain.null_count, pc.count_distinct(plain).as_py())
