@@ -78,6 +78,8 @@ def _arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     if parts and isinstance(parts[0], exp.Distinct):
         distinct, parts = True, [*parts[0].expressions, *parts[1:]]
     if isinstance(node, exp.Count):
+        if distinct and any(isinstance(part, exp.Star) for part in parts):
+            raise context.source.unsupported("count(DISTINCT *)", node, "count the rows of a SELECT DISTINCT")
         if len(parts) == 1 and isinstance(parts[0], exp.Star):
             parts = []
         if len(parts) > 1:

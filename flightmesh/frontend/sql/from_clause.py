@@ -50,6 +50,7 @@ class FromBinder:
         groups: list[tuple[exp.Expr, list[exp.Expr]]] = [(first, [])]
         for join in joins:
             if _is_comma(join):
+                self._refuse_bare_join(join)
                 groups.append((join.this, []))
             else:
                 groups[-1][1].append(join)
@@ -60,6 +61,14 @@ class FromBinder:
                 Source(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head
             )
         return source
+
+    def _refuse_bare_join(self, join: exp.Expr) -> None:
+        """`a JOIN b` without a condition looks like `a, b` in the tree; only the text tells them apart."""
+        if self.context.dialect_name not in ("duckdb", "postgres"):
+            return
+        word = self.context.source.before(join.this)
+        if word is not None and word.upper() == "JOIN":
+            raise self.context.source.error("a join needs ON or USING", join, "for every pair of rows write CROSS JOIN")
 
     def _group(self, head: exp.Expr, joins: list[exp.Expr]) -> Source:
         from flightmesh.frontend.sql.joins import bind_join

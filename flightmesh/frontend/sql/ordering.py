@@ -141,5 +141,5 @@ def _count(node: exp.Expr, what: str, context: Context) -> int | None:
         return None
     number = value.as_py()
     if not (pa.types.is_integer(value.type) or pa.types.is_decimal(value.type)) or number != int(number) or number < 0:
-        raise context.source.error(f"{what} takes a whole number of rows, not {number!r}", node)
+        raise context.source.error(f"{what} takes a whole number of rows, not {number}", node)
     return int(number)

@@ -66,11 +66,15 @@ class Parameters:
             )
         return found
 
-    def refuse_unused(self, tree: exp.Expr) -> None:
-        """Raises for a value that no place of the statement asks for."""
+    def refuse_unused(self, tree: exp.Expr, source: Source) -> None:
+        """Raises for a value that no place of the statement asks for, or at a place that asks for one that is not given."""
         if not self._given:
             return
-        asked = {name for node in tree.find_all(exp.Placeholder, exp.Parameter, exp.Literal) if (name := parameter_name(node))}
+        nodes = tree.find_all(exp.Placeholder, exp.Parameter, exp.Literal)
+        asked = {name: node for node in nodes if (name := parameter_name(node))}
+        for name, node in asked.items():
+            if name not in self._given:
+                raise self._missing(node, name, source)
         for name in self._given:
             if name not in asked:
                 shown = ", ".join(sorted(asked))

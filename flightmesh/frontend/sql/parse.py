@@ -23,7 +23,12 @@ from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
 
 POSITIONAL = "?"
-"""Begins the text of the number literal that stands for a `?` parameter; its number follows, from 1."""
+"""Begins the text of the number literal that stands for a parameter; its name follows, or its ordinal, from 1."""
+
+_SIGILS = frozenset({TokenType.PLACEHOLDER, TokenType.COLON, TokenType.PARAMETER})
+_OPERAND_ENDS = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER, TokenType.R_PAREN, TokenType.R_BRACKET}
+)
 
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(?P<analyze>\s+analyze\b)?", re.IGNORECASE | re.DOTALL)
 _QUERY_STARTS = frozenset(
@@ -96,20 +101,43 @@ def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
         raise _token_error(source, error) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise InvalidQuery("there is no statement", hint="write a query, such as SELECT 1")
-    return _numbered(tokens)
+    return _with_parameters(tokens)
 
 
-def _numbered(tokens: list[Token]) -> list[Token]:
-    """`?` tokens as number literals that carry their ordinal: the parser keeps the places of literals, not those of `?`."""
-    if not any(token.token_type is TokenType.PLACEHOLDER for token in tokens):
+def _with_parameters(tokens: list[Token]) -> list[Token]:
+    """`?`, `:name` and `$name` as number literals that carry the name (`?`: its ordinal), since the parser keeps the places of
+    literals and not those of parameters."""
+    if not any(token.token_type in _SIGILS for token in tokens):
         return tokens
-    result, count = [], 0
-    for token in tokens:
+    result: list[Token] = []
+    count = 0
+    rest = iter(range(len(tokens)))
+    for number in rest:
+        token = tokens[number]
+        after = tokens[number + 1] if number + 1 < len(tokens) else None
         if token.token_type is TokenType.PLACEHOLDER and token.text == "?":
             count += 1
-            token = Token(TokenType.NUMBER, f"{POSITIONAL}{count}", token.line, token.col, token.start, token.end)
+            token = _parameter(str(count), token, token)
+        elif after is not None and _is_sigil(token, after, result[-1] if result else None):
+            token = _parameter(after.text, token, after)
+            next(rest)
         result.append(token)
     return result
+
+
+def _parameter(name: str, first: Token, last: Token) -> Token:
+    return Token(TokenType.NUMBER, f"{POSITIONAL}{name}", last.line, last.col, first.start, last.end)
+
+
+def _is_sigil(token: Token, after: Token, before: Token | None) -> bool:
+    """Whether `:` or `$` with the word right after it is a parameter, and not a slice, a struct's key or a path into JSON."""
+    if token.token_type not in (TokenType.COLON, TokenType.PARAMETER) or token.text not in (":", "$"):
+        return False
+    if after.start != token.end + 1 or not (after.text.isidentifier() or after.text.isdigit()):
+        return False
+    if before is not None and before.token_type is TokenType.INTERVAL:
+        return False
+    return before is None or token.text == "$" or before.token_type not in _OPERAND_ENDS
 
 
 def _one_statement(source: Source, tokens: list[Token]) -> list[Token]:
@@ -205,15 +233,21 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
     token = _token_at(tokens, first)
     if token is None:
         return InvalidQuery("syntax error at the end of the text", position=_end_of(source), text=source.text)
-    position = source.at(token.start, token.end)
     said = str(first.get("description") or "")
+    if "SENTINEL" in said:
+        return InvalidQuery("syntax error: the text ends too early", position=_end_of(source), text=source.text)
+    position = source.at(token.start, token.end)
+    if said.startswith("The number of provided arguments"):
+        return InvalidQuery("too many arguments for this function", position=position, text=source.text)
     missing = re.match(r"Expecting (.+)", said) or re.match(r"Expected (.+)", said)
     required = re.match(r"Required keyword: '(\w+)' missing for (?:<class '[\w.]*?)?(\w+)'?>?", said)
     if required:
         return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
     if missing:
         return InvalidQuery(
-            f"syntax error at {token.text!r}: expected {missing[1].rstrip('.')}", position=position, text=source.text
+            f"syntax error at {token.text!r}: expected {missing[1].split(' but got')[0].rstrip('.')}",
+            position=position,
+            text=source.text,
         )
     return InvalidQuery(
         f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text

@@ -40,7 +40,7 @@ def plan_statement(
     parsed = parse_statement(source, speech)
     context = _context(catalog, speech, dialect, source, params, ids)
     try:
-        context.parameters.refuse_unused(parsed.tree)
+        context.parameters.refuse_unused(parsed.tree, source)
         if isinstance(parsed.tree, exp.Create | exp.Drop):
             if parsed.explain is not None:
                 raise source.unsupported(f"EXPLAIN of {parsed.tree.key.upper()}", parsed.tree)

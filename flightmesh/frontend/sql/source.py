@@ -23,8 +23,10 @@ class Source:
         self._spans: dict[int, Span | None] = {}
 
     def position(self, node: exp.Expr | None) -> Position | None:
-        """Where a node stands; None for a node without a place (one that no text holds)."""
-        span = None if node is None else self._span(node)
+        """Where a node stands, or else the part of the query around it; None where nothing around has a place."""
+        span = None
+        while node is not None and span is None:
+            span, node = self._span(node), node.parent
         return None if span is None else self.at(*span)
 
     def at(self, start: int, end: int) -> Position:
@@ -49,10 +51,11 @@ class Source:
             error.text = self.text
         return error
 
-    def slice(self, node: exp.Expr) -> str | None:
-        """The characters that a node spans."""
+    def before(self, node: exp.Expr) -> str | None:
+        """The word or sign that stands before a node and its opening parentheses; None for a node without a place."""
         span = self._span(node)
-        return None if span is None else self.text[span[0] : span[1] + 1]
+        words = [] if span is None else self.text[: span[0]].rstrip("( \t\r\n").split()
+        return words[-1] if words else None
 
     def _span(self, node: exp.Expr) -> Span | None:
         known = self._spans.get(id(node))

@@ -17,6 +17,7 @@ from flightmesh.expression.registry import bind_call, coerce
 from flightmesh.expression.types import INTERVAL, TIME, TIMESTAMP, TIMESTAMP_TZ, is_string
 from flightmesh.frontend.sql import literals
 from flightmesh.frontend.sql.operators import converted
+from flightmesh.frontend.sql.parse import POSITIONAL
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -39,7 +40,10 @@ def to_timestamp(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 def interval(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """INTERVAL '3' MONTH, INTERVAL (x) DAY, INTERVAL '1 day 2 hours'."""
-    bound, unit = binder.bind(node.this), node.args.get("unit")
+    amount, unit = node.this, node.args.get("unit")
+    if isinstance(amount, exp.Literal) and amount.is_string and amount.this.startswith(POSITIONAL):
+        amount = exp.Literal(this=amount.this, is_string=False)
+    bound = binder.bind(amount)
     if unit is None:
         return coerce(bound, INTERVAL, binder.at(node))
     if not isinstance(unit, exp.Var):

@@ -13,9 +13,9 @@ from flightmesh.frontend.sql.parameters import parameter_name
 
 _SYMBOLS: dict[type[exp.Expr], str] = {
     exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "//", exp.Mod: "%",
-    exp.Pow: "**",
-    exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||", exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", 
-    exp.BitwiseRightShift: ">>", exp.Like: "~~", exp.ILike: "~~*", exp.Glob: "~~~",
+    exp.Pow: "**", exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||",
+    exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>",
+    exp.Like: "~~", exp.ILike: "~~*", exp.Glob: "~~~",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
 }  # fmt: skip
 _TYPES = {

@@ -48,7 +48,7 @@ def arrow_type(node: exp.DataType, source: Source, at: exp.Expr) -> pa.DataType:
     shown = node.sql()
     if node.args.get("nested") or name in ("STRUCT", "LIST", "ARRAY", "MAP", "UNION"):
         raise source.unsupported(f"the nested type {shown}", at)
-    if name in ("USERDEFINED", "UNKNOWN"):
+    if name in ("USER-DEFINED", "UNKNOWN"):
         raise source.error(
             f"there is no type {shown}", at, "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ..."
         )
