@@ -1,7 +1,8 @@
 """Runs a TableScan: asks for splits until there are none, filters their rows, keeps the fields.
 
-Filters are evaluated over all columns of the scan; only the kept fields are then filtered. Batches that lose most of their
-rows are gathered into morsels again. With a limit the scan asks for no further split once it has enough rows.
+Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings. Batches
+that lose most of their rows are gathered into morsels again. With a limit the scan asks for no further split once it has
+enough rows.
 """
 
 from __future__ import annotations
@@ -11,22 +12,23 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from flightmesh.catalog.table import FileSplit
-from flightmesh.expression.lower import Program, compile_expressions
-from flightmesh.expression.nodes import conjunction
 from flightmesh.fragment.coalesce import coalesce
+from flightmesh.fragment.scan_filter import compile_scan_filter, decode
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
-from flightmesh.kernel.masks import filter_rows
 from flightmesh.physical.operators import TableScan
 
 
 def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
     """The rows of this task's splits that pass the filters."""
-    predicate = conjunction(node.filters)
-    if predicate is None:
-        batches = _kept(node, _read(node, site))
+    keys = [f.key for f in node.fields]
+    scan_filter = compile_scan_filter(node.filters)
+    batches = _read(node, site)
+    if scan_filter is None:
+        batches = (decode(b.select(keys)) for b in batches if b.num_rows)
     else:
-        batches = coalesce(_filtered(node, compile_expressions((predicate,)), _read(node, site)), site.context.morsel_rows)
+        passed = (decode(scan_filter.apply(b, keys)) for b in batches)
+        batches = coalesce(passed, site.context.morsel_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)
 
 
@@ -44,20 +46,6 @@ def _read(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
             site.metrics.count("rows_read", batch.num_rows)
             site.metrics.count("bytes_read", batch.nbytes)
             yield make_batch([batch.column(f.name) for f in node.columns], keys, batch.num_rows)
-
-
-def _kept(node: TableScan, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    keys = [f.key for f in node.fields]
-    if node.fields == node.columns:
-        return (b for b in batches if b.num_rows)
-    return (b.select(keys) for b in batches if b.num_rows)
-
-
-def _filtered(node: TableScan, program: Program, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    keys = [f.key for f in node.fields]
-    for batch in batches:
-        (mask,) = program.run(batch)
-        yield filter_rows(batch.select(keys), mask)
 
 
 def _limited(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:

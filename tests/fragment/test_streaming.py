@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from flightmesh.catalog.table import MemorySplit, MemoryTable
+from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled, InternalError
 from flightmesh.expression.nodes import Call, Expression, Field, Literal
 from flightmesh.ids import ColumnId
@@ -54,6 +57,38 @@ def test_a_scan_filters_and_drops_columns_that_only_the_filter_reads() -> None:
     got = run(scan(context, filters=True, keep=(1,)), context)
     assert got.column_names == ["b"]
     assert got.column("b").to_pylist() == ROWS.column("b").to_pylist()[31:]
+
+
+class DictionaryContext(Context):
+    """Hands strings on as dictionaries, another one in every batch, as a reader of Parquet may."""
+
+    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+        for batch in super().read_table(table, split, columns):
+            columns_ = [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in batch.columns]
+            yield pa.RecordBatch.from_arrays(columns_, names=batch.schema.names)
+
+
+@pytest.mark.parametrize("make", [Context, DictionaryContext])
+@pytest.mark.parametrize(
+    ("function", "other", "keep"),
+    [
+        ("equal", "b1", lambda a, b: b == "b1" and a > 30),
+        ("not_equal", "b1", lambda a, b: b is not None and b != "b1" and a > 30),
+        ("is_null", None, lambda a, b: b is None and a > 30),
+        ("less", "b", lambda a, b: False),
+    ],
+)
+def test_filters_over_strings_see_plain_values_and_dictionaries_alike(
+    make: type[Context], function: str, other: str | None, keep: Callable[[int, str | None], bool]
+) -> None:
+    context = make(morsel_rows=17)
+    node = scan(context, filters=True)
+    b = node.columns[1].column()
+    arguments = (b,) if other is None else (b, Literal(pa.scalar(other)))
+    node = replace(node, filters=(*node.filters, Call(function, arguments, pa.bool_())))
+    got = run(node, context)
+    assert got.column("b").type == pa.string()
+    assert rows_of(got) == [row for row in rows_of(ROWS) if keep(*row)]
 
 
 def test_a_scan_counts_what_it_read() -> None:

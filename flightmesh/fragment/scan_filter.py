@@ -1,0 +1,99 @@
+"""A scan's filters over batches as they are read, where repeated strings may still stand as dictionaries.
+
+Handed conjuncts; hands on the rows for which all are true. A conjunct over one string column is evaluated once for each entry
+of a dictionary instead of once for each row; rows that fall out there are not looked at again. Conjuncts that may fail, or
+whose value is not fixed by their arguments, are evaluated together on whole rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from flightmesh.expression.lower import Program, compile_expressions
+from flightmesh.expression.nodes import Column, Expression, columns_of, conjunction, walk
+from flightmesh.expression.properties import is_volatile, may_fail
+from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.values import Array, Mask, integers, unpack_bits, validity
+
+WORTH_CUTTING = 0.5
+"""Rows are cut before the rest of the filters runs when at most this share of them is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFilter:
+    """`texts` are conjuncts over one string column each, by its key; `rest` computes the conjunction of the others."""
+
+    texts: tuple[tuple[str, Program], ...]
+    rest: Program | None
+
+    def apply(self, batch: pa.RecordBatch, kept: list[str]) -> pa.RecordBatch:
+        """The rows that pass, with the columns `kept`; dictionaries stay."""
+        mask = self._texts_mask(batch)
+        if mask is not None:
+            share = np.count_nonzero(mask) / max(1, batch.num_rows)
+            if share == 0:
+                return batch.slice(0, 0).select(kept)
+            if self.rest is not None and share <= WORTH_CUTTING:
+                batch, mask = filter_rows(batch, pa.array(mask)), None
+        if self.rest is not None:
+            passed = unpack_bits(self.rest.run(batch)[0])
+            mask = passed if mask is None else mask & passed
+        rows = batch.select(kept)
+        return rows if mask is None else filter_rows(rows, pa.array(mask))
+
+    def _texts_mask(self, batch: pa.RecordBatch) -> Mask | None:
+        mask: Mask | None = None
+        for key, program in self.texts:
+            passed = _passed(batch, key, program)
+            mask = passed if mask is None else mask & passed
+        return mask
+
+
+def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter | None:
+    """The filter for these conjuncts; None for none."""
+    texts: list[tuple[str, Program]] = []
+    rest: list[Expression] = []
+    for conjunct in filters:
+        columns = columns_of(conjunct)
+        if len(columns) == 1 and _is_text(conjunct) and not may_fail(conjunct) and not is_volatile(conjunct):
+            texts.append((f"c{next(iter(columns))}", compile_expressions((conjunct,))))
+        else:
+            rest.append(conjunct)
+    whole = conjunction(tuple(rest))
+    if whole is None and not texts:
+        return None
+    return ScanFilter(tuple(texts), None if whole is None else compile_expressions((whole,)))
+
+
+def decode(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with dictionaries made plain."""
+    if not any(pa.types.is_dictionary(t) for t in batch.schema.types):
+        return batch
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return make_batch(columns, batch.schema.names, batch.num_rows)
+
+
+def _passed(batch: pa.RecordBatch, key: str, program: Program) -> Mask:
+    column = batch.column(key)
+    if not pa.types.is_dictionary(column.type) or len(column.dictionary) >= len(column):
+        return unpack_bits(program.run(batch)[0])
+    entries = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
+    verdicts = unpack_bits(program.run(make_batch([entries], [key], len(entries)))[0])
+    return np.take(verdicts, _entry_numbers(column), mode="clip")
+
+
+def _entry_numbers(column: Array) -> np.ndarray:
+    """Each row's entry; the one after the last for NULL."""
+    numbers = integers(column.indices)
+    valid = validity(column.indices)
+    return numbers if valid is None else np.where(valid, numbers, len(column.dictionary))
+
+
+def _is_text(conjunct: Expression) -> bool:
+    return all(
+        pa.types.is_string(node.type) or pa.types.is_binary(node.type) for node in walk(conjunct) if isinstance(node, Column)
+    )
