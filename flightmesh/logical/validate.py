@@ -54,8 +54,8 @@ def _check(node: Relation, outer: dict[ColumnId, Field], shared: dict[SharedId, 
                 _check(part, outer, shared)
     visible = outer | _visible(node)
     for expression in expressions(node):
-        for part in walk(expression):
-            _check_part(part, visible, node)
+        for piece in walk(expression):
+            _check_part(piece, visible, node)
 
 
 def _visible(node: Relation) -> dict[ColumnId, Field]:

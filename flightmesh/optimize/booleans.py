@@ -1,7 +1,7 @@
 """AND, OR and NOT made smaller, three-valued: NULL AND FALSE is FALSE, NULL OR TRUE is TRUE, NULL otherwise stays.
 
 Handed a boolean call whose arguments are already simple; hands on an equal expression. What always holds: AND and OR come
-out as binary calls, nested to the left, as `conjunction` builds them.
+out flat, all operands in one call.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Expression, InList, Literal, conjuncts
+from flightmesh.expression.properties import is_volatile
 
 TRUE = Literal(pa.scalar(True))
 FALSE = Literal(pa.scalar(False))
 NULL = Literal(pa.scalar(None, pa.bool_()))
+
+FEW = 12
+"""Up to so many parts are compared with each other; more are hashed, which costs more a part."""
 
 OPPOSITE = {
     "equal": "not_equal",
@@ -52,14 +56,13 @@ def disjuncts(node: Expression) -> tuple[Expression, ...]:
 
 def joined(function: str, parts: list[Expression]) -> Expression:
     """At least one part, put together with AND or OR."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = Call(function, (result, part), pa.bool_())
-    return result
+    return parts[0] if len(parts) == 1 else Call(function, tuple(parts), pa.bool_())
 
 
 def distinct(parts: tuple[Expression, ...]) -> list[Expression]:
     """The parts without repetitions, in order."""
+    if len(parts) > FEW:
+        return list(dict.fromkeys(parts))
     found: list[Expression] = []
     for part in parts:
         if part not in found:
@@ -118,7 +121,7 @@ def simplify_or_parts(parts: list[Expression]) -> Expression:
 
 def _merge_equalities(parts: list[Expression]) -> list[Expression]:
     """x = 1 OR x = 2 OR x IN (3) as x IN (1, 2, 3), where x stands first."""
-    found: list[tuple[Expression, list[Literal]]] = []
+    found: list[tuple[Expression, dict[Literal, None]]] = []
     result: list[Expression | int] = []
     for part in parts:
         pair = _membership(part)
@@ -127,27 +130,27 @@ def _merge_equalities(parts: list[Expression]) -> list[Expression]:
             continue
         place = next((i for i, (operand, _) in enumerate(found) if operand == pair[0]), None)
         if place is None:
-            found.append((pair[0], list(pair[1])))
+            found.append((pair[0], dict.fromkeys(pair[1])))
             result.append(len(found) - 1)
         else:
-            found[place][1].extend(o for o in pair[1] if o not in found[place][1])
+            found[place][1].update(dict.fromkeys(pair[1]))
     made: list[Expression] = []
     for item in result:
         if not isinstance(item, int):
             made.append(item)
             continue
         operand, options = found[item]
-        single = len(options) == 1
-        made.append(Call("equal", (operand, options[0]), pa.bool_()) if single else InList(operand, tuple(options)))
+        first, *rest = options
+        made.append(InList(operand, tuple(options)) if rest else Call("equal", (operand, first), pa.bool_()))
     return made
 
 
 def _membership(part: Expression) -> tuple[Expression, tuple[Literal, ...]] | None:
     match part:
         case Call(function="equal", args=(operand, Literal() as option)) if not isinstance(operand, Literal):
-            return operand, (option,)
+            return None if is_volatile(operand) or option.is_null else (operand, (option,))
         case InList(operand=operand, options=options):
-            return operand, options
+            return None if is_volatile(operand) or any(map(is_null, options)) else (operand, options)
         case _:
             return None
 
@@ -155,6 +158,8 @@ def _membership(part: Expression) -> tuple[Expression, tuple[Literal, ...]] | No
 def simplify_not(operand: Expression, node: Call) -> Expression:
     """NOT pushed inwards: comparisons turn around (their order is total, NaN being the largest), De Morgan for AND and OR."""
     match operand:
+        case Literal():
+            return NULL if operand.is_null else FALSE if is_true(operand) else TRUE
         case Call(function="not", args=(inner,)):
             return inner
         case Call(function=name, args=args, at=at) if name in OPPOSITE:

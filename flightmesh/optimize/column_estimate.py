@@ -71,7 +71,7 @@ def width_of(kind: pa.DataType) -> float:
     if pa.types.is_boolean(kind):
         return 1.0
     try:
-        return kind.bit_width / 8
+        return float(kind.bit_width) / 8
     except ValueError:
         return TEXT_BYTES
 

@@ -50,11 +50,14 @@ def _with_null(node: Call, operand: Expression) -> Expression:
 
 
 def unwrapped(operand: Expression, constant: Literal) -> tuple[Expression, Literal] | None:
-    """(cast's operand, the constant in its type), or None where that would change the answer."""
-    if not isinstance(operand, Cast) or operand.mode is not CastMode.STRICT:
-        return None
-    value = exact_constant(constant, operand.type, operand.operand.type)
-    return None if value is None else (operand.operand, value)
+    """(the operand without its casts, the constant in its type), or None where not even one can go."""
+    bare, value = operand, constant
+    while isinstance(bare, Cast) and bare.mode is CastMode.STRICT:
+        narrower = exact_constant(value, bare.type, bare.operand.type)
+        if narrower is None:
+            break
+        bare, value = bare.operand, narrower
+    return None if bare is operand else (bare, value)
 
 
 def exact_constant(constant: Literal, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
@@ -101,13 +104,11 @@ def _date(value: object, narrow: pa.DataType) -> Literal | None:
 
 def simplify_in(node: InList) -> Expression:
     """Without repetitions and casts; one option is an equality."""
-    options = tuple(dict.fromkeys(node.options)) if len(node.options) > 1 else node.options
-    if not options:
-        return node
     operand = node.operand
-    bare = [unwrapped(operand, o) for o in options if not o.is_null]
-    if isinstance(operand, Cast) and len(bare) == len(options) and all(b is not None for b in bare):
-        operand, options = operand.operand, tuple(b[1] for b in bare if b is not None)
-    if len(options) == 1 and not options[0].is_null:
-        return Call("equal", (operand, options[0]), pa.bool_())
+    options = tuple(dict.fromkeys(node.options)) if len(node.options) > 1 else node.options
+    bare = [pair for o in options if not o.is_null and (pair := unwrapped(operand, o)) is not None]
+    if bare and len(bare) == len(options) and all(inner is bare[0][0] for inner, _ in bare):
+        operand, options = bare[0][0], tuple(option for _, option in bare)
+    if len(options) == 1:
+        return NULL if options[0].is_null else Call("equal", (operand, options[0]), pa.bool_())
     return node if operand is node.operand and len(options) == len(node.options) else InList(operand, options)

@@ -13,7 +13,7 @@ from typing import Any
 from flightmesh.catalog.table import Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.ids import ColumnIds, SharedId
-from flightmesh.logical.relations import Relation
+from flightmesh.logical.relations import Relation, With
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,8 @@ class Context:
     """Estimates by `id()` of their relation, beside the relation itself so that its id cannot be taken anew."""
     shared: dict[SharedId, Relation] = field(default_factory=dict, compare=False, repr=False)
     """The relations that `Reference`s read, for their estimates; filled while a `With` is optimized."""
+
+    def remember(self, relation: Relation) -> None:
+        """Takes note of a query's shared relations. Later versions of one mean the same, so the last is as good as any."""
+        if isinstance(relation, With):
+            self.shared.update((d.id, d.relation) for d in relation.definitions)

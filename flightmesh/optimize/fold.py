@@ -8,6 +8,8 @@ query to fail on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
 from flightmesh.errors import FlightmeshError
@@ -23,11 +25,17 @@ from flightmesh.expression.nodes import (
     Literal,
     When,
     children,
-    rewrite,
+    conjuncts,
+    with_children,
 )
 from flightmesh.expression.registry import scalar_function
-from flightmesh.optimize.booleans import is_false, is_null, is_true, simplify_and, simplify_not, simplify_or
+from flightmesh.optimize.booleans import disjuncts, is_false, is_null, is_true, simplify_and, simplify_not, simplify_or
 from flightmesh.optimize.comparisons import COMPARISONS, simplify_comparison, simplify_in
+
+FLAT: dict[str, tuple[Callable[[Expression], tuple[Expression, ...]], Callable[[Call], Expression]]] = {
+    "and": (conjuncts, simplify_and),
+    "or": (disjuncts, simplify_or),
+}
 
 NO_OP_RIGHT = {"add": 0, "subtract": 0, "multiply": 1, "divide": 1, "int_divide": 1}
 NO_OP_LEFT = {"add": 0, "multiply": 1}
@@ -37,17 +45,29 @@ def fold(expression: Expression) -> Expression:
     """The expression simplified bottom-up."""
     if isinstance(expression, Column | Literal):
         return expression
-    return rewrite(expression, _node)
+    if isinstance(expression, Call) and expression.function in FLAT:
+        return _flat(expression)
+    old = children(expression)
+    new = tuple(fold(part) for part in old)
+    if any(a is not b for a, b in zip(old, new, strict=True)):
+        expression = with_children(expression, new)
+    return _node(expression)
+
+
+def _flat(node: Call) -> Expression:
+    """Nested ANDs or ORs are simplified once, all operands together: level by level the work would grow with the square."""
+    flatten, simplify = FLAT[node.function]
+    old = flatten(node)
+    new = [fold(part) for part in old]
+    if len(old) != len(node.args) or any(a is not b for a, b in zip(old, new, strict=True)):
+        node = Call(node.function, tuple(new), node.type, node.at)
+    return simplify(node)
 
 
 def _node(node: Expression) -> Expression:
     match node:
         case Column() | Literal():
             return node
-        case Call(function="and"):
-            return simplify_and(node)
-        case Call(function="or"):
-            return simplify_or(node)
         case Call(function="not", args=(operand,)) if not isinstance(operand, Literal):
             return simplify_not(operand, node)
         case Case():

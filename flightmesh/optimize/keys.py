@@ -91,7 +91,7 @@ def exactly_one_row(relation: Relation) -> bool:
         case Aggregate(groups=groups):
             return not groups
         case Values(rows=rows):
-            return rows.num_rows == 1
+            return bool(rows.num_rows == 1)
         case Project(input=child) | Sort(input=child):
             return exactly_one_row(child)
         case Join(left=left, right=right, kind=JoinKind.INNER, condition=None):

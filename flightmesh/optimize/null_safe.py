@@ -1,7 +1,7 @@
 """Rule: a null-safe equality between columns of which one is never NULL is a plain one.
 
-Decorrelation and set operations join on IS NOT DISTINCT FROM. Where a side holds no NULLs, `=` drops the same pairs, and the join order knows
-more to do with it. Marks are three-valued and stay as they are.
+Decorrelation and set operations join on IS NOT DISTINCT FROM. Where a side holds no NULLs, `=` drops the same pairs, and
+the join order knows more to do with it. Marks are three-valued and stay as they are.
 """
 
 from __future__ import annotations

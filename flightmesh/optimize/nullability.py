@@ -12,17 +12,20 @@ from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
+    Apply,
     Filter,
     Join,
     JoinKind,
     Limit,
     Project,
+    Reference,
     Relation,
     Scan,
     SetKind,
     SetOperation,
     Sort,
     Values,
+    With,
 )
 from flightmesh.optimize.context import Context
 
@@ -93,7 +96,11 @@ def never_null(relation: Relation, context: Context) -> Ids:
             return frozenset(
                 f.id for i, f in enumerate(fields) if all(p.fields[i].id in s for p, s in zip(parts, found, strict=True))
             )
-        case _:
+        case Reference(fields=fields, sources=sources):
+            shared = context.shared.get(relation.shared)
+            sure = frozenset() if shared is None else never_null(shared, context)
+            return frozenset(f.id for f, s in zip(fields, sources, strict=True) if s in sure)
+        case With() | Apply():
             return frozenset(f.id for f in relation.fields if not f.nullable)
 
 

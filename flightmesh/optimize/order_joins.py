@@ -16,6 +16,7 @@ from flightmesh.optimize.join_graph import JoinGraph, bits, is_region, join_grap
 from flightmesh.optimize.join_search import Sized, Tree, search
 from flightmesh.optimize.order_of_fields import in_order
 from flightmesh.optimize.push_filters import above, filtered_down
+from flightmesh.optimize.reduce_aggregates import reduce_aggregates
 
 
 def order_joins(relation: Relation, context: Context) -> Relation:
@@ -46,6 +47,7 @@ def _order(node: Relation, context: Context) -> Relation:
 
 def _region(node: Relation, context: Context) -> Relation:
     graph = join_graph(node)
+    reduce_aggregates(graph, context)
     graph.leaves = [filtered_down(_order(leaf, context), tuple(graph.local.get(i, ()))) for i, leaf in enumerate(graph.leaves)]
     read = frozenset(c.id for members in graph.classes for _, c in members)
     read = read.union(*(columns_of(p.expression) for p in graph.predicates))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flightmesh.logical.relations import Relation, With
+from flightmesh.logical.relations import Relation
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
@@ -40,16 +40,17 @@ RULES: tuple[Rule, ...] = (
     rewrite_set_operations,
     remove_sorts,
     simplify_single_joins,
-    simplify_null_safe,
     merge_projects,
     simplify_outer_joins,
     push_filters,
     simplify,
+    simplify_null_safe,
     derive_predicates,
     push_filters,
     remove_aggregates,
     prune_columns,
     order_joins,
+    prune_columns,
     merge_projects,
     push_limits,
 )
@@ -72,11 +73,18 @@ def optimize(relation: Relation, context: Context) -> Relation:
 def optimize_with_trace(relation: Relation, context: Context) -> Optimized:
     """The same, saying which rules fired."""
     fired: list[str] = []
+    context.remember(relation)
     for rule in RULES:
-        changed = rule(relation, context)
+        changed = apply(rule, relation, context)
         if changed is not relation:
             fired.append(rule.__name__)
             relation = changed
-    if isinstance(relation, With):
-        context.shared.update((d.id, d.relation) for d in relation.definitions)
     return Optimized(relation, tuple(fired))
+
+
+def apply(rule: Rule, relation: Relation, context: Context) -> Relation:
+    """One step: what the rule makes of the query, its shared relations remembered for the next."""
+    changed = rule(relation, context)
+    if changed is not relation:
+        context.remember(changed)
+    return changed

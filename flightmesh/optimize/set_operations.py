@@ -28,7 +28,6 @@ from flightmesh.logical.relations import (
 )
 from flightmesh.logical.traversal import rewrite_up
 from flightmesh.optimize.context import Context
-from flightmesh.optimize.nullability import never_null
 from flightmesh.optimize.repeat import repeated
 
 
@@ -45,15 +44,13 @@ def _node(node: SetOperation, context: Context) -> Relation:
         return _counted(node, context)
     left, right = node.inputs
     kind = JoinKind.SEMI if node.kind is SetKind.INTERSECT else JoinKind.ANTI
-    sure = never_null(left, context) | never_null(right, context)
-    pairs = tuple(_same(a, b, sure) for a, b in zip(left.fields, right.fields, strict=True))
+    pairs = tuple(_same(a, b) for a, b in zip(left.fields, right.fields, strict=True))
     joined = Join(left, right, kind, conjunction(pairs))
     return Aggregate(joined, tuple(Item(f, a.column()) for f, a in zip(node.fields, left.fields, strict=True)), ())
 
 
-def _same(a: Field, b: Field, sure: frozenset[int]) -> Expression:
-    function = "equal" if a.id in sure or b.id in sure else "is_not_distinct_from"
-    return Call(function, (a.column(), b.column()), pa.bool_())
+def _same(a: Field, b: Field) -> Expression:
+    return Call("is_not_distinct_from", (a.column(), b.column()), pa.bool_())
 
 
 def distinct(relation: Relation) -> Aggregate:

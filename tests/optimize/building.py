@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.table import ColumnStatistics, MemoryTable, Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
@@ -36,6 +37,11 @@ TABLES: dict[str, pa.Table] = {
     "e": pa.table({"k": pa.array([], pa.int64()), "y": pa.array([], pa.int64())}),
 }
 
+STORED = MemoryTables()
+"""The data, for plans that are run by this engine."""
+
+REGISTERED: dict[str, MemoryTable] = {name: STORED.put(name, data) for name, data in TABLES.items()}
+
 
 def statistics(table: Table) -> TableStatistics:
     """Exact statistics of the small tables."""
@@ -57,7 +63,7 @@ def scan(name: str, ids: ColumnIds) -> Scan:
     """All columns of a table."""
     data = TABLES[name]
     fields = tuple(Field(ids.fresh(), f.name, f.type) for f in data.schema)
-    return Scan(MemoryTable(name, name, data.schema, data.num_rows, data.nbytes), fields)
+    return Scan(REGISTERED[name], fields)
 
 
 def col(relation: Relation, name: str) -> Column:

@@ -11,7 +11,7 @@ from flightmesh.logical.relations import Apply, Quantifier, Relation, SetKind, S
 from flightmesh.logical.text import format_relation
 from flightmesh.logical.traversal import walk
 from flightmesh.logical.validate import validate
-from flightmesh.optimize.rules import RULES
+from flightmesh.optimize.rules import RULES, apply
 from tests.comparison import rows_of
 from tests.optimize.as_sql import as_sql
 from tests.optimize.building import TABLES, context
@@ -43,7 +43,7 @@ def optimized_step_by_step(relation: Relation, database: duckdb.DuckDBPyConnecti
     planning = context(first_id)
     for rule in RULES:
         before = relation
-        relation = rule(relation, planning)
+        relation = apply(rule, relation, planning)
         if relation is before:
             continue
         name = rule.__name__
