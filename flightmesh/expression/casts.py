@@ -9,6 +9,7 @@ Rounding: decimal to integer and to fewer digits, half away from zero; float to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def _float_to_integer(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.
     low, high = integer_bounds(type)
     rounded = np.rint(values)
     with np.errstate(invalid="ignore"):
-        bad = ~((rounded >= float(low)) & (rounded < float(high + 1))) & valid_mask(array)
+        bad = ~((values >= float(low)) & (rounded < float(high + 1))) & valid_mask(array)
     kept = _misfit(array, bad, type, mode) if bad.any() else array
     whole = np.rint(np.where(valid_mask(kept), numeric_values(kept), 0.0))
     dtype = np.dtype(f"{'i' if pa.types.is_signed_integer(type) else 'u'}{type.bit_width // 8}")
@@ -206,8 +207,6 @@ def _float_to_decimal(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.
     clean = np.where(valid_mask(array), scaled, 0.0)
     if type.precision <= 18 or bool((np.abs(clean) < 2.0**62).all()):
         return from_int64(clean.astype(np.int64), type, validity_buffer(array))
-    from decimal import Decimal
-
     kept = valid_mask(array)
     exact = [Decimal(int(v)).scaleb(-type.scale, EXACT) if k else None for v, k in zip(clean, kept, strict=True)]
     return pa.array(exact, type)
@@ -233,7 +232,8 @@ def _number_to_float(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.A
 
 
 def _to_boolean(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
-    return pc.not_equal(array, pa.scalar(0, pa.int64()).cast(array.type))
+    zero = Decimal(0) if family(array.type) is Family.DECIMAL else 0
+    return pc.not_equal(array, pa.scalar(zero, array.type))
 
 
 def _boolean_to_decimal(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:

@@ -58,7 +58,7 @@ def _linear(left: Held, right: Held, type: pa.DataType, fast: Any, whole: Callab
         return decimal_scalar(whole(unscaled(left) * factors[0], unscaled(right) * factors[1]), type)
     limit = min(10**type.precision, INT64_LIMIT)
     a, b = operand(left, limit), operand(right, limit)
-    if a is not None and b is not None:
+    if a is not None and b is not None and max(factors) < INT64_LIMIT:
         if a.bound * factors[0] + b.bound * factors[1] >= limit:
             a, b = a.tightened(), b.tightened()
         bound = a.bound * factors[0] + b.bound * factors[1]

@@ -46,7 +46,10 @@ def _float_text(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())
     plain = pc.match_substring_regex(text, r"^-?\d+$")
     text = pc.if_else(plain, pc.binary_join_element_wise(text, ".0", ""), text)
-    odd = pc.or_(pc.match_substring(text, "e"), pc.greater_equal(pc.abs(array), pa.scalar(1e9).cast(array.type)))
+    size = pc.abs(array)
+    large = 1e9 if array.type == pa.float64() else 1e7
+    odd = pc.or_(pc.greater_equal(size, pa.scalar(large).cast(array.type)), pc.less(size, pa.scalar(1e-3).cast(array.type)))
+    odd = pc.or_(pc.match_substring(text, "e"), pc.and_(odd, pc.not_equal(array, pa.scalar(0.0).cast(array.type))))
     odd = pc.fill_null(pc.and_(odd, pc.is_finite(array)), False)
     rows = pc.indices_nonzero(odd)
     if not len(rows):
@@ -58,6 +61,7 @@ def _float_text(array: pa.Array) -> pa.Array:
 
 
 def _float32_repr(value: float) -> str:
+    """The fewest digits that read back as the same float, in DuckDB's notation."""
     digits = str(np.float32(value))
     exponent = int(f"{value:e}".split("e")[1])
     if -5 < exponent < 16:
@@ -134,7 +138,7 @@ def _reader(type: pa.DataType) -> Callable[[str], Any]:
         case Family.DATE:
             return _read_date
         case Family.TIMESTAMP:
-            return _read_timestamp
+            return _read_instant if type.tz is not None else _read_timestamp
         case Family.TIME:
             return _read_time
         case Family.INTERVAL:
@@ -152,7 +156,7 @@ def _read_boolean(text: str) -> bool:
     raise ValueError(text)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def _read_number(text: str) -> Decimal:
@@ -162,7 +166,8 @@ def _read_number(text: str) -> Decimal:
 
 
 def _read_integer(text: str, type: pa.DataType) -> int:
-    value = int(_read_number(text).to_integral_value(ROUND_HALF_UP))
+    hexadecimal = re.fullmatch(r"0[xX][0-9A-Fa-f]+", text)
+    value = int(text, 16) if hexadecimal else int(_read_number(text).to_integral_value(ROUND_HALF_UP))
     low, high = integer_bounds(type)
     if not low <= value <= high:
         raise ValueError(text)
@@ -177,10 +182,9 @@ def _read_decimal(text: str, type: pa.DataType) -> Decimal:
 
 
 def _read_float(text: str) -> float:
-    value = float(text)
-    if not re.fullmatch(r"[+-]?(inf|infinity|nan)", text, re.IGNORECASE) and value in (float("inf"), float("-inf")):
+    if not _NUMBER.fullmatch(text) and not re.fullmatch(r"[+-]?(inf|infinity|nan)", text, re.IGNORECASE):
         raise ValueError(text)
-    return value
+    return float(text)
 
 
 _DATE = re.compile(r"(\d{1,6})([-/ \\])(\d{1,2})\2(\d{1,2})")
@@ -190,14 +194,13 @@ _ZONE = re.compile(r"\s*(Z|UTC|[+-]\d{1,2}(?::?\d{2})?)?", re.IGNORECASE)
 
 def _read_date(text: str) -> datetime.date:
     match = _DATE.match(text)
-    if match is None or not re.fullmatch(r"(?:[T ].*)?", text[match.end() :]):
+    if match is None or text[match.end() : match.end() + 1].isdigit():
         raise ValueError(text)
-    if match.end() != len(text):
-        _read_timestamp(text)
     return datetime.date(int(match[1]), int(match[3]), int(match[4]))
 
 
 def _read_timestamp(text: str) -> int:
+    """Microseconds since 1970; an offset is read and, for a type without time zone, left out of account."""
     match = _DATE.match(text)
     if match is None:
         raise ValueError(text)
@@ -211,7 +214,13 @@ def _read_timestamp(text: str) -> int:
     zone = _ZONE.fullmatch(rest, clock.end())
     if zone is None:
         raise ValueError(text)
-    return days * _DAY + _clock_micros(clock) - _zone_micros(zone[1])
+    return days * _DAY + _clock_micros(clock)
+
+
+def _read_instant(text: str) -> int:
+    """A timestamp with time zone: the offset counts."""
+    zone = re.search(r":\d{2}(?:\.\d+)?\s*([+-]\d{1,2}(?::?\d{2})?)$", text)
+    return _read_timestamp(text) - _zone_micros(zone[1] if zone else None)
 
 
 def _clock_micros(clock: re.Match[str]) -> int:
@@ -230,9 +239,9 @@ def _zone_micros(zone: str | None) -> int:
 
 
 def _read_time(text: str) -> int:
-    clock = _CLOCK.fullmatch(text)
-    if clock is None:
-        raise ValueError(text)
+    clock = _CLOCK.match(text)
+    if clock is None or _ZONE.fullmatch(text, clock.end()) is None:
+        return _read_timestamp(text) % _DAY
     return _clock_micros(clock)
 
 
