@@ -16,6 +16,8 @@ import pyarrow as pa
 from flightmesh.catalog.pruning import Range, comparable
 
 _UNIQUE = 0.98
+_UNIQUE_WITHOUT_RANGE = 0.9
+"""Without a range to bound it (texts), a column that repeats so little is mostly unique with a few common values."""
 _CLUSTERED = 0.8
 
 
@@ -33,7 +35,8 @@ def estimate_distinct(samples: Sequence[Sample], rows: int, ranges: Sequence[Ran
     Where the groups' ranges do not overlap each group has its own values; else values are taken as drawn evenly, and the
     expected number of different ones in a draw (N(1 - e^(-n/N))) is solved for N.
     """
-    limit = min(rows, _range_size(ranges))
+    size = _range_size(ranges)
+    limit = min(rows, size)
     usable = [sample for sample in samples if sample.rows > 0]
     if not usable:
         return int(limit) if limit < rows else None
@@ -42,7 +45,7 @@ def estimate_distinct(samples: Sequence[Sample], rows: int, ranges: Sequence[Ran
     if seen_rows >= rows and len(usable) == 1:
         return min(seen, rows)
     average = sum(sample.distinct for sample in usable) / seen_rows
-    if average >= _UNIQUE:
+    if average >= (_UNIQUE_WITHOUT_RANGE if math.isinf(size) else _UNIQUE):
         return int(limit)
     if are_clustered(ranges):
         return int(max(seen, min(limit, average * rows)))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 HEADER_BYTES = 64
 _DICTIONARY_PAGE = 2
+_LEAST_DIFFERENCE = 0.5
+_NEARLY_ALL = 0.85
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _STRUCT = 1, 2, 3, 4, 5, 6, 12
 
 
@@ -33,6 +35,20 @@ def read_dictionary_header(data: bytes) -> DictionaryPage | None:
         return None
     entries = header.get(1)
     return DictionaryPage(entries, size) if isinstance(entries, int) else None
+
+
+def encoded_values(page: DictionaryPage, chunk_size: int, values: int) -> int:
+    """How many of a chunk's `values` are entries of its dictionary.
+
+    Writers give a dictionary up when it is full (at 1 MiB by default) and write the rest plainly. `chunk_size` tells how many
+    that are: an entry's number takes the bits to count the entries, a plain value what an entry takes on average.
+    """
+    number = max(1, page.entries.bit_length()) / 8
+    plain = page.size / page.entries
+    if plain - number < _LEAST_DIFFERENCE:
+        return values
+    encoded = (values * plain + page.size - chunk_size) / (plain - number)
+    return values if encoded >= _NEARLY_ALL * values else max(0, int(encoded))
 
 
 _Fields = dict[int, "int | _Fields"]

@@ -197,6 +197,21 @@ def test_estimates_keep_their_limits() -> None:
     assert estimate_distinct([], 1000, []) is None
 
 
+def test_a_dictionary_that_was_given_up_counts_for_the_rows_it_holds(tmp_path: Path) -> None:
+    draw = random.Random(11)
+    values = [f"{draw.randrange(8000):040}" for _ in range(50_000)]
+    table = pa.table({"v": values})
+    pq.write_table(table, tmp_path / "whole.parquet", row_group_size=25_000)
+    pq.write_table(
+        table, tmp_path / "given_up.parquet", row_group_size=25_000, dictionary_pagesize_limit=100_000, write_batch_size=256
+    )
+    real = len(set(values))
+    for name in ("whole", "given_up"):
+        estimate = statistics(open_table("t", tmp_path / f"{name}.parquet")).columns["v"].distinct
+        assert estimate is not None
+        assert real / 1.5 <= estimate <= real * 1.5, (name, estimate, real)
+
+
 def test_dictionary_headers() -> None:
     #             type=2      size=400    stored=247  dictionary: values=50, encoding=0
     header = bytes([0x15, 0x04, 0x15, 0xA0, 0x06, 0x15, 0xEE, 0x03, 0x4C, 0x15, 0x64, 0x15, 0x00, 0x00, 0x00])

@@ -20,7 +20,7 @@ from flightmesh.catalog.distinct import Sample
 from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import cast_array, conform, normalise_type
-from flightmesh.catalog.pages import HEADER_BYTES, read_dictionary_header
+from flightmesh.catalog.pages import HEADER_BYTES, encoded_values, read_dictionary_header
 from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
 from flightmesh.catalog.storage import DAMAGE, check_pinned, display, open_file
@@ -35,7 +35,6 @@ _FOOTERS_KEPT = 4096
 _READERS_KEPT = 16
 _LOCAL_SAMPLES = 4
 _SAMPLE_ROWS = 16_384
-_FULL_DICTIONARY_BYTES = 1_000_000
 _footers: OrderedDict[_Identity, Footer] = OrderedDict()
 _footers_lock = threading.Lock()
 
@@ -256,9 +255,8 @@ def _sample_dictionary(storage: Storage, file: File, group: int, column: str) ->
         with open_file(storage, file) as source:
             source.seek(chunk.dictionary_page_offset)
             page = read_dictionary_header(source.read(HEADER_BYTES))
-        # Writers give a dictionary up when it reaches a limit (1 MiB by default): then its entries say little.
-        if page is not None and page.size < _FULL_DICTIONARY_BYTES:
-            return Sample(values, min(page.entries, values))
+        if page is not None and page.entries:
+            return Sample(max(page.entries, encoded_values(page, chunk.total_uncompressed_size, values)), page.entries)
     return None
 
 
