@@ -1,4 +1,4 @@
-"""Planning: from SQL to the stage graph, which is what `session.sql` does before it reads a row. Its median stays under 10 ms."""
+"""Planning: from SQL to the stage graph, which is what `session.sql` does at once. Its median stays under 10 ms."""
 
 from __future__ import annotations
 
