@@ -1,0 +1,62 @@
+"""The registry as a document: every function with its calls, names and meaning.
+
+Handed nothing but the registry, hands on Markdown. What always holds: the text depends on the registry only, so that a test can tell when
+the document in docs/ is out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flightmesh.expression.aggregates import AGGREGATES
+from flightmesh.expression.functions.declare import ScalarFunction
+from flightmesh.expression.registry import FUNCTIONS
+from flightmesh.expression.signatures import describe_signatures
+
+_CHAPTERS = {
+    "conditional": "Conditional functions",
+    "string": "Text functions",
+    "regex": "Regular expressions",
+    "math": "Mathematical functions",
+    "date": "Dates, times and intervals",
+    "arithmetic": "Arithmetic operators",
+    "comparison": "Comparisons",
+    "logic": "Logic",
+}
+
+_HEAD = """# Functions
+
+Written by `flightmesh.expression.listing` from the registry; do not edit. Names, types and results are DuckDB's; where a rule is worth
+saying (NULL, NaN, decimals, overflow) it is in [semantics.md](semantics.md). Names in brackets are aliases.
+"""
+
+
+def functions_markdown() -> str:
+    """The whole document."""
+    parts = [_HEAD]
+    for category, title in _CHAPTERS.items():
+        found = sorted((f for f in FUNCTIONS.values() if f.category == category), key=lambda f: f.name)
+        parts.append(_chapter(title, (_row(function) for function in found)))
+    rows = (
+        _line(entry.name, entry.aliases, (entry.usage,), entry.doc) for entry in sorted(AGGREGATES.values(), key=lambda e: e.name)
+    )
+    parts.append(_chapter("Aggregates", rows))
+    return "\n".join(parts)
+
+
+def _chapter(title: str, rows: Iterable[str]) -> str:
+    return "\n".join([f"## {title}", "", "| function | calls | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _row(function: ScalarFunction) -> str:
+    return _line(function.name, function.aliases, describe_signatures(function), function.doc)
+
+
+def _line(name: str, aliases: tuple[str, ...], calls: Iterable[str], doc: str) -> str:
+    others = f" ({', '.join(f'`{_escaped(alias)}`' for alias in aliases)})" if aliases else ""
+    shown = "<br>".join(f"`{_escaped(call)}`" for call in calls)
+    return f"| `{name}`{others} | {shown} | {_escaped(doc)} |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
