@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -21,6 +21,10 @@ from flightmesh.frontend.sql.parameters import Parameters
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnIds, SharedId
 from flightmesh.logical.relations import Definition, Relation, With
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.ctes import Environment
+    from flightmesh.frontend.sql.scope import Scope
 
 
 class Names(Protocol):
@@ -54,6 +58,14 @@ class State:
         return With(tuple(self.definitions), relation) if self.definitions else relation
 
 
+class QueryBinder(Protocol):
+    """Binds a query of any shape; handed along, so that expressions bind subqueries without knowing what a query is made of."""
+
+    def __call__(self, node: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Bound:
+        """The relation of a query, within the scope `parent`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What binding one text needs. Views and plan steps have texts of their own over the same state."""
@@ -64,6 +76,7 @@ class Context:
     source: Source
     parameters: Parameters
     state: State
+    bind_query: QueryBinder
     views: tuple[str, ...] = ()
 
     def with_text(self, source: Source, dialect: Dialect, dialect_name: str, view: str) -> Context:
@@ -89,8 +102,3 @@ class Bound:
     def names(self) -> tuple[str, ...]:
         """The columns' names, possibly repeated."""
         return tuple(f.name for f in self.fields)
-
-
-def identifier(node: exp.Expr | str | None) -> str:
-    """The name that an identifier spells."""
-    return node.name if isinstance(node, exp.Expr) else (node or "")

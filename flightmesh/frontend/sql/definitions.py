@@ -13,6 +13,7 @@ from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parameters import parameter_name
 from flightmesh.frontend.sql.refusals import refuse_clauses
+from flightmesh.frontend.sql.root import bind_root
 from flightmesh.frontend.sql.statements import (
     CreateTableAs,
     CreateView,
@@ -72,8 +73,6 @@ def _create(tree: exp.Expr, context: Context) -> Statement:
 
 
 def _query(node: exp.Expr, columns: list[exp.Expr], target: exp.Expr, context: Context) -> Query:
-    from flightmesh.frontend.sql.plan import bind_root
-
     if columns:
         alias = exp.TableAlias(this=target.this.copy(), columns=[column.copy() for column in columns])
         node = exp.select("*").from_(exp.Subquery(this=node.copy(), alias=alias), copy=False)

@@ -11,21 +11,15 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from flightmesh.expression.nodes import Field
-from flightmesh.frontend.sql import query, table_source, values
+from flightmesh.frontend.sql import table_source, values
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
+from flightmesh.frontend.sql.joined import Joined, side_by_side
+from flightmesh.frontend.sql.joins import JoinContext, bind_join
+from flightmesh.frontend.sql.readings import renamed
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
-from flightmesh.logical.relations import Join, JoinKind, Relation
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A relation with the names it is read by."""
-
-    relation: Relation
-    tables: Tables
+from flightmesh.logical.relations import Join, JoinKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +30,17 @@ class FromBinder:
     environment: Environment
     parent: Scope | None
 
-    def bind(self, select: exp.Expr) -> Source:
+    def bind(self, select: exp.Expr) -> Joined:
         """The rows of a SELECT before WHERE; one row without columns where there is no FROM."""
         first = select.args.get("from_")
         joins: list[exp.Expr] = select.args.get("joins") or []
         if first is None:
             if joins:
                 raise self.context.source.error("a join needs FROM", joins[0])
-            return Source(values.one_row(), Tables())
+            return Joined(values.one_row(), Tables())
         return self._joined(first.this, joins)
 
-    def _joined(self, first: exp.Expr, joins: list[exp.Expr]) -> Source:
+    def _joined(self, first: exp.Expr, joins: list[exp.Expr]) -> Joined:
         groups: list[tuple[exp.Expr, list[exp.Expr]]] = [(first, [])]
         for join in joins:
             if _is_comma(join):
@@ -58,9 +52,12 @@ class FromBinder:
         for head, rest in groups[1:]:
             other = self._group(head, rest)
             source = self._checked(
-                Source(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head
+                Joined(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head
             )
         return source
+
+    def _join(self, left: Joined, join: exp.Expr) -> Joined:
+        return bind_join(JoinContext(self.context, self.environment, self.parent), left, self.table(join.this), join)
 
     def _refuse_bare_join(self, join: exp.Expr) -> None:
         """`a JOIN b` without a condition looks like `a, b` in the tree; only the text tells them apart."""
@@ -70,15 +67,13 @@ class FromBinder:
         if word is not None and word.upper() == "JOIN":
             raise self.context.source.error("a join needs ON or USING", join, "for every pair of rows write CROSS JOIN")
 
-    def _group(self, head: exp.Expr, joins: list[exp.Expr]) -> Source:
-        from flightmesh.frontend.sql.joins import bind_join
-
+    def _group(self, head: exp.Expr, joins: list[exp.Expr]) -> Joined:
         source = self.table(head)
         for join in joins:
-            source = self._checked(bind_join(self, source, join), join)
+            source = self._checked(self._join(source, join), join)
         return source
 
-    def _checked(self, source: Source, node: exp.Expr) -> Source:
+    def _checked(self, source: Joined, node: exp.Expr) -> Joined:
         """Refuses two tables of one name."""
         seen: set[tuple[str, ...]] = set()
         for owner in source.tables.ranges:
@@ -88,7 +83,7 @@ class FromBinder:
             seen.add(key)
         return source
 
-    def table(self, node: exp.Expr) -> Source:
+    def table(self, node: exp.Expr) -> Joined:
         """One table of FROM, under its alias."""
         match node:
             case exp.Table():
@@ -103,10 +98,10 @@ class FromBinder:
             case exp.Unnest():
                 raise self.context.source.unsupported("unnest", node)
             case exp.Select() | exp.SetOperation():
-                return self._named(query.bind_query(node, self.context, self.environment, self.parent), node, "subquery")
+                return self._named(self.context.bind_query(node, self.context, self.environment, self.parent), node, "subquery")
         raise self.context.source.unsupported(f"{node.key.upper()} in FROM", node)
 
-    def _table(self, node: exp.Table) -> Source:
+    def _table(self, node: exp.Table) -> Joined:
         refuse_clauses(node, ("this", "alias", "db", "catalog", "joins", "hints", "only", "final"), self.context.source)
         bound, name, path = table_source.bind_table(node, self.context, self.environment)
         source = self._named(bound, node, name, path)
@@ -115,16 +110,14 @@ class FromBinder:
             return source
         return self._more(source, node, joins)
 
-    def _more(self, source: Source, node: exp.Expr, joins: list[exp.Expr]) -> Source:
-        from flightmesh.frontend.sql.joins import bind_join
-
+    def _more(self, source: Joined, node: exp.Expr, joins: list[exp.Expr]) -> Joined:
         for join in joins:
             if _is_comma(join):
                 raise self.context.source.error("a comma cannot stand here", join, "write CROSS JOIN")
-            source = self._checked(bind_join(self, source, join), join)
+            source = self._checked(self._join(source, join), join)
         return source
 
-    def _derived(self, node: exp.Subquery) -> Source:
+    def _derived(self, node: exp.Subquery) -> Joined:
         refuse_clauses(node, ("this", "alias", "with_", "joins", "order", "limit", "offset"), self.context.source)
         inner = node.this
         if isinstance(inner, exp.Table | exp.Subquery) and (inner.args.get("joins") or isinstance(inner, exp.Table)):
@@ -132,36 +125,21 @@ class FromBinder:
             if node.args.get("alias") is not None:
                 source = self._named(Bound(source.relation, source.tables.star), node, "")
         else:
-            bound = query.bind_query(node, self.context, self.environment, self.parent)
+            bound = self.context.bind_query(node, self.context, self.environment, self.parent)
             source = self._named(bound, node, "subquery")
         return self._more(source, node, node.args.get("joins") or [])
 
-    def _named(self, bound: Bound, node: exp.Expr, name: str, path: tuple[str, ...] = ()) -> Source:
+    def _named(self, bound: Bound, node: exp.Expr, name: str, path: tuple[str, ...] = ()) -> Joined:
         alias = node.args.get("alias")
         columns: tuple[exp.Identifier, ...] = ()
         if alias is not None:
             if alias.this is not None:
                 name, path = alias.this.name, ()
             columns = tuple(alias.args.get("columns") or ())
-        bound = query.renamed(bound, columns, self.context, name or "the table")
-        return Source(bound.relation, Tables((Range(name, bound.fields, path),), bound.fields))
+        bound = renamed(bound, columns, self.context, name or "the table")
+        return Joined(bound.relation, Tables((Range(name, bound.fields, path),), bound.fields))
 
 
 def _is_comma(join: exp.Expr) -> bool:
     args = join.args
     return not any(args.get(key) for key in ("kind", "side", "method", "on", "using", "global", "match_condition", "pivots"))
-
-
-def side_by_side(left: Source, right: Source) -> Tables:
-    """The tables of two sides, nothing merged."""
-    mine, other = left.tables, right.tables
-    return Tables(
-        (*mine.ranges, *other.ranges), (*mine.star, *other.star), mine.hidden | other.hidden, (*mine.merged, *other.merged)
-    )
-
-
-def visible(tables: Tables, name: str) -> list[Field]:
-    """The columns that a bare name means among these tables."""
-    wanted = name.casefold()
-    found = [f for owner in tables.ranges for f in owner.fields if f.name.casefold() == wanted and f.id not in tables.hidden]
-    return found + [f for f in tables.merged if f.name.casefold() == wanted and f.id not in tables.hidden]

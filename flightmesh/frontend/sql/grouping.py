@@ -15,6 +15,7 @@ from flightmesh.errors import InvalidQuery
 from flightmesh.expression.nodes import Column, Expression, Field, children, columns_of, with_children
 from flightmesh.frontend.sql.clause import Dependent, Site
 from flightmesh.frontend.sql.context import Context
+from flightmesh.frontend.sql.functions_map import aggregate_name
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import free_columns, with_expressions
 from flightmesh.logical.relations import Item, Relation
@@ -83,6 +84,4 @@ class Grouping:
 
 def has_aggregate(node: exp.Expr) -> bool:
     """Whether an aggregate stands in an expression, outside its subqueries."""
-    from flightmesh.frontend.sql.functions_map import aggregate_name
-
     return any(aggregate_name(part) is not None for part in node.walk(prune=lambda part: isinstance(part, exp.Query)))

@@ -7,13 +7,17 @@ one side whose columns it reads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Expression, Field, columns_of
 from flightmesh.expression.registry import bind_call
 from flightmesh.frontend.sql.clause import Clause, Dependent, Site
+from flightmesh.frontend.sql.context import Context
+from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
-from flightmesh.frontend.sql.from_clause import FromBinder, Source, side_by_side, visible
+from flightmesh.frontend.sql.joined import Joined, side_by_side, visible
 from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest
@@ -32,23 +36,31 @@ _KINDS = {
 }
 
 
-def bind_join(binder: FromBinder, left: Source, node: exp.Expr) -> Source:
-    """`left` joined with the table of `node`."""
-    kind = _kind(binder, node)
-    right = binder.table(node.this)
-    names = _using(binder, left, right, node)
+@dataclass(frozen=True, slots=True)
+class JoinContext:
+    """What the condition of a join may read besides its two sides."""
+
+    context: Context
+    environment: Environment
+    parent: Scope | None
+
+
+def bind_join(within: JoinContext, left: Joined, right: Joined, node: exp.Expr) -> Joined:
+    """`left` joined with `right` as `node` says."""
+    kind = _kind(within, node)
+    names = _using(within, left, right, node)
     if names is not None:
-        return _merged(binder, left, right, kind, names, node)
+        return _merged(within, left, right, kind, names, node)
     on = node.args.get("on")
     if on is None and kind is not JoinKind.INNER:
-        raise binder.context.source.error(f"a {kind.value} join needs ON or USING", node)
+        raise within.context.source.error(f"a {kind.value} join needs ON or USING", node)
     if on is None:
         return _finish(left, right, kind, None)
-    return _on(binder, left, right, kind, on)
+    return _on(within, left, right, kind, on)
 
 
-def _kind(binder: FromBinder, node: exp.Expr) -> JoinKind:
-    source = binder.context.source
+def _kind(within: JoinContext, node: exp.Expr) -> JoinKind:
+    source = within.context.source
     refuse_clauses(node, ("this", "side", "kind", "method", "on", "using", "hint", "global"), source)
     method = str(node.args.get("method") or "").upper()
     if method not in ("", "NATURAL", "HASH", "LOOP", "MERGE"):
@@ -61,16 +73,16 @@ def _kind(binder: FromBinder, node: exp.Expr) -> JoinKind:
     return _KINDS[kind] if kind in ("SEMI", "ANTI") else _SIDES.get(side, _KINDS[kind])
 
 
-def _finish(left: Source, right: Source, kind: JoinKind, condition: Expression | None) -> Source:
+def _finish(left: Joined, right: Joined, kind: JoinKind, condition: Expression | None) -> Joined:
     relation = Join(left.relation, right.relation, kind, condition)
     tables = left.tables if kind in (JoinKind.SEMI, JoinKind.ANTI) else side_by_side(left, right)
-    return Source(relation, tables.refreshed(relation.fields))
+    return Joined(relation, tables.refreshed(relation.fields))
 
 
-def _on(binder: FromBinder, left: Source, right: Source, kind: JoinKind, on: exp.Expr) -> Source:
+def _on(within: JoinContext, left: Joined, right: Joined, kind: JoinKind, on: exp.Expr) -> Joined:
     site = Site()
-    scope = Scope(side_by_side(left, right), binder.parent, binder.environment)
-    condition = predicate(ExpressionBinder(binder.context, scope, Clause("ON", site)), on, "ON")
+    scope = Scope(side_by_side(left, right), within.parent, within.environment)
+    condition = predicate(ExpressionBinder(within.context, scope, Clause("ON", site)), on, "ON")
     across = []
     sides = [left.relation, right.relation]
     for part in site.pending:
@@ -79,13 +91,13 @@ def _on(binder: FromBinder, left: Source, right: Source, kind: JoinKind, on: exp
             across.append(part)
         else:
             sides[side] = Apply(sides[side], part.right, part.kind, part.condition, part.mark)
-    left, right = Source(sides[0], left.tables), Source(sides[1], right.tables)
+    left, right = Joined(sides[0], left.tables), Joined(sides[1], right.tables)
     if not across:
         return _finish(left, right, kind, condition)
     if kind is not JoinKind.INNER:
-        raise binder.context.source.unsupported(f"a subquery in ON of a {kind.value} join that reads both sides", on)
+        raise within.context.source.unsupported(f"a subquery in ON of a {kind.value} join that reads both sides", on)
     joined = _finish(left, right, kind, None)
-    return Source(Filter(Site(across).attach(joined.relation), condition), joined.tables)
+    return Joined(Filter(Site(across).attach(joined.relation), condition), joined.tables)
 
 
 def _side_of(part: Dependent, left: Relation, right: Relation) -> int | None:
@@ -99,7 +111,7 @@ def _side_of(part: Dependent, left: Relation, right: Relation) -> int | None:
     return 1 if read & other else 0
 
 
-def _using(binder: FromBinder, left: Source, right: Source, node: exp.Expr) -> list[exp.Expr | str] | None:
+def _using(within: JoinContext, left: Joined, right: Joined, node: exp.Expr) -> list[exp.Expr | str] | None:
     """The names that USING lists, or that NATURAL finds on both sides; None for a join without either."""
     using = node.args.get("using")
     if using:
@@ -109,31 +121,31 @@ def _using(binder: FromBinder, left: Source, right: Source, node: exp.Expr) -> l
     mine = {f.name.casefold() for f in left.tables.star}
     shared: list[exp.Expr | str] = [f.name for f in right.tables.star if f.name.casefold() in mine]
     if not shared:
-        raise binder.context.source.error("the two sides of the NATURAL JOIN have no column in common", node)
+        raise within.context.source.error("the two sides of the NATURAL JOIN have no column in common", node)
     return shared
 
 
 def _merged(
-    binder: FromBinder, left: Source, right: Source, kind: JoinKind, names: list[exp.Expr | str], node: exp.Expr
-) -> Source:
-    pairs = [(_one(binder, left, name, node, "left"), _one(binder, right, name, node, "right")) for name in names]
-    at = binder.context.source.position(node)
+    within: JoinContext, left: Joined, right: Joined, kind: JoinKind, names: list[exp.Expr | str], node: exp.Expr
+) -> Joined:
+    pairs = [(_one(within, left, name, node, "left"), _one(within, right, name, node, "right")) for name in names]
+    at = within.context.source.position(node)
     equalities = [bind_call("equal", (a.column(), b.column()), at) for a, b in pairs]
     condition = equalities[0] if len(equalities) == 1 else bind_call("and", equalities, at)
     joined = _finish(left, right, kind, condition)
     if kind in (JoinKind.SEMI, JoinKind.ANTI):
         return joined
     if kind is JoinKind.FULL:
-        return _coalesced(binder, joined, pairs)
+        return _coalesced(within, joined, pairs)
     kept, dropped = (1, 0) if kind is JoinKind.RIGHT else (0, 1)
-    return Source(
+    return Joined(
         joined.relation,
         _shown(joined, {pair[0].id: pair[kept].id for pair in pairs}, pairs, frozenset(p[dropped].id for p in pairs)),
     )
 
 
 def _shown(
-    joined: Source, star: dict[ColumnId, ColumnId], pairs: list[tuple[Field, Field]], hidden: frozenset[ColumnId]
+    joined: Joined, star: dict[ColumnId, ColumnId], pairs: list[tuple[Field, Field]], hidden: frozenset[ColumnId]
 ) -> Tables:
     """The tables with merged columns shown once, where the left one stood."""
     tables = joined.tables
@@ -143,31 +155,31 @@ def _shown(
     return Tables(tables.ranges, shown, tables.hidden | hidden, tables.merged)
 
 
-def _coalesced(binder: FromBinder, joined: Source, pairs: list[tuple[Field, Field]]) -> Source:
+def _coalesced(within: JoinContext, joined: Joined, pairs: list[tuple[Field, Field]]) -> Joined:
     known = {f.id: f for f in joined.relation.fields}
     items = [passes(f.column()) for f in joined.relation.fields]
     made: dict[ColumnId, Field] = {}
     for a, b in pairs:
         value = bind_call("coalesce", (known[a.id].column(), known[b.id].column()))
-        made[a.id] = Field(binder.context.state.ids.fresh(), a.name, value.type)
+        made[a.id] = Field(within.context.state.ids.fresh(), a.name, value.type)
         items.append(Item(made[a.id], value))
     both = frozenset(f.id for pair in pairs for f in pair)
     tables = joined.tables
     right = frozenset(b.id for _, b in pairs)
     star = tuple(made.get(f.id, f) for f in tables.star if f.id not in right)
     merged = (*tables.merged, *made.values())
-    return Source(Project(joined.relation, tuple(items)), Tables(tables.ranges, star, tables.hidden | both, merged))
+    return Joined(Project(joined.relation, tuple(items)), Tables(tables.ranges, star, tables.hidden | both, merged))
 
 
-def _one(binder: FromBinder, side: Source, name: exp.Expr | str, node: exp.Expr, which: str) -> Field:
+def _one(within: JoinContext, side: Joined, name: exp.Expr | str, node: exp.Expr, which: str) -> Field:
     text = name if isinstance(name, str) else name.name
     place = node if isinstance(name, str) else name
     found = visible(side.tables, text)
     if len(found) == 1:
         return found[0]
     if found:
-        raise binder.context.source.error(f"the {which} side has the column {text!r} {len(found)} times", place, "use ON")
+        raise within.context.source.error(f"the {which} side has the column {text!r} {len(found)} times", place, "use ON")
     near = nearest(text, {f.name: f.name for f in side.tables.star})
-    raise binder.context.source.error(
+    raise within.context.source.error(
         f"the {which} side has no column {text!r}", place, f"did you mean {near}?" if near else None
     )

@@ -47,8 +47,6 @@ class Key:
 
 def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder) -> list[Key]:
     """The keys of an ORDER BY. A bare name means an output column first; inside an expression, a column of the rows first."""
-    from flightmesh.frontend.sql.select import ordinal
-
     refuse_clauses(order, ("expressions",), binder.context.source)
     keys: list[Key] = []
     for ordered in order.expressions:
@@ -70,6 +68,16 @@ def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder) -> li
         if not isinstance(bound, Literal):
             keys.append(Key(node, descending, nulls_first, expression=bound))
     return keys
+
+
+def ordinal(node: exp.Expr, count: int, clause: str, context: Context) -> int | None:
+    """The index of the column that an integer in GROUP BY or ORDER BY names; None for any other expression."""
+    if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
+        return None
+    number = int(node.this)
+    if not 1 <= number <= count:
+        raise context.source.error(f"{clause} {number}: the select list has {count} column{'' if count == 1 else 's'}", node)
+    return number - 1
 
 
 def _named(name: str, names: list[str]) -> int | None:

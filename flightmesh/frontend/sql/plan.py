@@ -9,32 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pyarrow as pa
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import View
 from flightmesh.catalog.table import Table
 from flightmesh.errors import InvalidQuery
-from flightmesh.expression.nodes import Column, Field
-from flightmesh.expression.registry import coerce
-from flightmesh.frontend.sql.context import Bound, Context, Names, State
+from flightmesh.frontend.sql.context import Context, Names, State
 from flightmesh.frontend.sql.ctes import Entry, Environment
+from flightmesh.frontend.sql.definitions import bind_definition
 from flightmesh.frontend.sql.parameters import Parameters, Params
 from flightmesh.frontend.sql.parse import Parsed, dialect_named, parse_statement
 from flightmesh.frontend.sql.query import bind_query
+from flightmesh.frontend.sql.root import bind_root
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Explain, Query, Statement
 from flightmesh.ids import ColumnIds
-from flightmesh.logical.relations import Item, Project, Relation, passes
 
 
 def plan_statement(
     text: str, *, catalog: Names, dialect: str = "duckdb", params: Params = None, ids: ColumnIds | None = None
 ) -> Statement:
     """The one statement of a text, bound. Raises InvalidQuery or UnsupportedFeature with line, column and caret."""
-    from flightmesh.frontend.sql.definitions import bind_definition
-
     source = Source(text)
     speech = dialect_named(dialect)
     parsed = parse_statement(source, speech)
@@ -78,7 +74,9 @@ def bind_query_ast(
 def _context(
     catalog: Names, dialect: Dialect, dialect_name: str, source: Source, params: Params, ids: ColumnIds | None
 ) -> Context:
-    return Context(catalog, dialect, dialect_name.lower() or "duckdb", source, Parameters(params), State(ids or ColumnIds()))
+    return Context(
+        catalog, dialect, dialect_name.lower() or "duckdb", source, Parameters(params), State(ids or ColumnIds()), bind_query
+    )
 
 
 def _environment(ast: exp.Expr, named: Mapping[str, exp.Expr | Table | View], context: Context) -> Environment:
@@ -90,26 +88,6 @@ def _environment(ast: exp.Expr, named: Mapping[str, exp.Expr | Table | View], co
             raise InvalidQuery(f"{name} is a view", hint="register views in the catalog")
         environment = environment.extended(Entry(name, query, (), environment, reads.count(name.casefold()), context, None))
     return environment
-
-
-def bind_root(tree: exp.Expr, context: Context, environment: Environment) -> Query:
-    """A whole query: shared relations in a With, columns without a type (NULL) as INTEGER."""
-    bound = bind_query(tree, context, environment, None)
-    return Query(context.state.rooted(_typed(bound, context)), bound.names)
-
-
-def _typed(bound: Bound, context: Context) -> Relation:
-    relation = bound.relation
-    if not any(pa.types.is_null(f.type) for f in bound.fields) and relation.fields == bound.fields:
-        return relation
-    items = []
-    for field in bound.fields:
-        if pa.types.is_null(field.type):
-            made = Field(context.state.ids.fresh(), field.name, pa.int32())
-            items.append(Item(made, coerce(field.column(), pa.int32())))
-        else:
-            items.append(passes(Column(field.id, field.name, field.type, field.nullable)))
-    return Project(relation, tuple(items))
 
 
 def _explained(parsed: Parsed, query: Query) -> Statement:

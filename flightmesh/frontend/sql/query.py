@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from flightmesh.catalog.table import FileTable, MemoryTable, Table
-from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql import select, set_operation, values
 from flightmesh.frontend.sql.context import Bound, Context
-from flightmesh.frontend.sql.ctes import Entry, Environment, with_ctes
+from flightmesh.frontend.sql.ctes import Environment, with_ctes
 from flightmesh.frontend.sql.ordering import order_and_limit
 from flightmesh.frontend.sql.scope import Scope
-from flightmesh.logical.expressions import free_columns
-from flightmesh.logical.relations import Reference, Scan
 
 
 def bind_query(node: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Bound:
@@ -36,55 +32,3 @@ def bind_query(node: exp.Expr, context: Context, environment: Environment, paren
         case _:
             raise context.source.unsupported(f"{node.key.upper()} as a query", node)
     return order_and_limit(node, bound, context, environment, parent)
-
-
-def scan(table: Table, context: Context) -> Bound:
-    """All columns of a table under fresh ids."""
-    fresh = context.state.ids.fresh
-    fields = tuple(Field(fresh(), column.name, column.type, column.nullable) for column in table.schema)
-    return Bound(Scan(table, fields), fields)
-
-
-def read_entry(entry: Entry, context: Context) -> Bound:
-    """A named query where it is read: its own copy if it is read once, otherwise a reference to the one that is computed."""
-    if isinstance(entry.query, FileTable | MemoryTable):
-        return scan(entry.query, context)
-    if entry.reads < 2 or entry.correlated:
-        return _bind_entry(entry)
-    if entry.bound is None or entry.shared is None:
-        bound = _bind_entry(entry)
-        if free_columns(bound.relation):
-            entry.correlated = True
-            return bound
-        entry.bound = bound
-        entry.shared = context.state.define(entry.name, bound.relation).id
-    fresh = context.state.ids.fresh
-    own = {f.id for f in entry.bound.relation.fields}
-    read = [f for f in entry.bound.fields if f.id in own]
-    fields = tuple(Field(fresh(), f.name, f.type, f.nullable) for f in read)
-    return Bound(Reference(entry.shared, entry.name, fields, tuple(f.id for f in read)), fields)
-
-
-def _bind_entry(entry: Entry) -> Bound:
-    assert isinstance(entry.query, exp.Expr)
-    bound = bind_query(entry.query, entry.context, entry.environment, entry.parent)
-    return renamed(bound, entry.columns, entry.context, entry.name)
-
-
-def renamed(bound: Bound, columns: tuple[exp.Identifier, ...], context: Context, name: str) -> Bound:
-    """The query with its first columns named anew; columns that share a name are told apart as DuckDB does (a, a_1)."""
-    if len(columns) > len(bound.fields):
-        raise context.source.error(
-            f"{name} has {len(bound.fields)} columns, but {len(columns)} names are given", columns[len(bound.fields)]
-        )
-    names = [column.name for column in columns] + [f.name for f in bound.fields[len(columns) :]]
-    taken: set[str] = set()
-    fields = []
-    for old, wanted in zip(bound.fields, names, strict=True):
-        unique, number = wanted, 0
-        while unique.casefold() in taken:
-            number += 1
-            unique = f"{wanted}_{number}"
-        taken.add(unique.casefold())
-        fields.append(old if unique == old.name else Field(old.id, unique, old.type, old.nullable))
-    return Bound(bound.relation, tuple(fields))

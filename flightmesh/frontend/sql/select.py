@@ -18,7 +18,7 @@ from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.from_clause import FromBinder
 from flightmesh.frontend.sql.grouping import Grouping, group_item, has_aggregate
-from flightmesh.frontend.sql.ordering import Key, bind_keys, limited
+from flightmesh.frontend.sql.ordering import Key, bind_keys, limited, ordinal
 from flightmesh.frontend.sql.output import Output, project
 from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
@@ -182,13 +182,3 @@ class _Select:
             keys = [key.changed(grouping.over(key.expression, key.node)) if key.expression is not None else key for key in keys]
         bound_query = project(relation, outputs, keys, self.node.args.get("distinct"), self.context)
         return limited(self.node, bound_query, self.context)
-
-
-def ordinal(node: exp.Expr, count: int, clause: str, context: Context) -> int | None:
-    """The index of the column that an integer in GROUP BY or ORDER BY names; None for any other expression."""
-    if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
-        return None
-    number = int(node.this)
-    if not 1 <= number <= count:
-        raise context.source.error(f"{clause} {number}: the select list has {count} column{'' if count == 1 else 's'}", node)
-    return number - 1

@@ -13,7 +13,6 @@ from sqlglot import exp
 from flightmesh.expression.nodes import Field
 from flightmesh.expression.registry import coerce, common_type
 from flightmesh.expression.types import is_string, sql_type_name
-from flightmesh.frontend.sql import query
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.ordering import order_and_limit
@@ -30,7 +29,7 @@ def bind_set_operation(node: exp.Expr, context: Context, environment: Environmen
     """The relation of a set operation, with its ORDER BY and LIMIT."""
     refuse_clauses(node, _BOUND, context.source)
     parts = _operands(node)
-    bound = [query.bind_query(part, context, environment, parent) for part in parts]
+    bound = [context.bind_query(part, context, environment, parent) for part in parts]
     for other, part in zip(bound[1:], parts[1:], strict=True):
         if len(other.fields) != len(bound[0].fields):
             raise context.source.error(

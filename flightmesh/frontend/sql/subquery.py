@@ -13,7 +13,6 @@ from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Expression, Field
 from flightmesh.expression.registry import bind_call
-from flightmesh.frontend.sql import query
 from flightmesh.frontend.sql.clause import Dependent
 from flightmesh.frontend.sql.context import Bound
 from flightmesh.logical.relations import JoinKind
@@ -56,7 +55,7 @@ def bind_in(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 
 def _bind(binder: ExpressionBinder, node: exp.Expr) -> Bound:
-    return query.bind_query(node, binder.context, binder.scope.environment, binder.scope)
+    return binder.context.bind_query(node, binder.context, binder.scope.environment, binder.scope)
 
 
 def _require_columns(binder: ExpressionBinder, node: exp.Expr, bound: Bound, wanted: int) -> None:

@@ -12,10 +12,10 @@ from sqlglot import exp
 
 from flightmesh.catalog.catalog import View
 from flightmesh.errors import InvalidInput, InvalidQuery
-from flightmesh.frontend.sql import query
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parse import dialect_named, parse_statement
+from flightmesh.frontend.sql.readings import read_entry, renamed, scan
 from flightmesh.frontend.sql.scope import nearest
 from flightmesh.frontend.sql.source import Source
 
@@ -55,7 +55,7 @@ def bind_table(node: exp.Table, context: Context, environment: Environment) -> t
     if len(parts) == 1:
         entry = environment.find(parts[0])
         if entry is not None:
-            return query.read_entry(entry, context), entry.name, ()
+            return read_entry(entry, context), entry.name, ()
     try:
         found = context.catalog.lookup(parts)
     except InvalidQuery as error:
@@ -65,7 +65,7 @@ def bind_table(node: exp.Table, context: Context, environment: Environment) -> t
     path = parts[:-1] if len(parts) == 3 else ("memory", *(parts[:-1] or ("main",)))
     if isinstance(found, View):
         return _view(found, node, context), parts[-1], path
-    return query.scan(found, context), parts[-1], path
+    return scan(found, context), parts[-1], path
 
 
 def _unknown(
@@ -92,7 +92,7 @@ def _files(paths: str | list[str], kind: str | None, options: dict[str, str], no
         if error.position is None:
             error.position, error.text = context.source.position(node), context.source.text
         raise
-    return query.scan(table, context)
+    return scan(table, context)
 
 
 def _view(view: View, node: exp.Table, context: Context) -> Bound:
@@ -102,11 +102,11 @@ def _view(view: View, node: exp.Table, context: Context) -> Bound:
     dialect = dialect_named(view.dialect)
     inner = context.with_text(source, dialect, view.dialect, view.name.casefold())
     try:
-        bound = query.bind_query(parse_statement(source, dialect).tree, inner, Environment(), None)
+        bound = inner.bind_query(parse_statement(source, dialect).tree, inner, Environment(), None)
     except InvalidQuery as error:
         error.message = f"in the view {view.name}: {error.message}"
         raise
-    return query.renamed(bound, (), context, view.name)
+    return renamed(bound, (), context, view.name)
 
 
 def _function(call: exp.Expr, node: exp.Table, context: Context) -> tuple[Bound, str]:
