@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,7 +91,10 @@ class Footer:
             unknown = tuple(Range() for _ in range(self.row_groups))
             return FooterColumn(unknown, tuple(None for _ in unknown))
         stored = self.schema.field(name).type
-        pairs = [_chunk(self.metadata.row_group(group).column(leaf), stored, kind) for group in range(self.row_groups)]
+        if pa.types.is_null(stored):
+            return FooterColumn(tuple(NULLS for _ in self.rows), self.rows)
+        bounds_as = _bounds_as(stored, self.metadata.schema.column(leaf).physical_type)
+        pairs = [_chunk(self.metadata.row_group(group).column(leaf), bounds_as, kind) for group in range(self.row_groups)]
         return FooterColumn(tuple(bounds for bounds, _ in pairs), tuple(nulls for _, nulls in pairs))
 
 
@@ -101,9 +103,26 @@ def _is_repetitive(chunk: pq.ColumnChunkMetaData) -> bool:
     return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size <= _BYTES_OF_A_NUMBER * chunk.num_values)
 
 
-def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType) -> tuple[Range, int | None]:
-    if pa.types.is_null(stored):
-        return NULLS, chunk.num_values
+@dataclass(frozen=True, slots=True)
+class _BoundsAs:
+    """How a column's bounds are taken from its statistics: these attributes, as scalars of this type."""
+
+    type: pa.DataType
+    minimum: str
+    maximum: str
+
+
+def _bounds_as(stored: pa.DataType, physical: str) -> _BoundsAs | None:
+    """None: the bounds cannot be used."""
+    if pa.types.is_float16(stored):
+        return None
+    if pa.types.is_temporal(stored) and physical in ("INT32", "INT64"):
+        # Python's time and datetime drop nanoseconds; the raw integer is in the unit of the stored type.
+        return _BoundsAs(stored, "min_raw", "max_raw")
+    return _BoundsAs(normalise_type(stored), "min", "max")
+
+
+def _chunk(chunk: pq.ColumnChunkMetaData, bounds_as: _BoundsAs | None, kind: pa.DataType) -> tuple[Range, int | None]:
     statistics = chunk.statistics
     if statistics is None:
         return Range(), None
@@ -111,8 +130,9 @@ def _chunk(chunk: pq.ColumnChunkMetaData, stored: pa.DataType, kind: pa.DataType
     if nulls == chunk.num_values:
         return NULLS, nulls
     low = high = None
-    if statistics.has_min_max:
-        low, high = _bound(statistics, "min", stored, kind), _bound(statistics, "max", stored, kind)
+    if bounds_as is not None and statistics.has_min_max:
+        low = _bound(statistics, bounds_as.minimum, bounds_as.type, kind)
+        high = _bound(statistics, bounds_as.maximum, bounds_as.type, kind)
     return Range(low, high, may_be_null=nulls != 0), nulls
 
 
@@ -122,15 +142,12 @@ def stated_nulls(statistics: pq.Statistics) -> int | None:
     return statistics.null_count if getattr(statistics, "has_null_count", False) else None
 
 
-def _bound(statistics: Any, end: str, stored: pa.DataType, kind: pa.DataType) -> pa.Scalar | None:
-    normal = normalise_type(stored)
+def _bound(statistics: pq.Statistics, attribute: str, stated: pa.DataType, kind: pa.DataType) -> pa.Scalar | None:
     try:
-        # Python's time and datetime drop nanoseconds; the raw integer is in the unit of the stored type.
-        raw = pa.types.is_temporal(stored) and statistics.physical_type in ("INT32", "INT64")
-        value = getattr(statistics, f"{end}_raw" if raw else end)
-        if pa.types.is_float16(stored) or (isinstance(value, float) and value != value):
+        value = getattr(statistics, attribute)
+        if isinstance(value, float) and value != value:
             return None
-        scalar = pa.scalar(value, stored if raw else normal)
+        scalar = pa.scalar(value, stated)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeDecodeError):
         return None
     return cast_bound(scalar, kind)

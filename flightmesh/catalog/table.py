@@ -25,10 +25,13 @@ class Format(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where files are: `local`, or `s3` with options such as ("endpoint_override", "http://...") for pyarrow.fs."""
+    """Where files are: `local`, or `s3` with options such as ("endpoint_override", "http://...") for pyarrow.fs.
+
+    The options may hold credentials, so no text of a plan or a log shows them.
+    """
 
     scheme: str = "local"
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,3 +146,9 @@ def test_an_object_that_changed(storage: Storage, bucket: pafs.S3FileSystem) -> 
     put(bucket, "lake/changing/a.parquet", list(range(500)))
     with pytest.raises(InputChanged, match=r"s3://lake/changing/a\.parquet has changed"):
         read_all(table, only=found)
+
+
+def test_credentials_are_not_shown(storage: Storage) -> None:
+    table = open_table("t", "s3://lake/one", storage=storage)
+    assert ("secret_key", "secret") in table.storage.options
+    assert "secret" not in repr(table)
