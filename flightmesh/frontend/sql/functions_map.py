@@ -61,6 +61,9 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.DateDiff: "date_diff",
     exp.TimestampDiff: "date_diff",
     exp.StrPosition: "instr",
+    exp.JarowinklerSimilarity: "jaro_winkler_similarity",
+    exp.TimeFromParts: "make_time",
+    exp.TimestampFromParts: "make_timestamp",
     exp.StrToTime: "strptime",
     exp.UnixToTime: "to_timestamp",
     exp.UnixMillis: "epoch_ms",
@@ -95,6 +98,10 @@ _ARGUMENTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.RegexpReplace: ("this", "expression", "replacement", "modifiers"),
     exp.RegexpExtract: ("this", "expression", "group", "parameters"),
     exp.LastDay: ("this",),
+    exp.TimeFromParts: ("hour", "min", "sec"),
+    exp.TimestampFromParts: ("year", "month", "day", "hour", "min", "sec"),
+    exp.Encode: ("this",),
+    exp.Decode: ("this",),
     exp.Lower: ("this",),
     exp.Upper: ("this",),
 }
@@ -190,8 +197,26 @@ def _pad(node: exp.Expr) -> Call:
 
 
 def _log(node: exp.Expr) -> Call:
-    other = node.args.get("expression")
-    return "log", [node.this] if other is None else [node.this, other]
+    base, other = node.this, node.args.get("expression")
+    if other is None:
+        return "log", [base]
+    exact = {"2": "log2", "10": "log10"}.get(base.name) if isinstance(base, exp.Literal) else None
+    return ("log", [base, other]) if exact is None else (exact, [other])
+
+
+def _sha2(node: exp.Expr) -> Call:
+    length = node.args.get("length")
+    return f"sha{256 if length is None else length.name}", [node.this]
+
+
+def _unix_to_time(node: exp.Expr) -> Call:
+    scale = node.args.get("scale")
+    names = {"3": "epoch_ms", "6": "make_timestamp"}
+    return names.get("" if scale is None else scale.name, "to_timestamp"), [node.this]
+
+
+def _time_bucket(node: exp.Expr) -> Call:
+    return "time_bucket", [part for part in (node.this, node.args.get("expression"), node.args.get("unit")) if part is not None]
 
 
 def _similar(node: exp.Expr) -> Call:
@@ -214,6 +239,9 @@ _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call]] = {
     exp.Trim: _trim,
     exp.Pad: _pad,
     exp.Log: _log,
+    exp.SHA2: _sha2,
+    exp.UnixToTime: _unix_to_time,
+    exp.DateBin: _time_bucket,
     exp.SimilarTo: _similar,
     exp.RegexpILike: _regexp_ilike,
     exp.Contains: _contains,
