@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -33,7 +34,15 @@ def test_planning(benchmark: Any, session: flightmesh.Session, number: int) -> N
 
 
 def test_the_median_is_under_its_limit(benchmark: Any, session: flightmesh.Session) -> None:
+    """In time on a core, which what else the machine does at the moment leaves alone."""
     benchmark.group = "planning"
-    benchmark.pedantic(lambda: [session.sql(queries()[number]) for number in NUMBERS], rounds=5, warmup_rounds=1)
-    assert len(PLANNING) == len(NUMBERS)
-    assert median(PLANNING.values()) < LIMIT
+    times = []
+
+    def plan_all() -> None:
+        for number in NUMBERS:
+            before = time.thread_time()
+            session.sql(queries()[number])
+            times.append(time.thread_time() - before)
+
+    benchmark.pedantic(plan_all, rounds=5, warmup_rounds=1)
+    assert median(times) < LIMIT

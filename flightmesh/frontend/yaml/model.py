@@ -334,4 +334,4 @@ class Plan(Model):
     )
     output: str | None = Field(None, description="The step whose rows are the result; the last step by default.")
     write: Write | None = Field(None, description="Write the result to files instead of handing it back.")
-    settings: Settings = Field(default_factory=lambda: Settings(), description="How the plan is read and run.")
+    settings: Settings = Field(default_factory=lambda: Settings.model_validate({}), description="How the plan is read and run.")
