@@ -9,7 +9,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-KINDS = ("int", "wide", "extreme", "text", "bool", "float", "decimal", "big_decimal", "date", "time", "small")
+KINDS = (
+    "int",
+    "wide",
+    "extreme",
+    "text",
+    "bool",
+    "float",
+    "decimal",
+    "big_decimal",
+    "date",
+    "time",
+    "small",
+    "interval",
+    "binary",
+    "clock",
+)
 """Kinds of columns that `random_column` makes."""
 
 
@@ -41,4 +56,7 @@ _MAKERS: dict[str, tuple[Any, pa.DataType]] = {
     "big_decimal": (lambda v, d: (Decimal(v) - 20) * 10**30, pa.decimal128(38, 2)),
     "date": (lambda v, d: datetime.date.fromordinal(720_000 + v), pa.date32()),
     "time": (lambda v, d: v * 1_000_003, pa.timestamp("us")),
+    "interval": (lambda v, d: (v % 3, v % 61, v * 1000), pa.month_day_nano_interval()),
+    "binary": (lambda v, d: bytes((v % 7, 0) * (v % 5)), pa.binary()),
+    "clock": (lambda v, d: v * 1_000_003, pa.time64("us")),
 }

@@ -24,6 +24,7 @@ from flightmesh.kernel.values import (
     Mask,
     buffer_view,
     decimal_words,
+    is_byte_string,
     unpack_bits,
     validity,
 )
@@ -191,7 +192,9 @@ def _extreme(function: str, grouping: Grouping, argument: Array) -> Array:
         return pa.nulls(grouping.count, type_)
     if pa.types.is_dictionary(type_):
         return _extreme(function, grouping, argument.cast(type_.value_type))
-    rows = extreme_bytes if pa.types.is_string(type_) or pa.types.is_binary(type_) else extreme_numbers
+    if pa.types.is_fixed_size_binary(type_):
+        return _extreme(function, grouping, argument.cast(pa.binary())).cast(type_)
+    rows = extreme_bytes if is_byte_string(type_) else extreme_numbers
     return _taken(argument, rows(function, grouping, argument))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.kernel.values import Array, Mask, canonical_floats, unpack_bits, validity
+from flightmesh.kernel.values import Array, Mask, canonical_floats, integers, unpack_bits, validity
 
 
 def rows_equal(left: Sequence[Array], right: Sequence[Array]) -> Mask:
@@ -29,6 +29,8 @@ def _equal(a: Array, b: Array) -> Mask:
         return _equal(a.cast(a.type.value_type), b.cast(b.type.value_type))
     if pa.types.is_floating(a.type):
         same = np.equal(canonical_floats(a).view(np.int64), canonical_floats(b).view(np.int64))
+    elif a.type == pa.month_day_nano_interval():
+        same = np.equal(integers(a), integers(b))
     else:
         same = unpack_bits(pc.equal(a, b))
     left, right = validity(a), validity(b)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.errors import InternalError
 from flightmesh.kernel.byte_words import ByteWords
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.key_codes import integer_values
@@ -33,6 +34,8 @@ def extreme_numbers(function: str, grouping: Grouping, array: Array) -> Int64s:
         if array.type == pa.uint64():
             values = values ^ _FLIP
         return _winners(function, ids, grouping, rows, [values if rows is None else values[rows]])
+    if not pa.types.is_decimal128(array.type):
+        raise InternalError(f"no order of values of type {array.type}")
     low, high = decimal_words(array)
     parts = [high.view(np.int64), low.view(np.int64) ^ _FLIP]
     return _winners(function, ids, grouping, rows, [p if rows is None else p[rows] for p in parts])

@@ -85,9 +85,6 @@ def _hash_values(array: Array) -> Words:
         return mix(canonical_floats(array).view(np.uint64) + GOLDEN)
     if pa.types.is_decimal128(type_):
         return _hash_two_words(*decimal_words(array))
-    if type_ == pa.month_day_nano_interval():
-        words = np.frombuffer(array.buffers()[1], np.dtype("<u8"), count=2 * len(array), offset=16 * array.offset)
-        return _hash_two_words(words[::2], words[1::2])
     if is_byte_string(type_):
         return _hash_bytes(array)
     if pa.types.is_string_view(type_):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.kernel.values import Array, canonical_floats, decimal_words, validity
+from flightmesh.kernel.values import Array, canonical_floats, decimal_words, integers, validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,17 @@ def sort_indices(batch: pa.RecordBatch, keys: Sequence[SortKey]) -> Array:
 def sortable(array: Array) -> Array:
     """An array of the same order that Arrow sorts well.
 
-    Floats become integers (Arrow sorts NaN with the NULLs), and small decimals (it compares them slowly); dictionaries are decoded.
+    Floats become integers (Arrow sorts NaN with the NULLs), and small decimals (it compares them slowly); dictionaries are
+    decoded.
     """
     type_ = array.type
     if pa.types.is_dictionary(type_):
         return sortable(array.cast(type_.value_type))
     if pa.types.is_null(type_):
         return pa.nulls(len(array), pa.int8())
-    if pa.types.is_decimal128(type_) and type_.precision <= 18:
+    if type_ == pa.month_day_nano_interval():
+        ordered = integers(array)
+    elif pa.types.is_decimal128(type_) and type_.precision <= 18:
         ordered = decimal_words(array)[0].view(np.int64)
     elif pa.types.is_floating(type_):
         bits = canonical_floats(array).view(np.int64)

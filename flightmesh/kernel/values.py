@@ -44,12 +44,8 @@ def unpack_bits(array: Array) -> Mask:
 
 
 def is_integer_like(type_: pa.DataType) -> bool:
-    """Whether values are integers underneath: ints, booleans, dates, times, timestamps, durations."""
-    return bool(pa.types.is_integer(type_) or pa.types.is_boolean(type_) or (pa.types.is_temporal(type_) and _fixed(type_)))
-
-
-def _fixed(type_: pa.DataType) -> bool:
-    return bool(type_ != pa.month_day_nano_interval())
+    """Whether values are integers underneath: ints, booleans, dates, times, timestamps, durations, intervals."""
+    return bool(pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_temporal(type_))
 
 
 def is_byte_string(type_: pa.DataType) -> bool:
@@ -69,9 +65,19 @@ def integers(array: Array) -> Int64s:
         return unpack_bits(array).view(np.uint8).astype(np.int64)
     if pa.types.is_unsigned_integer(type_):
         return buffer_view(array, np.dtype(f"<u{_bytes(type_)}")).astype(np.int64, copy=False)
+    if type_ == pa.month_day_nano_interval():
+        return _interval_microseconds(array)
     if is_integer_like(type_):
         return buffer_view(array, np.dtype(f"<i{_bytes(type_)}")).astype(np.int64, copy=False)
     raise InternalError(f"{type_} values are not integers")
+
+
+def _interval_microseconds(array: Array) -> Int64s:
+    """Intervals as DuckDB compares them: a month has 30 days, a day 24 hours."""
+    parts = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+    fields = buffer_view(array, parts)
+    days = fields["months"].astype(np.int64) * 30 + fields["days"]
+    return np.asarray(days * 86_400_000_000 + fields["nanoseconds"] // 1000, np.int64)
 
 
 def _bytes(type_: pa.DataType) -> int:
