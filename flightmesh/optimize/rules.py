@@ -14,6 +14,7 @@ from flightmesh.logical.relations import Relation
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
+from flightmesh.optimize.empty_inputs import remove_empty_inputs
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.marks import marks_to_semi_joins
 from flightmesh.optimize.null_safe import simplify_null_safe
@@ -44,9 +45,11 @@ RULES: tuple[Rule, ...] = (
     simplify_outer_joins,
     push_filters,
     simplify,
+    remove_empty_inputs,
     simplify_null_safe,
     derive_predicates,
     push_filters,
+    simplify,
     remove_aggregates,
     prune_columns,
     order_joins,
