@@ -29,7 +29,7 @@ def ready_python(extra: str) -> Path:
     print(f"Setting up {VENV} (once; pip downloads what flightmesh needs)", file=sys.stderr, flush=True)
     if not _runs(PYTHON):
         _call([sys.executable, "-m", "venv", "--clear", str(VENV)], "could not make a virtual environment")
-    install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f"{ROOT}[{extra}]"]
+    install = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f"{ROOT}[{extra}]"]
     _call(install, "could not install what flightmesh needs (is the network reachable?)")
     _stamp(extra).write_text(_fingerprint())
     return PYTHON
