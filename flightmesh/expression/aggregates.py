@@ -1,7 +1,7 @@
 """The aggregate functions: names and type rules only. The planner splits them into measures, `fragment` computes those.
 
-Handed a name and argument expressions, hands on the argument types to cast to and the result type. What always holds: sums of integers
-are decimal128(38, 0), sums of decimals keep their scale in 38 digits, averages and moments are double.
+Handed a name and argument expressions, hands on the argument types to cast to and the result type. What always holds: sums of
+integers are decimal128(38, 0), sums of decimals keep their scale in 38 digits, averages and moments are double.
 """
 
 from __future__ import annotations

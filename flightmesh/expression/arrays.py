@@ -1,7 +1,7 @@
 """Views between Arrow arrays and numpy, and what every kernel needs of them: validity, scalars, selections.
 
-Handed Arrow arrays without nested types; hands on numpy views (no copy where the layout allows) and arrays made of numpy values. What
-always holds: the values under NULL slots mean nothing, and no call here holds the GIL for the length of a batch.
+Handed Arrow arrays without nested types; hands on numpy views (no copy where the layout allows) and arrays made of numpy
+values. What always holds: the values under NULL slots mean nothing, and no call here holds the GIL for the length of a batch.
 """
 
 from __future__ import annotations

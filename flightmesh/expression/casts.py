@@ -1,9 +1,10 @@
 """CAST and TRY_CAST between the engine's types, with DuckDB's rounding and text forms.
 
-Handed an array or scalar and a target type; hands on the same length in that type. What always holds: STRICT raises DataError that names
-the first value that does not fit, TRY gives NULL for exactly those values.
+Handed an array or scalar and a target type; hands on the same length in that type. What always holds: STRICT raises DataError
+that names the first value that does not fit, TRY gives NULL for exactly those values.
 
-Rounding: decimal to integer and to fewer digits, half away from zero; float to integer, half to even; text to integer, half away.
+Rounding: decimal to integer and to fewer digits, half away from zero; float to integer, half to even; text to integer, half
+away.
 """
 
 from __future__ import annotations

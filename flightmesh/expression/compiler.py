@@ -1,7 +1,7 @@
 """From expressions to blocks of steps: value numbering, and the decision what runs lazily.
 
-Handed expressions, hands on a `Block`. What always holds: two equal sub-expressions of one block share a register; a lazy block imports what
-its enclosing blocks have already computed and computes the rest itself.
+Handed expressions, hands on a `Block`. What always holds: two equal sub-expressions of one block share a register; a lazy block
+imports what its enclosing blocks have already computed and computes the rest itself.
 """
 
 from __future__ import annotations

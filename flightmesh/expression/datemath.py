@@ -1,7 +1,7 @@
 """Arithmetic on dates, times and intervals: the type rules and kernels behind `+ - * /`.
 
-Handed operands of which one at least is a date, time, timestamp or interval; hands on DuckDB's result type: date + integer is a date,
-date + interval a timestamp, date - date a bigint of days, timestamp - timestamp an interval of days and time.
+Handed operands of which one at least is a date, time, timestamp or interval; hands on DuckDB's result type: date + integer is a
+date, date + interval a timestamp, date - date a bigint of days, timestamp - timestamp an interval of days and time.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _between(left: Datum, right: Datum) -> Datum:
     if validity is not None:
         invalid = ~np.asarray(pc.and_(a.is_valid(), b.is_valid()))
         days, rest = np.where(invalid, 0, days), np.where(invalid, 0, rest)
-    return _lone(from_parts(0, days, rest, len(a), validity), scalar)
+    return _lone(from_parts((0, days, rest), len(a), validity), scalar)
 
 
 def _shift_time(time: Datum, interval: Datum, sign: int) -> Datum:
@@ -185,7 +185,7 @@ def _combine(left: Datum, right: Datum, sign: int) -> Datum:
     a, b, scalar = _arrays(left, right)
     first, second = parts_of(a), parts_of(b)
     parts = [x + sign * y for x, y in zip(first, second, strict=True)]
-    return _lone(from_parts(*parts, len(a), validity_buffer(a, b)), scalar)
+    return _lone(from_parts(parts, len(a), validity_buffer(a, b)), scalar)
 
 
 def negate_interval(interval: Datum) -> Datum:
@@ -202,7 +202,7 @@ def multiply(left: Datum, right: Datum, request: Request) -> Datum:
     factor = numeric_values(b)
     if family(b.type) is Family.INTEGER:
         parts = [p * factor for p in parts_of(a)]
-        return _lone(from_parts(*parts, len(a), validity_buffer(a, b)), scalar)
+        return _lone(from_parts(parts, len(a), validity_buffer(a, b)), scalar)
     return _lone(_scaled_interval(a, b, factor), scalar)
 
 
@@ -225,6 +225,4 @@ def _scaled_interval(a: pa.Array, b: pa.Array, factor: Any) -> pa.Array:
     days = days + (months - whole_months) * 30
     whole_days = np.trunc(days)
     rest = np.rint(micros + (days - whole_days) * MICROS_PER_DAY)
-    return from_parts(
-        whole_months.astype(np.int64), whole_days.astype(np.int64), rest.astype(np.int64), len(a), validity
-    )
+    return from_parts([part.astype(np.int64) for part in (whole_months, whole_days, rest)], len(a), validity)

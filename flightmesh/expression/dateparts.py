@@ -1,6 +1,7 @@
 """Parts of dates, times, timestamps and intervals as numbers.
 
-Handed an array of one of those types and a part's name; hands on int64 (double for `epoch` and `julian`), as DuckDB's date_part does.
+Handed an array of one of those types and a part's name; hands on int64 (double for `epoch` and `julian`), as DuckDB's date_part
+does.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from flightmesh.expression.types import Family, family
 Values = npt.NDArray[np.int64]
 
 PART_ALIASES: dict[str, str] = {
-    "y": "year", "yr": "year", "yrs": "year", "years": "year", "mon": "month", "mons": "month", "months": "month", "d": "day", "days": "day",
-    "dayofmonth": "day", "h": "hour", "hr": "hour", "hrs": "hour", "hours": "hour", "m": "minute", "min": "minute", "mins": "minute",
-    "minutes": "minute", "s": "second", "sec": "second", "secs": "second", "seconds": "second", "ms": "millisecond", "msec": "millisecond",
+    "y": "year", "yr": "year", "yrs": "year", "years": "year", "mon": "month", "mons": "month", "months": "month", "d": "day",
+    "days": "day",
+    "dayofmonth": "day", "h": "hour", "hr": "hour", "hrs": "hour", "hours": "hour", "m": "minute", "min": "minute",
+    "mins": "minute",
+    "minutes": "minute", "s": "second", "sec": "second", "secs": "second", "seconds": "second", "ms": "millisecond",
+    "msec": "millisecond",
     "msecs": "millisecond", "milliseconds": "millisecond", "us": "microsecond", "usec": "microsecond", "usecs": "microsecond",
     "microseconds": "microsecond", "dec": "decade", "decs": "decade", "decades": "decade", "cent": "century", "c": "century",
     "centuries": "century", "mil": "millennium", "mils": "millennium", "millennia": "millennium", "millenium": "millennium",
-    "quarters": "quarter", "w": "week", "weeks": "week", "weekofyear": "week", "dow": "dayofweek", "weekday": "dayofweek", "doy": "dayofyear",
+    "quarters": "quarter", "w": "week", "weeks": "week", "weekofyear": "week", "dow": "dayofweek", "weekday": "dayofweek",
+    "doy": "dayofyear",
 }  # fmt: skip
 """Other words for parts in date_part and EXTRACT."""
 

@@ -1,7 +1,7 @@
 """Cutting and counting moments by calendar units, on microseconds since 1970.
 
-Handed numpy arrays of int64 microseconds and a unit's name; hands on arrays of the same length. What always holds: nothing here knows of
-NULL; values under NULL slots give some value and no error.
+Handed numpy arrays of int64 microseconds and a unit's name; hands on arrays of the same length. What always holds: nothing here
+knows of NULL; values under NULL slots give some value and no error.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def truncated_interval(unit: str, months: Any, days: Any, micros: Any) -> tuple[
 
 
 def boundaries(unit: str, start: Micros, end: Micros) -> Micros:
-    """How many starts of the unit lie between, with sign; weeks are seven days from wherever they start, as DuckDB counts them."""
+    """How many starts of the unit lie between, with sign; weeks are seven days from wherever they start, as DuckDB counts
+    them.
+    """
     if unit == "week":
         return np.asarray(_towards_zero(end // MICROS_PER_DAY - start // MICROS_PER_DAY, 7), np.int64)
     return _ordinal(unit, end) - _ordinal(unit, start)

@@ -35,11 +35,7 @@ def modulo(left: Datum, right: Datum, type: pa.DataType) -> Datum:
     a, b = rescale(left, type), rescale(right, type)
     rows = count_rows(a, b)
     if rows is None:
-        divisor = unscaled(b)
-        if divisor == 0:
-            return null_of(type)
-        value = unscaled(a)
-        return decimal_scalar(abs(value) % abs(divisor) * (1 if value >= 0 else -1), type)
+        return _modulo_scalar(unscaled(a), unscaled(b), type)
     parts = operand(a, INT64_LIMIT), operand(b, INT64_LIMIT)
     if parts[0] is None or parts[1] is None:
         return _slow_modulo(a, b, type, rows)
@@ -48,6 +44,12 @@ def modulo(left: Datum, right: Datum, type: pa.DataType) -> Datum:
     values = np.fmod(parts[0].values, np.where(zero, 1, divisor))
     result = from_int64(np.broadcast_to(values, rows), type, validity_buffer(a, b))
     return pc.if_else(pa.array(np.broadcast_to(zero, rows)), null_of(type), result) if zero.any() else result
+
+
+def _modulo_scalar(value: int, divisor: int, type: pa.DataType) -> pa.Scalar:
+    if divisor == 0:
+        return null_of(type)
+    return decimal_scalar(abs(value) % abs(divisor) * (1 if value >= 0 else -1), type)
 
 
 def _slow_modulo(left: Datum, right: Datum, type: pa.DataType, rows: int) -> pa.Array:
@@ -66,9 +68,7 @@ def int_divide(left: Datum, right: Datum, type: pa.DataType) -> Datum:
     parts = operand(left, INT64_LIMIT), operand(right, INT64_LIMIT)
     if parts[0] is None or parts[1] is None:
         pairs = zip(listed(left, rows), listed(right, rows), strict=True)
-        return from_decimals(
-            [None if a is None or not b else Decimal(_cut_quotient(int(a), int(b))) for a, b in pairs], type
-        )
+        return from_decimals([None if a is None or not b else Decimal(_cut_quotient(int(a), int(b))) for a, b in pairs], type)
     divisors = np.asarray(parts[1].values)
     zero = divisors == 0
     values = np.asarray(parts[0].values)
@@ -82,5 +82,3 @@ def int_divide(left: Datum, right: Datum, type: pa.DataType) -> Datum:
 def _cut_quotient(value: int, divisor: int) -> int:
     magnitude = abs(value) // abs(divisor)
     return magnitude if (value < 0) == (divisor < 0) else -magnitude
-
-

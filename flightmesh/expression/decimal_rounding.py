@@ -1,7 +1,7 @@
 """Decimals to another scale, with the rounding asked for; DataError where the digits do not suffice.
 
-Handed decimal columns or scalars and a decimal type, hands on that type. What always holds: int64 does the work where the values allow it;
-beyond, Python's decimals do it value by value.
+Handed decimal columns or scalars and a decimal type, hands on that type. What always holds: int64 does the work where the
+values allow it; beyond, Python's decimals do it value by value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Rounding:
         half = divisor // 2
         shifted = values + np.where(values < 0, -half, half)
         whole = shifted // divisor
-        return whole + ((whole < 0) & (whole * divisor != shifted))
+        result: Words = whole + ((whole < 0) & (whole * divisor != shifted))
+        return result
 
     @staticmethod
     def down(values: Words, divisor: int) -> Words:

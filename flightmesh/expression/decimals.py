@@ -1,8 +1,8 @@
 """Exact decimal arithmetic: scaled int64 where the values of a batch prove it safe, decimal256 where they do not.
 
 Handed decimal columns or scalars (of their own precisions and scales) and a result type; hands on exactly that type, as
-`ScaledDecimals` where int64 did it. What always holds: results are exact, and a value that does not fit the result's digits is a
-DataError, never a wrap.
+`ScaledDecimals` where int64 did it. What always holds: results are exact, and a value that does not fit the result's digits is
+a DataError, never a wrap.
 """
 
 from __future__ import annotations
@@ -65,8 +65,20 @@ def _linear(left: Held, right: Held, type: pa.DataType, fast: Any, whole: Callab
         if bound < limit:
             values = fast(_times(a.values, factors[0]), _times(b.values, factors[1]))
             return ScaledDecimals(type, values, validity_of(left, right), bound)
-    wide = pa.decimal256(60, type.scale)
-    return narrow(exact(_widen(arrow(left), wide), _widen(arrow(right), wide)), type)
+    return _wide_sum(arrow(left), arrow(right), type, exact, whole)
+
+
+def _wide_sum(left: Datum, right: Datum, type: pa.DataType, exact: Any, whole: Callable[[int, int], int]) -> Datum:
+    """In 256 bits; value by value where even their 75 digits do not hold an operand at the result's scale."""
+    wide = pa.decimal256(75, type.scale)
+    try:
+        widened = _widen(left, wide), _widen(right, wide)
+    except pa.ArrowInvalid:
+        rows = count_rows(left, right) or 0
+        pairs = zip(listed(left, rows), listed(right, rows), strict=True)
+        operation = EXACT.add if whole is operator.add else EXACT.subtract
+        return from_decimals([None if a is None or b is None else operation(a, b) for a, b in pairs], type)
+    return narrow(exact(*widened), type)
 
 
 def _times(values: Words | int, factor: int) -> Words | int:
@@ -152,7 +164,7 @@ def to_double(held: Held) -> Datum:
 
 def compare(name: str, left: Held, right: Held) -> Datum | None:
     """One of the six comparisons on decimals of one scale, through int64; None where that does not do."""
-    if isinstance(left, pa.Scalar) and isinstance(right, pa.Scalar) or not all_valid(left, right):
+    if (isinstance(left, pa.Scalar) and isinstance(right, pa.Scalar)) or not all_valid(left, right):
         return None
     if left.type.scale != right.type.scale:
         return None

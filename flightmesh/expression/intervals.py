@@ -1,12 +1,13 @@
 """Intervals: months, days and microseconds, added to dates and times as DuckDB adds them.
 
-Handed arrays of month_day_nano_interval (nanos are whole microseconds); hands on arrays. What always holds: months are added first and
-the day is cut to the month's length, then days, then microseconds.
+Handed arrays of month_day_nano_interval (nanos are whole microseconds); hands on arrays. What always holds: months are added
+first and the day is cut to the month's length, then days, then microseconds.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,10 @@ _UNITS: dict[str, tuple[int, int, int]] = {
 """(months, days, microseconds) of one of each unit."""
 
 _ALIASES = {
-    "us": "microsecond", "usec": "microsecond", "usecs": "microsecond", "ms": "millisecond", "msec": "millisecond", "msecs": "millisecond",
-    "s": "second", "sec": "second", "secs": "second", "m": "minute", "min": "minute", "mins": "minute", "h": "hour", "hr": "hour",
+    "us": "microsecond", "usec": "microsecond", "usecs": "microsecond", "ms": "millisecond", "msec": "millisecond",
+    "msecs": "millisecond",
+    "s": "second", "sec": "second", "secs": "second", "m": "minute", "min": "minute", "mins": "minute", "h": "hour",
+    "hr": "hour",
     "hrs": "hour", "d": "day", "w": "week", "mon": "month", "mons": "month", "y": "year", "yr": "year", "yrs": "year",
     "dec": "decade", "decs": "decade", "c": "century", "cent": "century", "centuries": "century", "mil": "millennium",
     "mils": "millennium", "millennia": "millennium",
@@ -151,7 +154,8 @@ def add_months(micros: npt.NDArray[np.int64], months: Any) -> npt.NDArray[np.int
     start = target.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     length = (target + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - start
     moved = start + np.minimum(days - first, length - 1)
-    return moved * MICROS_PER_DAY + (micros - days * MICROS_PER_DAY)
+    result: npt.NDArray[np.int64] = moved * MICROS_PER_DAY + (micros - days * MICROS_PER_DAY)
+    return result
 
 
 def parts_of(datum: Datum) -> tuple[Any, Any, Any]:
@@ -180,8 +184,9 @@ def shift_timestamp(moment: Datum, interval: Datum, sign: int, type: pa.DataType
     return from_values(shifted, type, validity_buffer(held, interval))
 
 
-def from_parts(months: Any, days: Any, micros: Any, rows: int, validity: pa.Buffer | None) -> pa.Array:
-    """An interval array from its parts."""
+def from_parts(parts: Sequence[Any], rows: int, validity: pa.Buffer | None) -> pa.Array:
+    """An interval array from its months, days and microseconds."""
+    months, days, micros = parts
     if np.any(np.abs(np.asarray(months)) > np.iinfo(np.int32).max) or np.any(np.abs(np.asarray(days)) > np.iinfo(np.int32).max):
         raise DataError("overflow in an interval")
     if np.any(np.abs(np.asarray(micros)) > _LIMIT // 1000):

@@ -1,7 +1,7 @@
 """The registry as a document: every function with its calls, names and meaning.
 
-Handed nothing but the registry, hands on Markdown. What always holds: the text depends on the registry only, so that a test can tell when
-the document in docs/ is out of date.
+Handed nothing but the registry, hands on Markdown. What always holds: the text depends on the registry only, so that a test can
+tell when the document in docs/ is out of date.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _CHAPTERS = {
 
 _HEAD = """# Functions
 
-Written by `flightmesh.expression.listing` from the registry; do not edit. Names, types and results are DuckDB's; where a rule is worth
-saying (NULL, NaN, decimals, overflow) it is in [semantics.md](semantics.md). Names in brackets are aliases.
+Written by `flightmesh.expression.listing` from the registry; do not edit. Names, types and results are DuckDB's; where a rule
+is worth saying (NULL, NaN, decimals, overflow) it is in [semantics.md](semantics.md). Names in brackets are aliases.
 """
 
 
@@ -38,7 +38,8 @@ def functions_markdown() -> str:
         found = sorted((f for f in FUNCTIONS.values() if f.category == category), key=lambda f: f.name)
         parts.append(_chapter(title, (_row(function) for function in found)))
     rows = (
-        _line(entry.name, entry.aliases, (entry.usage,), entry.doc) for entry in sorted(AGGREGATES.values(), key=lambda e: e.name)
+        _line(entry.name, entry.aliases, (entry.usage,), entry.doc)
+        for entry in sorted(AGGREGATES.values(), key=lambda e: e.name)
     )
     parts.append(_chapter("Aggregates", rows))
     return "\n".join(parts)

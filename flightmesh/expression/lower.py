@@ -1,13 +1,14 @@
 """Expressions as programs over arrays: compiled once, run a morsel at a time.
 
-Handed typed expressions; hands on a `Program` whose `run` takes a record batch with columns named `c<id>` and gives one array an
-expression. What always holds:
+Handed typed expressions; hands on a `Program` whose `run` takes a record batch with columns named `c<id>` and gives one array
+an expression. What always holds:
 
 * A sub-expression that stands in several places is computed once; literals stay scalars until the program's output.
 * Python runs per step and batch, never per row.
 * An operand of AND or OR, an arm of CASE, an argument of coalesce that may fail is computed only on the rows that reach it.
-* Integer and decimal arithmetic is checked: a value that does not fit is a DataError that names the expression and its position.
-* Floats follow DuckDB: NaN equals NaN and is greater than every other value, -0.0 equals 0.0; both are kept as they are in results.
+* Integer and decimal arithmetic is checked: a value that does not fit is a DataError that names the expression and its
+position. * Floats follow DuckDB: NaN equals NaN and is greater than every other value, -0.0 equals 0.0; both are kept as they
+are in results.
 """
 
 from __future__ import annotations
@@ -91,5 +92,3 @@ def evaluate_constant(expr: Expression) -> Literal:
     if value.type != expr.type:
         raise InternalError(f"a constant of type {expr.type} came out as {value.type}")
     return Literal(value)
-
-

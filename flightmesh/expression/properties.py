@@ -1,6 +1,7 @@
 """What can be said of an expression without running it: may it fail, is it constant, does NULL make it not true.
 
-Handed typed expressions, hands on facts. What always holds: the answers err on the safe side (may fail, not constant, not rejecting).
+Handed typed expressions, hands on facts. What always holds: the answers err on the safe side (may fail, not constant, not
+rejecting).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from flightmesh.expression.registry import scalar_function
 from flightmesh.expression.types import Family, family
 from flightmesh.ids import ColumnId
 
-_SAFE_FLOAT = frozenset({"add", "subtract", "multiply", "divide", "int_divide", "modulo", "negate"})
-_SAFE_ALWAYS = frozenset({"divide", "modulo"})
+_SAFE_FLOAT = frozenset({"add", "subtract", "multiply", "divide", "int_divide", "modulo", "negate", "divide_safe"})
+_SAFE_ALWAYS = frozenset({"divide", "divide_safe", "modulo"})
 
 
 def may_fail(expr: Expression) -> bool:
@@ -27,7 +28,7 @@ def _node_may_fail(node: Expression) -> bool:
     match node:
         case Cast(operand=operand, type=type, mode=mode):
             return mode is CastMode.STRICT and cast_may_fail(operand.type, type)
-        case Call(function=name, type=type, args=args):
+        case Call(function=name, type=type):
             if scalar_function(name).failure is Failure.NEVER:
                 return False
             if name in _SAFE_ALWAYS and family(type) in (Family.INTEGER, Family.FLOAT, Family.DECIMAL):

@@ -1,21 +1,23 @@
 """The one registry of functions: binding, type rules and kernels all come from here.
 
-Handed a name and typed argument expressions, hands on a typed expression whose arguments have exactly the types the kernel takes.
-What always holds: an unknown name or ill-typed call is an InvalidQuery that names what would have fitted.
+Handed a name and typed argument expressions, hands on a typed expression whose arguments have exactly the types the kernel
+takes. What always holds: an unknown name or ill-typed call is an InvalidQuery that names what would have fitted.
 
-Names of the operators: `add subtract multiply divide int_divide modulo negate` (and `divide_checked int_divide_checked modulo_checked`, where
-division by zero is an error), `power`, `concat_operator` (`||`; `concat` is the function that leaves NULLs out), `equal not_equal less
-less_equal greater greater_equal between is_distinct_from is_not_distinct_from`, `and or not`, `is_null is_not_null is_true is_not_true
-is_false is_not_false`, `like ilike not_like not_ilike` (with ESCAPE: `like_escape` ..., third argument), `glob`, `regexp_full_match` (`~`, SIMILAR TO),
-`bit_and bit_or bit_xor bit_not shift_left shift_right`. The symbols are aliases. Dates and intervals use `add`, `subtract`,
-`multiply`, `divide`. EXTRACT(part FROM x) is `date_part('part', x)`, bound as the part's own function (`year(x)`).
-IN with a list is `bind_in`, CASE and IF are `bind_case`. A function written by a user goes through `bind_function`.
+Names of the operators: `add subtract multiply divide int_divide modulo negate` (and `divide_checked int_divide_checked
+modulo_checked`, where division by zero is an error, and `divide_safe`, where it is NULL), `power`, `concat_operator` (`||`;
+`concat` is the function that leaves NULLs out), `equal not_equal less less_equal greater greater_equal between is_distinct_from
+is_not_distinct_from`, `and or not`, `is_null is_not_null is_true is_not_true is_false is_not_false`, `like ilike not_like
+not_ilike` (with ESCAPE: `like_escape` ..., third argument), `glob`, `regexp_full_match` (`~`, SIMILAR TO), `bit_and bit_or
+bit_xor bit_not shift_left shift_right`. The symbols are aliases. Dates and intervals use `add`, `subtract`, `multiply`,
+`divide`. EXTRACT(part FROM x) is `date_part('part', x)`, bound as the part's own function (`year(x)`). IN with a list is
+`bind_in`, CASE and IF are `bind_case`. A function written by a user goes through `bind_function`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -55,7 +57,21 @@ from flightmesh.expression.signatures import describe_signatures, is_text_litera
 from flightmesh.expression.types import common_type as common_type
 from flightmesh.expression.types import is_numeric, sql_type_name
 
-_MODULES = (arithmetic, comparison, logic, conditional, string, codecs, regex, math, rounding, bitwise, temporal, dates, datetext)
+_MODULES = (
+    arithmetic,
+    comparison,
+    logic,
+    conditional,
+    string,
+    codecs,
+    regex,
+    math,
+    rounding,
+    bitwise,
+    temporal,
+    dates,
+    datetext,
+)
 
 FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
 """Every scalar function by its one name."""
@@ -123,7 +139,9 @@ def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expr
     name = None if text is None else part_name(text)
     if name is None:
         near = difflib.get_close_matches(str(text).lower(), (*CALENDAR_PARTS, *CLOCK_PARTS), n=2)
-        raise InvalidQuery(f"{text} is no part of a date", hint=f"did you mean {' or '.join(near)}?" if near else None, position=at)
+        raise InvalidQuery(
+            f"{text} is no part of a date", hint=f"did you mean {' or '.join(near)}?" if near else None, position=at
+        )
     return bind_call(name, (value,), at)
 
 
@@ -203,9 +221,7 @@ def bind_aggregate(
     binding = aggregates.resolve(entry, args)
     if binding is None:
         types = ", ".join(sql_type_name(arg.type) for arg in args)
-        raise InvalidQuery(
-            f"no aggregate {name}({types})", hint=f"accepted: {'; '.join(aggregates.usage(entry))}", position=at
-        )
+        raise InvalidQuery(f"no aggregate {name}({types})", hint=f"accepted: {'; '.join(aggregates.usage(entry))}", position=at)
     if filter is not None:
         filter = coerce(filter, pa.bool_(), at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
@@ -221,9 +237,8 @@ def _negated_literal(arg: Expression) -> Literal | None:
         return None
     if pa.types.is_unsigned_integer(arg.type):
         return None
-    value = -arg.value.as_py()
-    if pa.types.is_int64(arg.type) and value == -(1 << 31):
-        return Literal(pa.scalar(value, arg.type))
+    held = arg.value.as_py()
+    value = held.copy_negate() if isinstance(held, Decimal) else -held
     try:
         return Literal(pa.scalar(value, arg.type))
     except (pa.ArrowInvalid, OverflowError):

@@ -1,7 +1,7 @@
 """Decimals as scaled int64: views of Arrow's 128-bit values, and a form that stays int64 between the steps of a program.
 
-Handed decimal128 arrays and scalars; hands on unscaled int64 values with a bound on them. What always holds: a value that needs more than 64
-bits is never seen as int64, and the values under NULL slots mean nothing (they may lie outside the bound).
+Handed decimal128 arrays and scalars; hands on unscaled int64 values with a bound on them. What always holds: a value that needs
+more than 64 bits is never seen as int64, and the values under NULL slots mean nothing (they may lie outside the bound).
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ def count_rows(*held: Held) -> int | None:
 def validity_of(*held: Held) -> pa.Buffer | None:
     """The validity bitmap of rows that are valid in every column; scalars must be valid."""
     rows = count_rows(*held) or 0
-    buffers = [h.validity if isinstance(h, ScaledDecimals) else validity_buffer(h) for h in held if not isinstance(h, pa.Scalar)]
+    buffers = [
+        h.validity if isinstance(h, ScaledDecimals) else validity_buffer(h) for h in held if not isinstance(h, pa.Scalar)
+    ]
     return joined_validity([b for b in buffers if b is not None], rows)
 
 
@@ -164,7 +166,7 @@ def listed(datum: Datum, rows: int) -> list[Decimal | None]:
 def from_decimals(values: list[Decimal | None], type: pa.DataType) -> pa.Array:
     """An array of Python decimals; DataError where one has too many digits."""
     limit = Decimal(10) ** (type.precision - type.scale)
-    if any(v is not None and abs(v) >= limit for v in values):
+    if any(v is not None and v.copy_abs() >= limit for v in values):
         raise too_wide(type)
     return pa.array(values, type)
 
@@ -175,5 +177,3 @@ def narrow(datum: Datum, type: pa.DataType) -> Datum:
         return datum.cast(type)
     except pa.ArrowInvalid:
         raise too_wide(type) from None
-
-

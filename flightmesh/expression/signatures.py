@@ -1,7 +1,8 @@
 """Which overload fits: argument expressions against signatures and type rules.
 
-Handed a function's declaration and its argument expressions; hands on the `Binding` (types to cast to, result type) of the cheapest
-fit. What always holds: NULL and constant text fit any type, an integer literal fits any integer type that holds its value.
+Handed a function's declaration and its argument expressions; hands on the `Binding` (types to cast to, result type) of the
+cheapest fit. What always holds: NULL and constant text fit any type, an integer literal fits any integer type that holds its
+value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The steps of a compiled program and how they run.
 
-A `Block` is a list of steps that each fill one register from registers before it. A block inside another (an arm of a CASE, the guarded side
-of an AND) runs on a selection of the outer rows and imports the outer registers it needs, taken for that selection. What always
-holds: a register is an array of the frame's rows or a scalar.
+A `Block` is a list of steps that each fill one register from registers before it. A block inside another (an arm of a CASE, the
+guarded side of an AND) runs on a selection of the outer rows and imports the outer registers it needs, taken for that
+selection. What always holds: a register is an array of the frame's rows or a scalar.
 """
 
 from __future__ import annotations
@@ -214,7 +214,11 @@ class Guarded:
         if len(chosen) == 0:
             return left
         inner = broadcast(self.right.run_inside(registers, frame, chosen), len(chosen))
-        opened = scattered(((np.flatnonzero(decided), pa.repeat(pa.scalar(self.stop), len(left) - len(chosen))), (chosen, inner)), len(left), left.type)
+        opened = scattered(
+            ((np.flatnonzero(decided), pa.repeat(pa.scalar(self.stop), len(left) - len(chosen))), (chosen, inner)),
+            len(left),
+            left.type,
+        )
         return combine(left, opened)
 
 

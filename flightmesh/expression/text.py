@@ -1,7 +1,7 @@
 """Expressions as readable SQL: columns as `name#id`, as few parentheses as precedence allows.
 
-Handed a typed expression, hands on one line. What always holds: equal texts mean equal expressions (ids tell columns apart), and
-reading never fails, also for nodes the binder would refuse.
+Handed a typed expression, hands on one line. What always holds: equal texts mean equal expressions (ids tell columns apart),
+and reading never fails, also for nodes the binder would refuse.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ _BINARY: dict[str, tuple[str, int]] = {
     "is_not_distinct_from": ("IS NOT DISTINCT FROM", _COMPARE), "like": ("LIKE", _COMPARE), "ilike": ("ILIKE", _COMPARE),
     "not_like": ("NOT LIKE", _COMPARE), "not_ilike": ("NOT ILIKE", _COMPARE),
     "concat_operator": ("||", _CONCAT), "add": ("+", _ADD), "subtract": ("-", _ADD), "multiply": ("*", _MULTIPLY),
-    "divide": ("/", _MULTIPLY), "int_divide": ("//", _MULTIPLY), "modulo": ("%", _MULTIPLY), "divide_checked": ("/", _MULTIPLY),
+    "divide": ("/", _MULTIPLY), "int_divide": ("//", _MULTIPLY), "modulo": ("%", _MULTIPLY), "divide_checked": ("/",
+        _MULTIPLY), "divide_safe": ("/", _MULTIPLY),
     "int_divide_checked": ("//", _MULTIPLY), "modulo_checked": ("%", _MULTIPLY),
 }  # fmt: skip
 _POSTFIX = {
-    "is_null": "IS NULL", "is_not_null": "IS NOT NULL", "is_true": "IS TRUE", "is_not_true": "IS NOT TRUE", "is_false": "IS FALSE",
+    "is_null": "IS NULL", "is_not_null": "IS NOT NULL", "is_true": "IS TRUE", "is_not_true": "IS NOT TRUE",
+    "is_false": "IS FALSE",
     "is_not_false": "IS NOT FALSE",
 }  # fmt: skip
 
@@ -111,7 +113,7 @@ def format_literal(scalar: pa.Scalar) -> str:
     value: Any = scalar.as_py()
     match found:
         case Family.STRING:
-            return "'" + value.replace("'", "''") + "'"
+            return "'" + str(value).replace("'", "''") + "'"
         case Family.BOOLEAN:
             return "true" if value else "false"
         case Family.INTEGER:

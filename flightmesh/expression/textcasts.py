@@ -1,7 +1,7 @@
 """Values as text and text as values, in DuckDB's forms.
 
-Handed arrays, hands on arrays of the same length; `from_text` also says which texts could not be read (they are NULL in the result). What
-always holds: the ordinary forms go through array kernels; only texts that those refuse are looked at one by one.
+Handed arrays, hands on arrays of the same length; `from_text` also says which texts could not be read (they are NULL in the
+result). What always holds: the ordinary forms go through array kernels; only texts that those refuse are looked at one by one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from flightmesh.expression import intervals
 from flightmesh.expression.arrays import valid_mask
+from flightmesh.expression.scaled import EXACT
 from flightmesh.expression.types import Family, family, integer_bounds
 
 _EPOCH = datetime.date(1970, 1, 1)
@@ -86,7 +87,10 @@ def _cut_zeros(text: pa.Array) -> pa.Array:
 
 def _binary_text(array: pa.Array) -> pa.Array:
     encoded = array.dictionary_encode()
-    written = ["".join(chr(b) if 32 <= b < 127 and b not in b"\\'\"" else f"\\x{b:02X}" for b in v) for v in encoded.dictionary.to_pylist()]
+    written = [
+        "".join(chr(b) if 32 <= b < 127 and b not in b"\\'\"" else f"\\x{b:02X}" for b in v)
+        for v in encoded.dictionary.to_pylist()
+    ]
     return pa.array(written, pa.string()).take(encoded.indices)
 
 
@@ -175,8 +179,8 @@ def _read_integer(text: str, type: pa.DataType) -> int:
 
 
 def _read_decimal(text: str, type: pa.DataType) -> Decimal:
-    value = _read_number(text).quantize(Decimal(1).scaleb(-type.scale), ROUND_HALF_UP)
-    if abs(value) >= Decimal(10) ** (type.precision - type.scale):
+    value = _read_number(text).quantize(Decimal(1).scaleb(-type.scale), ROUND_HALF_UP, EXACT)
+    if value.copy_abs() >= Decimal(10) ** (type.precision - type.scale):
         raise ValueError(text)
     return value
 

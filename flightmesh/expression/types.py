@@ -1,8 +1,9 @@
 """Type families, SQL type names, and the rules that find one type for several, as DuckDB 1.5 has them.
 
-Handed Arrow types, hands on Arrow types; nothing here sees data. What always holds: the engine computes with bool, (u)int8-64, float32/64,
-decimal128, string, binary, date32, time64(us), timestamp(us, with or without zone), month_day_nano_interval and null; every other
-type of a family is normalised to one of these first (`normal_type`). decimal128(38, 0) also plays DuckDB's HUGEINT.
+Handed Arrow types, hands on Arrow types; nothing here sees data. What always holds: the engine computes with bool, (u)int8-64,
+float32/64, decimal128, string, binary, date32, time64(us), timestamp(us, with or without zone), month_day_nano_interval and
+null; every other type of a family is normalised to one of these first (`normal_type`). decimal128(38, 0) also plays DuckDB's
+HUGEINT.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def is_string(type: pa.DataType) -> bool:
 
 def _is_binary(type: pa.DataType) -> bool:
     kind = pa.types
-    return bool(kind.is_binary(type) or kind.is_large_binary(type) or kind.is_fixed_size_binary(type) or kind.is_binary_view(type))
+    return bool(
+        kind.is_binary(type) or kind.is_large_binary(type) or kind.is_fixed_size_binary(type) or kind.is_binary_view(type)
+    )
 
 
 def is_numeric(type: pa.DataType) -> bool:
@@ -140,7 +143,7 @@ def sql_type_name(type: pa.DataType) -> str:
         case Family.OTHER:
             return _nested_name(type)
         case _:
-            return found.value
+            return str(found.value)
 
 
 def _nested_name(type: pa.DataType) -> str:
@@ -160,7 +163,8 @@ _NAMED_TYPES = {
     "BOOLEAN": pa.bool_(), "BOOL": pa.bool_(), "LOGICAL": pa.bool_(),
     "FLOAT": pa.float32(), "REAL": pa.float32(), "FLOAT4": pa.float32(),
     "DOUBLE": pa.float64(), "FLOAT8": pa.float64(), "DOUBLE PRECISION": pa.float64(),
-    "VARCHAR": pa.string(), "TEXT": pa.string(), "STRING": pa.string(), "CHAR": pa.string(), "BPCHAR": pa.string(), "NVARCHAR": pa.string(),
+    "VARCHAR": pa.string(), "TEXT": pa.string(), "STRING": pa.string(), "CHAR": pa.string(), "BPCHAR": pa.string(),
+    "NVARCHAR": pa.string(),
     "BLOB": pa.binary(), "BINARY": pa.binary(), "VARBINARY": pa.binary(), "BYTEA": pa.binary(),
     "DATE": pa.date32(), "TIME": TIME, "INTERVAL": INTERVAL,
     "TIMESTAMP": TIMESTAMP, "DATETIME": TIMESTAMP, "TIMESTAMP WITHOUT TIME ZONE": TIMESTAMP,
@@ -220,8 +224,8 @@ def common_decimal(left: pa.DataType, right: pa.DataType) -> pa.DataType:
 def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     """The type that CASE, COALESCE, UNION and comparisons give two operands, or None where an explicit cast is required.
 
-    Integers widen; with decimals they become decimals; decimals and integers become the float's type; a date becomes a timestamp; NULL
-    takes any type. Text and numbers have no common type here: only constant text is cast (`registry.unify`).
+    Integers widen; with decimals they become decimals; decimals and integers become the float's type; a date becomes a
+    timestamp; NULL takes any type. Text and numbers have no common type here: only constant text is cast (`registry.unify`).
     """
     if left == right:
         return left

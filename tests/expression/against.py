@@ -26,18 +26,44 @@ def _nullable(make: Any, draw: random.Random, rows: int = ROWS) -> list[Any]:
     return [None if draw.random() < 0.1 else make() for _ in range(rows)]
 
 
-_WORDS = ["", "a", "b", "ab", "abc", "Abc", "ABC abc", "hello world", "éa", "straße", "日本語", "a%b", "a_b", "x,y,z", ",", "10", "  pad ", "aXbXc",
-          "foo/bar/baz.txt", "/root/file.tar.gz", "100%", "a\nb", "naïve café", "kitten", "sitting", "z" * 30]  # fmt: skip
+_WORDS = [
+    *(
+        "",
+        "a",
+        "b",
+        "ab",
+        "abc",
+        "Abc",
+        "ABC abc",
+        "hello world",
+        "éa",
+        "straße",
+        "日本語",
+        "a%b",
+        "a_b",
+        "x,y,z",
+        ",",
+        "10",
+        "  pad ",
+    ),
+    *("aXbXc", "foo/bar/baz.txt", "/root/file.tar.gz", "100%", "a\nb", "naïve café", "kitten", "sitting", "z" * 30),
+]
 
 
 def random_table(seed: int = SEED, rows: int = ROWS) -> pa.Table:
     """One column a type, some with restricted domains (`pos`: positive doubles, `unit`: -1 to 1, `n`: small counts)."""
     draw = random.Random(seed)
-    double = lambda: draw.choice([0.0, 1.0, -1.0, 0.5, 2.5, -2.5, draw.uniform(-1e3, 1e3), draw.gauss(0, 1e6)])  # noqa: E731
-    date = lambda: datetime.date(1950, 1, 1) + datetime.timedelta(days=draw.randrange(40_000))  # noqa: E731
-    moment = lambda: datetime.datetime(1960, 1, 1) + datetime.timedelta(  # noqa: E731
-        days=draw.randrange(30_000), microseconds=draw.choice([0, draw.randrange(86_400_000_000)])
-    )
+
+    def double() -> float:
+        return draw.choice([0.0, 1.0, -1.0, 0.5, 2.5, -2.5, draw.uniform(-1e3, 1e3), draw.gauss(0, 1e6)])
+
+    def date() -> datetime.date:
+        return datetime.date(1950, 1, 1) + datetime.timedelta(days=draw.randrange(40_000))
+
+    def moment() -> datetime.datetime:
+        fraction = draw.choice([0, draw.randrange(86_400_000_000)])
+        return datetime.datetime(1960, 1, 1) + datetime.timedelta(days=draw.randrange(30_000), microseconds=fraction)
+
     columns: dict[str, tuple[Any, pa.DataType]] = {
         "t": (lambda: draw.randrange(-11, 12), pa.int8()),
         "s": (lambda: draw.randrange(-200, 200), pa.int16()),
@@ -71,7 +97,9 @@ def random_table(seed: int = SEED, rows: int = ROWS) -> pa.Table:
         "tm": (lambda: draw.randrange(86_400_000_000), pa.time64("us")),
         "tn": (lambda: draw.randrange(86_400_000_000), pa.time64("us")),
         "iv": (
-            lambda: pa.MonthDayNano((draw.randrange(-30, 30), draw.randrange(-40, 40), draw.randrange(-(10**11), 10**11) * 1000)),
+            lambda: pa.MonthDayNano(
+                (draw.randrange(-30, 30), draw.randrange(-40, 40), draw.randrange(-(10**11), 10**11) * 1000)
+            ),
             pa.month_day_nano_interval(),
         ),
         "jv": (lambda: pa.MonthDayNano((draw.randrange(0, 14), draw.randrange(0, 40), 0)), pa.month_day_nano_interval()),
@@ -119,7 +147,9 @@ class Both:
 
     def duck(self, texts: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
         """Types and columns of SQL expressions in DuckDB, in the table's order."""
-        kinds = self.connection.execute("select " + ", ".join(f"typeof({text})" for text in texts) + " from t limit 1").fetchone()
+        kinds = self.connection.execute(
+            "select " + ", ".join(f"typeof({text})" for text in texts) + " from t limit 1"
+        ).fetchone()
         assert kinds is not None
         naive = [f"({text})::timestamp" if kind.endswith("ZONE") else text for text, kind in zip(texts, kinds, strict=True)]
         rows = self.connection.execute("select " + ", ".join(naive) + " from t order by rowid").fetchall()

@@ -16,14 +16,16 @@ from flightmesh.errors import DataError, InvalidQuery
 from flightmesh.expression.casts import cast_may_fail
 from flightmesh.expression.lower import compile_expressions, evaluate_constant
 from flightmesh.expression.nodes import CastMode, Literal
-from flightmesh.expression.registry import bind_cast, bind_function, coerce
+from flightmesh.expression.registry import bind_call, bind_cast, bind_function, coerce
 from flightmesh.expression.types import TIMESTAMP_TZ, sql_type_name, type_from_name
 from tests.expression.against import Both, literal_scalar, random_table
 
-TARGETS = ["BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "UINTEGER", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL(15,2)", "DECIMAL(4,1)",
+TARGETS = ["BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "UINTEGER", "HUGEINT", "FLOAT", "DOUBLE",
+           "DECIMAL(15,2)", "DECIMAL(4,1)",
            "DECIMAL(38,10)", "DECIMAL(18,0)", "VARCHAR"]  # fmt: skip
 NUMBERS = ["t", "s", "i", "b", "u", "f", "d", "x", "pos", "dc", "dd", "dw", "h", "bo"]
-TEMPORAL = [("dt", "TIMESTAMP"), ("dt", "VARCHAR"), ("ts", "DATE"), ("ts", "VARCHAR"), ("ts", "TIME"), ("tm", "VARCHAR"), ("iv", "VARCHAR"), ("blob", "VARCHAR"),
+TEMPORAL = [("dt", "TIMESTAMP"), ("dt", "VARCHAR"), ("ts", "DATE"), ("ts", "VARCHAR"), ("ts", "TIME"), ("tm", "VARCHAR"),
+            ("iv", "VARCHAR"), ("blob", "VARCHAR"),
             ("v", "BLOB"), ("dt", "DATE"), ("ts", "TIMESTAMP")]  # fmt: skip
 
 OURS = {
@@ -31,11 +33,16 @@ OURS = {
     ("f", "DECIMAL(38,10)"),  # DuckDB scales in float arithmetic and loses digits
 }
 
-TEXTS = ["", " ", "0", "1", "-1", "+7", " 12 ", "1.5", "2.5", "-2.5", "1e2", "1E-2", "abc", "12abc", "128", "-129", "300", "99999999999", "9223372036854775808",
-         "1e400", "inf", "-Infinity", "nan", "NaN", ".5", "5.", ".", "-", "1_000", "true", "F", "t", "yes", "No", "y", "1.005", "-1.005", "99999.95", "0x10", "१"]  # fmt: skip
-MOMENTS = ["2020-01-01", "2020-1-1", "2020-02-29", "2021-02-29", "2020-13-01", "2020-01-01 10:11", "2020-01-01 10:11:12", "2020-01-01 10:11:12.5", "2020-01-01T10:11:12Z",
-           "2020-01-01 10:11:12+02:00", "2020-01-01 10:11:12.123456", "2020-01-01 25:00:00", "10:11:12", "10:11:12.25", "", "today", "2020/01/02", "0001-01-01",
-           "2020-01-01x", "1969-12-31 23:59:59.999999", "1 day", "2 years 3 months", "1 month -2 days 03:04:05.5", "3 hours"]  # fmt: skip
+TEXTS = ["", " ", "0", "1", "-1", "+7", " 12 ", "1.5", "2.5", "-2.5", "1e2", "1E-2", "abc", "12abc", "128", "-129", "300",
+         "99999999999", "9223372036854775808",
+         "1e400", "inf", "-Infinity", "nan", "NaN", ".5", "5.", ".", "-", "1_000", "true", "F", "t", "yes", "No", "y", "1.005",
+         "-1.005", "99999.95", "0x10", "१"]  # fmt: skip
+MOMENTS = ["2020-01-01", "2020-1-1", "2020-02-29", "2021-02-29", "2020-13-01", "2020-01-01 10:11", "2020-01-01 10:11:12",
+           "2020-01-01 10:11:12.5", "2020-01-01T10:11:12Z",
+           "2020-01-01 10:11:12+02:00", "2020-01-01 10:11:12.123456", "2020-01-01 25:00:00", "10:11:12", "10:11:12.25", "",
+           "today", "2020/01/02", "0001-01-01",
+           "2020-01-01x", "1969-12-31 23:59:59.999999", "1 day", "2 years 3 months", "1 month -2 days 03:04:05.5",
+           "3 hours"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +68,9 @@ def test_try_cast_of_numbers(both: Both, target: str) -> None:
 
 def test_casts_of_dates_times_and_blobs(both: Both) -> None:
     sources = [case for case in TEMPORAL if case[0] != "v"]
-    both.compare([(f"cast({source} as {target})", bind_cast(both.column(source), target_type(target))) for source, target in sources])
+    both.compare(
+        [(f"cast({source} as {target})", bind_cast(both.column(source), target_type(target))) for source, target in sources]
+    )
 
 
 def text_pairs(texts: list[str], target: str) -> list[tuple[str, Any, Any]]:
@@ -84,7 +93,10 @@ def both_column() -> Any:
     return Column(ColumnId(0), "text", pa.string())
 
 
-@pytest.mark.parametrize("target", ["BOOLEAN", "TINYINT", "INTEGER", "BIGINT", "UTINYINT", "DOUBLE", "DECIMAL(15,2)", "DECIMAL(4,1)", "DECIMAL(38,3)"])
+@pytest.mark.parametrize(
+    "target",
+    ["BOOLEAN", "TINYINT", "INTEGER", "BIGINT", "UTINYINT", "DOUBLE", "DECIMAL(15,2)", "DECIMAL(4,1)", "DECIMAL(38,3)"],
+)
 def test_numbers_read_from_text(target: str) -> None:
     wrong = [(text, want, mine) for text, want, mine in text_pairs(TEXTS, target) if want != mine]
     assert wrong == []
@@ -98,7 +110,18 @@ def test_moments_read_from_text(target: str) -> None:
 
 def test_floats_as_text_on_many_magnitudes() -> None:
     draw = random.Random(5)
-    values = [draw.uniform(-1, 1) * 10.0 ** draw.randrange(-20, 25) for _ in range(2000)] + [1e15, 1e16, 123456789.0, 1e9, 1e10, 1e-4, 1e-5, 0.1, -0.0, math.inf]
+    values = [draw.uniform(-1, 1) * 10.0 ** draw.randrange(-20, 25) for _ in range(2000)] + [
+        1e15,
+        1e16,
+        123456789.0,
+        1e9,
+        1e10,
+        1e-4,
+        1e-5,
+        0.1,
+        -0.0,
+        math.inf,
+    ]
     table = pa.table({"d": pa.array(values), "f": pa.array(values, pa.float32())})
     both = Both(table)
     both.compare([("d::varchar", bind_cast(both.column("d"), pa.string()))])
@@ -155,3 +178,11 @@ def test_a_timestamp_with_zone_prints_its_offset(both: Both) -> None:
     moment = bind_cast(bind_function("to_timestamp", [Literal(pa.scalar(1.5))]), pa.string())
     assert evaluate_constant(moment).value.as_py() == "1970-01-01 00:00:01.5+00"
     assert sql_type_name(TIMESTAMP_TZ) == "TIMESTAMP WITH TIME ZONE"
+
+
+def test_decimals_of_all_38_digits_survive_text_and_negation() -> None:
+    digits = "1234567890123456789012345678.9012345678"
+    type = pa.decimal128(38, 10)
+    read = evaluate_constant(bind_cast(Literal(pa.scalar(digits)), type))
+    assert read.value.as_py() == Decimal(digits)
+    assert bind_call("negate", [read]).value.as_py() == Decimal("-" + digits)  # type: ignore[union-attr]

@@ -33,6 +33,7 @@ def test_division_by_zero_is_null_or_an_error_by_variant() -> None:
     assert run(bind_call("int_divide", [lit(10), X])) == [None, 5, None, 2]
     assert run(bind_call("modulo", [lit(10), X])) == [None, 0, None, 0]
     assert run(bind_call("divide", [lit(10), X])) == [float("inf"), 5.0, None, 2.0]
+    assert run(bind_call("divide_safe", [lit(10), X])) == [None, 5.0, None, 2.0]
     for name in ("divide_checked", "int_divide_checked", "modulo_checked"):
         with pytest.raises(DataError, match=r"division by zero in \[10.* [/%]+ .*x#0.*\]"):
             run(bind_call(name, [lit(10), X]))
@@ -59,12 +60,16 @@ def test_a_guard_that_lets_every_row_through_changes_nothing() -> None:
 def test_case_arms_run_only_for_their_rows() -> None:
     case = bind_case([(bind_call("=", [X, lit(0)]), lit(-1)), (bind_call("=", [Y, lit(0)]), X)], ten_by(X))
     assert run(case) == [-1, 2, None, 2]
-    nested = bind_case([(bind_call("<>", [X, lit(0)]), bind_case([(bind_call("<>", [Y, lit(0)]), ten_by(Y))], ten_by(X)))], None)
+    nested = bind_case(
+        [(bind_call("<>", [X, lit(0)]), bind_case([(bind_call("<>", [Y, lit(0)]), ten_by(Y))], ten_by(X)))], None
+    )
     assert run(nested) == [None, 5, None, 2]
 
 
 def test_conditions_of_later_arms_are_guarded_too() -> None:
-    case = bind_case([(bind_call("=", [X, lit(0)]), lit("zero")), (bind_call(">", [ten_by(X), lit(3)]), lit("small"))], lit("large"))
+    case = bind_case(
+        [(bind_call("=", [X, lit(0)]), lit("zero")), (bind_call(">", [ten_by(X), lit(3)]), lit("small"))], lit("large")
+    )
     assert run(case) == ["zero", "small", "large", "large"]
 
 

@@ -66,9 +66,13 @@ def test_divide_written_as_a_function_is_duckdbs() -> None:
 @pytest.mark.parametrize(
     "name, argument, result",
     [
-        ("sum", pa.int32(), HUGEINT), ("sum", pa.decimal128(15, 2), pa.decimal128(38, 2)), ("sum", pa.float32(), pa.float64()), ("sum", pa.bool_(), HUGEINT),
-        ("avg", pa.int64(), pa.float64()), ("avg", pa.decimal128(15, 2), pa.float64()), ("mean", pa.int64(), pa.float64()), ("count", pa.string(), pa.int64()), ("min", pa.string(), pa.string()),
-        ("max", pa.date32(), pa.date32()), ("stddev", pa.int32(), pa.float64()), ("var_pop", pa.decimal128(5, 1), pa.float64()), ("bool_and", pa.bool_(), pa.bool_()),
+        ("sum", pa.int32(), HUGEINT), ("sum", pa.decimal128(15, 2), pa.decimal128(38, 2)), ("sum", pa.float32(), pa.float64()),
+        ("sum", pa.bool_(), HUGEINT),
+        ("avg", pa.int64(), pa.float64()), ("avg", pa.decimal128(15, 2), pa.float64()), ("mean", pa.int64(), pa.float64()),
+        ("count", pa.string(), pa.int64()), ("min", pa.string(), pa.string()),
+        ("max", pa.date32(), pa.date32()), ("stddev", pa.int32(), pa.float64()), ("var_pop", pa.decimal128(5, 1),
+                                                                                  pa.float64()), ("bool_and", pa.bool_(),
+                                                                                      pa.bool_()),
         ("any_value", pa.int8(), pa.int8()), ("first", pa.int8(), pa.int8()), ("variance", pa.int8(), pa.float64()),
     ],
 )  # fmt: skip
@@ -82,7 +86,9 @@ def test_aggregates_that_are_others_in_disguise() -> None:
     assert (counted.function, counted.args) == ("count_star", ())
     assert counted.filter is not None
     assert is_aggregate("SUM") and not is_aggregate("lower")
-    assert {"count", "count_star", "sum", "avg", "min", "max", "bool_and", "bool_or", "any_value", "first"} <= set(aggregate_names())
+    assert {"count", "count_star", "sum", "avg", "min", "max", "bool_and", "bool_or", "any_value", "first"} <= set(
+        aggregate_names()
+    )
     with pytest.raises(InvalidQuery, match=r"no aggregate sum\(VARCHAR\)"):
         bind_aggregate("sum", [col(pa.string())])
 
@@ -90,9 +96,12 @@ def test_aggregates_that_are_others_in_disguise() -> None:
 def test_common_types() -> None:
     decimal = pa.decimal128
     cases = [
-        (pa.int8(), pa.int64(), pa.int64()), (pa.uint8(), pa.int8(), pa.int16()), (pa.uint64(), pa.int64(), HUGEINT), (pa.int32(), decimal(4, 2), decimal(12, 2)),
-        (decimal(15, 2), decimal(6, 4), decimal(17, 4)), (decimal(38, 2), decimal(10, 9), decimal(38, 9)), (decimal(15, 2), pa.float64(), pa.float64()),
-        (pa.int64(), pa.float32(), pa.float32()), (pa.null(), pa.string(), pa.string()), (pa.date32(), pa.timestamp("us"), pa.timestamp("us")),
+        (pa.int8(), pa.int64(), pa.int64()), (pa.uint8(), pa.int8(), pa.int16()), (pa.uint64(), pa.int64(), HUGEINT),
+        (pa.int32(), decimal(4, 2), decimal(12, 2)),
+        (decimal(15, 2), decimal(6, 4), decimal(17, 4)), (decimal(38, 2), decimal(10, 9), decimal(38, 9)), (decimal(15, 2),
+            pa.float64(), pa.float64()),
+        (pa.int64(), pa.float32(), pa.float32()), (pa.null(), pa.string(), pa.string()), (pa.date32(), pa.timestamp("us"),
+                                                                                          pa.timestamp("us")),
         (pa.string(), pa.int32(), None), (pa.date32(), pa.int32(), None), (pa.string(), pa.large_string(), pa.string()),
     ]  # fmt: skip
     for left, right, want in cases:
@@ -108,7 +117,22 @@ def test_unify_adapts_literals_and_refuses_mixtures() -> None:
         bind_case([(col(pa.bool_()), col(pa.string(), 1))], one)
 
 
-@pytest.mark.parametrize("name", ["INTEGER", "BIGINT", "DECIMAL(15,2)", "VARCHAR", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "BLOB", "DOUBLE", "UTINYINT", "INTERVAL"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "INTEGER",
+        "BIGINT",
+        "DECIMAL(15,2)",
+        "VARCHAR",
+        "DATE",
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+        "BLOB",
+        "DOUBLE",
+        "UTINYINT",
+        "INTERVAL",
+    ],
+)
 def test_type_names_read_back(name: str) -> None:
     type = type_from_name(name)
     assert type is not None

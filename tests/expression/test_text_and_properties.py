@@ -89,13 +89,20 @@ def test_constants_and_volatile_functions() -> None:
 
 
 PREDICATES = [
-    (call("=", A, B), True), (call("=", A, lit(1)), True), (call("is_null", A), False), (call("is_not_null", A), True), (call("not", call("is_null", A)), True),
-    (call("and", call("is_null", A), call("=", A, lit(1))), True), (call("or", call("is_null", A), call("=", A, lit(1))), False),
-    (call("or", call(">", A, lit(3)), call("=", A, lit(1))), True), (call("=", call("coalesce", A, lit(0)), lit(0)), False), (call("is_distinct_from", A, lit(1)), False),
-    (bind_in(A, [lit(1)]), True), (call("between", A, lit(1), lit(2)), True), (call("not", call("=", A, lit(1))), True), (call("is_true", call("=", A, lit(1))), True),
-    (call("=", call("concat", bind_cast(A, pa.string()), S), lit("x")), False), (call("like", call("||", bind_cast(A, pa.string()), S), lit("x")), True),
-    (call("not", call("or", call("=", A, lit(1)), call("=", B, lit(2)))), True), (bind_case([(call("=", A, lit(1)), lit(True))], lit(True)), False),
-    (call("not", call("and", call("=", A, lit(1)), call("is_not_null", B))), False), (lit(False), True), (lit(None, pa.bool_()), True), (lit(True), False),
+    (call("=", A, B), True), (call("=", A, lit(1)), True), (call("is_null", A), False), (call("is_not_null", A), True),
+    (call("not", call("is_null", A)), True),
+    (call("and", call("is_null", A), call("=", A, lit(1))), True), (call("or", call("is_null", A), call("=", A, lit(1))),
+                                                                    False),
+    (call("or", call(">", A, lit(3)), call("=", A, lit(1))), True), (call("=", call("coalesce", A, lit(0)), lit(0)), False),
+    (call("is_distinct_from", A, lit(1)), False),
+    (bind_in(A, [lit(1)]), True), (call("between", A, lit(1), lit(2)), True), (call("not", call("=", A, lit(1))), True),
+    (call("is_true", call("=", A, lit(1))), True),
+    (call("=", call("concat", bind_cast(A, pa.string()), S), lit("x")), False), (call("like", call("||", bind_cast(A,
+        pa.string()), S), lit("x")), True),
+    (call("not", call("or", call("=", A, lit(1)), call("=", B, lit(2)))), True), (bind_case([(call("=", A, lit(1)),
+        lit(True))], lit(True)), False),
+    (call("not", call("and", call("=", A, lit(1)), call("is_not_null", B))), False), (lit(False), True), (lit(None,
+        pa.bool_()), True), (lit(True), False),
     (call("=", call("nullif", A, lit(1)), lit(2)), True), (call("=", call("greatest", A, B), lit(1)), False),
 ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Arithmetic operators: `+ - * / // %` and unary minus on numbers, dates and intervals.
 
-Integers are checked: a result outside the type is DataError. Decimals are exact (see `expression.decimals`). `/` gives double (float for floats).
-Division by zero comes in two variants: `divide`, `int_divide`, `modulo` give what DuckDB gives (inf or NaN, NULL, NULL); the `*_checked`
-ones raise DataError, for dialects where it is an error.
+Integers are checked: a result outside the type is DataError. Decimals are exact (see `expression.decimals`). `/` gives double
+(float for floats). Division by zero comes in variants: `divide`, `int_divide`, `modulo` give what DuckDB gives (inf or NaN,
+NULL, NULL); `divide_safe` gives NULL (sqlglot's SAFE_DIVISION dialects); the `*_checked` ones raise DataError, for dialects
+where it is an error.
 """
 
 from __future__ import annotations
@@ -136,6 +137,12 @@ def _divide(args: tuple[Datum, ...], request: Request) -> Datum:
     return pc.divide(*args)
 
 
+def _divide_safe(args: tuple[Datum, ...], request: Request) -> Datum:
+    if family(args[0].type) is Family.INTERVAL:
+        return _divide(args, request)
+    return pc.if_else(pc.equal(args[1], pa.scalar(0.0, args[1].type)), null_of(request.type), pc.divide(*args))
+
+
 def _divide_checked(args: tuple[Datum, ...], request: Request) -> Datum:
     _refuse_zero(args)
     return _divide(args, request)
@@ -250,8 +257,16 @@ def _operator(
     name: str, symbol: str, doc: str, rule: Any, kernel: Any, usage: tuple[str, ...], *aliases: str
 ) -> ScalarFunction:
     return ScalarFunction(
-        name, doc, "arithmetic", rule, kernel, usage, (symbol, *aliases) if symbol else aliases, Failure.MAY,
-        operator=symbol or None, form=DecimalForm.SCALED if name in _SCALED else DecimalForm.ARROW,
+        name,
+        doc,
+        "arithmetic",
+        rule,
+        kernel,
+        usage,
+        (symbol, *aliases) if symbol else aliases,
+        Failure.MAY,
+        operator=symbol or None,
+        form=DecimalForm.SCALED if name in _SCALED else DecimalForm.ARROW,
     )
 
 
@@ -266,7 +281,8 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
         (_NUMBERS.format("-"), "DATE - DATE -> BIGINT", "DATE - INTEGER -> DATE", "DATE|TIMESTAMP - INTERVAL -> TIMESTAMP",
          "TIMESTAMP - TIMESTAMP -> INTERVAL", "INTERVAL - INTERVAL -> INTERVAL"),
     ),
-    _operator("multiply", "*", "The product.", _multiply_rule, _multiply, (_NUMBERS.format("*"), "INTERVAL * number -> INTERVAL")),
+    _operator("multiply", "*", "The product.", _multiply_rule, _multiply, (_NUMBERS.format("*"),
+                                                                           "INTERVAL * number -> INTERVAL")),
     _operator("divide", "/", "The quotient as a double; inf or NaN for division by 0.", _divide_rule, _divide,
               ("number / number -> DOUBLE (FLOAT for floats)", "INTERVAL / number -> INTERVAL")),
     _operator("int_divide", "//", "The quotient cut to an integer; NULL for division by 0.", _int_divide_rule, _int_divide,
@@ -274,6 +290,8 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _operator("modulo", "%", "The remainder with the sign of the dividend; NULL for division by 0.", _modulo_rule, _modulo,
               (_NUMBERS.format("%"),), "mod"),
     _operator("negate", "", "The number with the other sign.", _negate_rule, _negate, ("- number", "- INTERVAL")),
+    _operator("divide_safe", "", "The quotient as a double; NULL for division by 0.", _divide_rule, _divide_safe,
+              ("number / number -> DOUBLE",)),
     _operator("divide_checked", "", "The quotient; division by 0 is an error.", _divide_rule, _divide_checked,
               ("number / number -> DOUBLE",)),
     _operator("int_divide_checked", "", "The quotient cut to an integer; division by 0 is an error.", _int_divide_rule,

@@ -88,7 +88,9 @@ def _shift_right(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 def _bits(name: str, doc: str, kernel: Any, usage: str, *aliases: str, failure: Failure = Failure.NEVER) -> ScalarFunction:
-    return ScalarFunction(name, doc, "math", _pair, kernel, (usage,), aliases, failure, operator=aliases[0] if aliases else None)
+    return ScalarFunction(
+        name, doc, "math", _pair, kernel, (usage,), aliases, failure, operator=aliases[0] if aliases else None
+    )
 
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
@@ -98,5 +100,6 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _bits("shift_left", "Bits moved left; overflow is an error.", _shift_left, "integer << integer", "<<", failure=Failure.MAY),
     _bits("shift_right", "Bits moved right.", _shift_right, "integer >> integer", ">>"),
     ScalarFunction("bit_not", "Every bit turned.", "math", _single, compute(pc.bit_wise_not), ("~ integer",), ("~",)),
-    ScalarFunction("bit_count", "Set bits.", "math", _count_rule, with_constants(1, bit_count), ("bit_count(integer) -> TINYINT",)),
+    ScalarFunction("bit_count", "Set bits.", "math", _count_rule, with_constants(1, bit_count),
+                   ("bit_count(integer) -> TINYINT",)),
 )  # fmt: skip

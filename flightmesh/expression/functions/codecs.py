@@ -1,4 +1,6 @@
-"""Text functions that no array kernel computes: hashes, encodings, distances, paths. Each runs once for each distinct value of a batch."""
+"""Text functions that no array kernel computes: hashes, encodings, distances, paths. Each runs once for each distinct value of
+a batch.
+"""
 
 from __future__ import annotations
 
@@ -224,7 +226,9 @@ def _bar(value: float, low: float, high: float, width: float = 80) -> str:
     return ("\u2588" * whole + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[part] * (part > 0)).ljust(int(width))
 
 
-def _text(name: str, doc: str, signatures: tuple[str, ...], function: object, *aliases: str, failure: Failure = Failure.NEVER) -> ScalarFunction:
+def _text(
+    name: str, doc: str, signatures: tuple[str, ...], function: object, *aliases: str, failure: Failure = Failure.NEVER
+) -> ScalarFunction:
     return entry("string", name, doc, signatures, per_distinct(function), aliases=aliases, failure=failure)  # type: ignore[arg-type]
 
 
@@ -232,13 +236,19 @@ _DISTANCE = ("text, text -> long",)
 _SIMILARITY = ("text, text -> double",)
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
-    _text("md5", "The MD5 hash in hexadecimal.", ("text -> text", "blob -> text"), lambda v: hashlib.md5(_bytes(v)).hexdigest()),
-    _text("sha1", "The SHA-1 hash in hexadecimal.", ("text -> text", "blob -> text"), lambda v: hashlib.sha1(_bytes(v)).hexdigest()),
-    _text("sha256", "The SHA-256 hash in hexadecimal.", ("text -> text", "blob -> text"), lambda v: hashlib.sha256(_bytes(v)).hexdigest()),
-    _text("hex", "Bytes or an integer in hexadecimal.", ("text -> text", "blob -> text", "long -> text", "ulong -> text", "huge -> text"), _hex,
+    _text("md5", "The MD5 hash in hexadecimal.", ("text -> text", "blob -> text"),
+          lambda v: hashlib.md5(_bytes(v)).hexdigest()),
+    _text("sha1", "The SHA-1 hash in hexadecimal.", ("text -> text", "blob -> text"),
+          lambda v: hashlib.sha1(_bytes(v)).hexdigest()),
+    _text("sha256", "The SHA-256 hash in hexadecimal.", ("text -> text", "blob -> text"),
+          lambda v: hashlib.sha256(_bytes(v)).hexdigest()),
+    _text("hex", "Bytes or an integer in hexadecimal.", ("text -> text", "blob -> text", "long -> text", "ulong -> text",
+                                                         "huge -> text"), _hex,
           "to_hex"),
-    _text("bin", "Bytes or an integer in binary.", ("text -> text", "long -> text", "ulong -> text", "huge -> text"), _bin, "to_binary"),
-    _text("to_base", "A number in another base, filled with zeros to a width.", ("long, int -> text", "long, int, int -> text"), _to_base,
+    _text("bin", "Bytes or an integer in binary.", ("text -> text", "long -> text", "ulong -> text", "huge -> text"), _bin,
+          "to_binary"),
+    _text("to_base", "A number in another base, filled with zeros to a width.", ("long, int -> text",
+                                                                                 "long, int, int -> text"), _to_base,
           failure=_MAY),
     _text("unhex", "The bytes that hexadecimal text stands for.", ("text -> blob",), _unhex, "from_hex", failure=_MAY),
     _text("unbin", "The bytes that binary text stands for.", ("text -> blob",), _unbin, "from_binary", failure=_MAY),
@@ -249,18 +259,23 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _text("url_encode", "The text with reserved characters percent-encoded.", ("text -> text",), _url_encode),
     _text("url_decode", "The text with percent-encoding undone.", ("text -> text",), urllib.parse.unquote),
     _text("levenshtein", "Edits (of bytes) between the texts.", _DISTANCE, _levenshtein, "editdist3"),
-    _text("damerau_levenshtein", "Edits and swaps of neighbours (of bytes) between the texts.", _DISTANCE, _damerau_levenshtein),
+    _text("damerau_levenshtein", "Edits and swaps of neighbours (of bytes) between the texts.", _DISTANCE,
+          _damerau_levenshtein),
     _text("hamming", "Bytes that differ between texts of equal length.", _DISTANCE, _hamming, "mismatches", failure=_MAY),
     _text("jaccard", "Shared bytes by all bytes of both texts.", _SIMILARITY, _jaccard, failure=_MAY),
     _text("jaro_similarity", "The Jaro similarity, 0 to 1.", _SIMILARITY, _jaro),
     _text("jaro_winkler_similarity", "The Jaro-Winkler similarity, 0 to 1.", _SIMILARITY, _jaro_winkler),
     _text("strip_accents", "The text without accents.", ("text -> text",), _strip_accents),
-    entry("string", "nfc_normalize", "The text in Unicode normal form C.", ("text -> text",), compute(pc.utf8_normalize, "NFC")),
-    _text("translate", "Each character of the second text replaced by that of the third, or left out.", ("text, text, text -> text",), _translate),
+    entry("string", "nfc_normalize", "The text in Unicode normal form C.", ("text -> text",), compute(pc.utf8_normalize,
+        "NFC")),
+    _text("translate", "Each character of the second text replaced by that of the third, or left out.",
+          ("text, text, text -> text",), _translate),
     _text("format_bytes", "A number of bytes for people, in KiB, MiB, ...", ("long -> text",), _format_bytes),
-    _text("parse_filename", "The last part of a path; with true, without its extension.", ("text -> text", "text, bool -> text"), _filename),
+    _text("parse_filename", "The last part of a path; with true, without its extension.", ("text -> text",
+        "text, bool -> text"), _filename),
     _text("parse_dirname", "The first part of a path.", ("text -> text",), _dirname),
     _text("parse_dirpath", "A path without its last part.", ("text -> text",), _dirpath),
-    _text("bar", "A bar of a length between two values, as text.", ("double, double, double -> text", "double, double, double, double -> text"),
+    _text("bar", "A bar of a length between two values, as text.", ("double, double, double -> text",
+                                                                    "double, double, double, double -> text"),
           _bar, failure=_MAY),
 )  # fmt: skip

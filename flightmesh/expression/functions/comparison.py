@@ -1,7 +1,8 @@
 """Comparisons: `= <> < <= > >=`, IS [NOT] DISTINCT FROM, IS [NOT] NULL, BETWEEN.
 
-Floats are totally ordered as DuckDB orders them: NaN equals NaN and is greater than every other value; -0.0 equals 0.0. Decimals of different
-scales are compared exactly. NULL in either operand gives NULL, except for the DISTINCT and NULL tests, which never give NULL.
+Floats are totally ordered as DuckDB orders them: NaN equals NaN and is greater than every other value; -0.0 equals 0.0.
+Decimals of different scales are compared exactly. NULL in either operand gives NULL, except for the DISTINCT and NULL tests,
+which never give NULL.
 """
 
 from __future__ import annotations
@@ -135,8 +136,15 @@ def _boolean(args: Sequence[Expression]) -> Binding | None:
 
 def _entry(name: str, symbol: str, doc: str, *aliases: str) -> ScalarFunction:
     return ScalarFunction(
-        name, doc, "comparison", _pair, _comparison(name), (f"any {symbol} any of a common type -> BOOLEAN",),
-        (symbol, *aliases), operator=symbol, form=DecimalForm.SCALED,
+        name,
+        doc,
+        "comparison",
+        _pair,
+        _comparison(name),
+        (f"any {symbol} any of a common type -> BOOLEAN",),
+        (symbol, *aliases),
+        operator=symbol,
+        form=DecimalForm.SCALED,
     )
 
 
@@ -149,11 +157,13 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _entry("greater_equal", ">=", "Whether the first is greater or equal."),
     ScalarFunction("is_distinct_from", "Whether the values differ; NULL is a value.", "comparison", _pair, _distinct,
                    ("any IS DISTINCT FROM any -> BOOLEAN",), nulls=Nulls.OWN),
-    ScalarFunction("is_not_distinct_from", "Whether the values are the same; NULL is a value.", "comparison", _pair, _not_distinct,
+    ScalarFunction("is_not_distinct_from", "Whether the values are the same; NULL is a value.", "comparison", _pair,
+                   _not_distinct,
                    ("any IS NOT DISTINCT FROM any -> BOOLEAN",), nulls=Nulls.OWN),
     ScalarFunction("between", "Whether the first lies between the others, both included.", "comparison", _triple, _between,
                    ("any BETWEEN any AND any -> BOOLEAN",), nulls=Nulls.OWN, form=DecimalForm.SCALED),
-    ScalarFunction("is_null", "Whether the value is NULL.", "comparison", _anything, _is_null, ("any IS NULL -> BOOLEAN",), ("isnull",),
+    ScalarFunction("is_null", "Whether the value is NULL.", "comparison", _anything, _is_null, ("any IS NULL -> BOOLEAN",),
+                   ("isnull",),
                    nulls=Nulls.OWN),
     ScalarFunction("is_not_null", "Whether the value is not NULL.", "comparison", _anything, _is_not_null,
                    ("any IS NOT NULL -> BOOLEAN",), ("notnull",), nulls=Nulls.OWN),
@@ -166,4 +176,3 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     ScalarFunction("is_not_false", "Whether the value is true or NULL.", "comparison", _boolean, _truth(False, True),
                    ("BOOLEAN IS NOT FALSE",), nulls=Nulls.OWN),
 )  # fmt: skip
-

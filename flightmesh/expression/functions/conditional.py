@@ -83,7 +83,8 @@ def _typeof(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
-    ScalarFunction("coalesce", "The first argument that is not NULL.", "conditional", _shared, _coalesce, ("coalesce(any, ...) -> any",),
+    ScalarFunction("coalesce", "The first argument that is not NULL.", "conditional", _shared, _coalesce,
+                   ("coalesce(any, ...) -> any",),
                    nulls=Nulls.OWN),
     ScalarFunction("ifnull", "The first argument, or the second where it is NULL.", "conditional", _two_shared, _coalesce,
                    ("ifnull(any, any) -> any",), ("nvl",), nulls=Nulls.OWN),
@@ -91,10 +92,13 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
                    ("nullif(any, any) -> any",), nulls=Nulls.OWN),
     ScalarFunction("if", "The second argument where the first is true, else the third.", "conditional", _if_rule, _coalesce,
                    ("if(BOOLEAN, any, any) -> any",), ("iff",), nulls=Nulls.OWN),
-    ScalarFunction("greatest", "The largest argument that is not NULL; NaN is the largest.", "conditional", _shared, _extreme("greater"),
+    ScalarFunction("greatest", "The largest argument that is not NULL; NaN is the largest.", "conditional", _shared,
+                   _extreme("greater"),
                    ("greatest(any, ...) -> any",), nulls=Nulls.OWN),
-    ScalarFunction("least", "The smallest argument that is not NULL; NaN is the largest.", "conditional", _shared, _extreme("less"),
+    ScalarFunction("least", "The smallest argument that is not NULL; NaN is the largest.", "conditional", _shared,
+                   _extreme("less"),
                    ("least(any, ...) -> any",), nulls=Nulls.OWN),
-    ScalarFunction("typeof", "The SQL name of the argument's type.", "conditional", _typeof_rule, _typeof, ("typeof(any) -> VARCHAR",),
+    ScalarFunction("typeof", "The SQL name of the argument's type.", "conditional", _typeof_rule, _typeof,
+                   ("typeof(any) -> VARCHAR",),
                    nulls=Nulls.OWN),
 )  # fmt: skip

@@ -40,8 +40,7 @@ def _part_first(varying: int, function: Callable[..., Any]) -> Any:
 def _trunc(part: str, array: pa.Array) -> pa.Array:
     unit = datespans.unit(part)
     if family(array.type) is Family.INTERVAL:
-        months, days, micros = datespans.truncated_interval(unit, *parts_of(array))
-        return from_parts(months, days, micros, len(array), validity_buffer(array))
+        return from_parts(datespans.truncated_interval(unit, *parts_of(array)), len(array), validity_buffer(array))
     type = TIMESTAMP_TZ if array.type == TIMESTAMP_TZ else TIMESTAMP
     return from_values(datespans.truncated(unit, micros_of(array)), type, validity_buffer(array))
 
@@ -69,8 +68,9 @@ def _month_index(array: pa.Array) -> pa.Array:
     return pc.subtract(pc.month(array), pa.scalar(1, pa.int64()))
 
 
-def _days_of(years: Any, months: Any, days: Any, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Days since 1970 of each date. DataError for a date that does not exist, among the kept rows."""
+def _days_of(fields: Sequence[Any], kept: npt.NDArray[np.bool_]) -> Any:
+    """Days since 1970 of each year, month and day. DataError for a date that does not exist, among the kept rows."""
+    years, months, days = fields
     in_range = (months >= 1) & (months <= 12) & (np.abs(years) <= 200_000)
     month = np.where(in_range, (years - 1970) * 12 + months - 1, 0)
     first = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -93,11 +93,13 @@ def _kept(arrays: Sequence[pa.Array]) -> npt.NDArray[np.bool_]:
 def _make_date(*arrays: pa.Array) -> pa.Array:
     if len(arrays) == 1:
         return arrays[0].cast(_DATE)
-    days = _days_of(*(numeric_values(array) for array in arrays), _kept(arrays))
+    days = _days_of([numeric_values(array) for array in arrays], _kept(arrays))
     return from_values(days.astype(np.int32), _DATE, validity_buffer(*arrays))
 
 
-def _clock(hours: Any, minutes: Any, seconds: Any, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _clock(fields: Sequence[Any], kept: npt.NDArray[np.bool_]) -> Any:
+    """Microseconds of each hour, minute and second. DataError for a time that does not exist, among the kept rows."""
+    hours, minutes, seconds = fields
     fine = (hours >= 0) & (hours < 24) & (minutes >= 0) & (minutes < 60) & (seconds >= 0) & (seconds < 60)
     if bool((~fine & kept).any()):
         row = int(np.flatnonzero(~fine & kept)[0])
@@ -107,14 +109,14 @@ def _clock(hours: Any, minutes: Any, seconds: Any, kept: npt.NDArray[np.bool_]) 
 
 
 def _make_time(*arrays: pa.Array) -> pa.Array:
-    return from_values(_clock(*(numeric_values(a) for a in arrays), _kept(arrays)), TIME, validity_buffer(*arrays))
+    return from_values(_clock([numeric_values(a) for a in arrays], _kept(arrays)), TIME, validity_buffer(*arrays))
 
 
 def _make_timestamp(*arrays: pa.Array) -> pa.Array:
     if len(arrays) == 1:
         return arrays[0].cast(TIMESTAMP)
     values, kept = [numeric_values(array) for array in arrays], _kept(arrays)
-    micros = _days_of(*values[:3], kept) * MICROS_PER_DAY + _clock(*values[3:], kept)
+    micros = _days_of(values[:3], kept) * MICROS_PER_DAY + _clock(values[3:], kept)
     return from_values(micros, TIMESTAMP, validity_buffer(*arrays))
 
 
@@ -141,7 +143,7 @@ def _interval_of(months: int, days: int, micros: int) -> Any:
         whole = amount if family(array.type) is Family.INTEGER else np.trunc(amount * micros + np.copysign(0.5, amount))
         time = (whole * micros if family(array.type) is Family.INTEGER else whole).astype(np.int64)
         counted = whole.astype(np.int64)
-        return from_parts(counted * months, counted * days, time, len(array), validity_buffer(array))
+        return from_parts((counted * months, counted * days, time), len(array), validity_buffer(array))
 
     return with_constants(1, run)
 
@@ -149,8 +151,8 @@ def _interval_of(months: int, days: int, micros: int) -> Any:
 def _age(*arrays: pa.Array) -> pa.Array:
     months, days, micros = datespans.age(micros_of(arrays[1]), micros_of(arrays[0]))
     kept = _kept(arrays)
-    parts = (np.where(kept, part, 0) for part in (months, days, micros))
-    return from_parts(*parts, len(arrays[0]), validity_buffer(*arrays))
+    parts = [np.where(kept, part, 0) for part in (months, days, micros)]
+    return from_parts(parts, len(arrays[0]), validity_buffer(*arrays))
 
 
 def _normalized(array: pa.Array) -> pa.Array:
@@ -158,9 +160,8 @@ def _normalized(array: pa.Array) -> pa.Array:
     whole_days = np.abs(micros) // MICROS_PER_DAY * np.sign(micros)
     days = days + whole_days
     whole_months = np.abs(days) // 30 * np.sign(days)
-    return from_parts(
-        months + whole_months, days - whole_months * 30, micros - whole_days * MICROS_PER_DAY, len(array), validity_buffer(array)
-    )
+    parts = (months + whole_months, days - whole_months * 30, micros - whole_days * MICROS_PER_DAY)
+    return from_parts(parts, len(array), validity_buffer(array))
 
 
 def _bucket(array: pa.Array, width: Any, origin: Any = None) -> pa.Array:
@@ -198,7 +199,9 @@ def _clock_reading(make: Callable[[datetime.datetime], Any], type: pa.DataType) 
     return lambda args, request: pa.scalar(make(datetime.datetime.now(datetime.UTC)), type)
 
 
-def _date(name: str, doc: str, signatures: tuple[str, ...], kernel: Any, *aliases: str, failure: Failure = Failure.NEVER) -> ScalarFunction:
+def _date(
+    name: str, doc: str, signatures: tuple[str, ...], kernel: Any, *aliases: str, failure: Failure = Failure.NEVER
+) -> ScalarFunction:
     return entry("date", name, doc, signatures, kernel, aliases=aliases, failure=failure)
 
 
@@ -214,24 +217,32 @@ _REAL = ("double -> interval",)
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     _date("date_trunc", "The start of the part (year, month, week, hour, ...) that the value lies in.",
-          ("text, date -> timestamp", "text, timestamp -> timestamp", "text, timestamptz -> timestamptz", "text, interval -> interval"),
+          ("text, date -> timestamp", "text, timestamp -> timestamp", "text, timestamptz -> timestamptz",
+           "text, interval -> interval"),
           _part_first(1, _trunc), "datetrunc", failure=_MAY),
-    _date("date_diff", "Boundaries of the part between the two values.", _SPAN, _part_first(2, _pairwise(datespans.boundaries)), "datediff",
+    _date("date_diff", "Boundaries of the part between the two values.", _SPAN, _part_first(2,
+        _pairwise(datespans.boundaries)), "datediff",
           failure=_MAY),
-    _date("date_sub", "Whole units of the part between the two values.", _SPAN, _part_first(2, _pairwise(datespans.whole_units)), "datesub",
+    _date("date_sub", "Whole units of the part between the two values.", _SPAN, _part_first(2,
+        _pairwise(datespans.whole_units)), "datesub",
           failure=_MAY),
-    _date("last_day", "The last day of the month.", ("date -> date", "timestamp -> date", "timestamptz -> date"), with_constants(1, _last_day)),
+    _date("last_day", "The last day of the month.", ("date -> date", "timestamp -> date", "timestamptz -> date"),
+          with_constants(1, _last_day)),
     _date("dayname", "The English name of the day.", ("date -> text", "timestamp -> text", "timestamptz -> text"),
           _named(_DAYS, lambda a: pc.day_of_week(a))),
-    _date("monthname", "The English name of the month.", ("date -> text", "timestamp -> text", "timestamptz -> text"), _named(_MONTHS, _month_index)),
+    _date("monthname", "The English name of the month.", ("date -> text", "timestamp -> text", "timestamptz -> text"),
+          _named(_MONTHS, _month_index)),
     _date("make_date", "The date of a year, month and day; or of days since 1970.", ("long, long, long -> date", "int -> date"),
           lambda args, request: with_constants(len(args), _make_date)(args, request), failure=_MAY),
-    _date("make_time", "The time of an hour, minute and second.", ("long, long, double -> time",), with_constants(3, _make_time), failure=_MAY),
+    _date("make_time", "The time of an hour, minute and second.", ("long, long, double -> time",), with_constants(3,
+        _make_time), failure=_MAY),
     _date("make_timestamp", "The timestamp of year, month, day, hour, minute and second; or of microseconds since 1970.",
           ("long, long, long, long, long, double -> timestamp", "long -> timestamp"),
           lambda args, request: with_constants(len(args), _make_timestamp)(args, request), failure=_MAY),
-    _date("make_timestamp_ms", "The timestamp of milliseconds since 1970.", ("long -> timestamp",), with_constants(1, from_millis), failure=_MAY),
-    _date("to_timestamp", "The timestamp of seconds since 1970.", ("double -> timestamptz",), with_constants(1, _to_timestamp), failure=_MAY),
+    _date("make_timestamp_ms", "The timestamp of milliseconds since 1970.", ("long -> timestamp",), with_constants(1,
+        from_millis), failure=_MAY),
+    _date("to_timestamp", "The timestamp of seconds since 1970.", ("double -> timestamptz",), with_constants(1, _to_timestamp),
+          failure=_MAY),
     _date("to_years", "An interval of years.", _WHOLE, _interval_of(12, 0, 0), failure=_MAY),
     _date("to_quarters", "An interval of quarters.", _WHOLE, _interval_of(3, 0, 0), failure=_MAY),
     _date("to_months", "An interval of months.", _WHOLE, _interval_of(1, 0, 0), failure=_MAY),
@@ -245,21 +256,25 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _date("to_seconds", "An interval of seconds.", _REAL, _interval_of(0, 0, 1_000_000), failure=_MAY),
     _date("to_milliseconds", "An interval of milliseconds.", _REAL, _interval_of(0, 0, 1000), failure=_MAY),
     _date("to_microseconds", "An interval of microseconds.", _WHOLE, _interval_of(0, 0, 1), failure=_MAY),
-    _date("normalized_interval", "The interval with hours past 24 as days and days past 30 as months.", ("interval -> interval",),
+    _date("normalized_interval", "The interval with hours past 24 as days and days past 30 as months.",
+          ("interval -> interval",),
           with_constants(1, _normalized), failure=_MAY),
     _date("age", "The interval from the second to the first, in years, months, days and time.",
           ("timestamp, timestamp -> interval", "timestamptz, timestamptz -> interval"), with_constants(2, _age)),
-    ScalarFunction("time_bucket", "The start of the bucket of a width that the value lies in; a third argument moves the buckets.", "date",
+    ScalarFunction("time_bucket",
+                   "The start of the bucket of a width that the value lies in; a third argument moves the buckets.", "date",
                    _bucket_rule, _width_first,
-                   ("time_bucket(INTERVAL, DATE|TIMESTAMP) -> same type", "time_bucket(INTERVAL, any, INTERVAL offset or origin) -> same type"),
+                   ("time_bucket(INTERVAL, DATE|TIMESTAMP) -> same type",
+                    "time_bucket(INTERVAL, any, INTERVAL offset or origin) -> same type"),
                    failure=_MAY),
     _now("current_date", "Today's date (UTC).", "date", lambda now: now.date(), "today"),
-    _now("now", "The present moment.", "timestamptz", lambda now: now, "get_current_timestamp", "current_timestamp", "transaction_timestamp"),
-    _now("current_localtimestamp", "The present moment without a time zone (UTC).", "timestamp", lambda now: now.replace(tzinfo=None),
+    _now("now", "The present moment.", "timestamptz", lambda now: now, "get_current_timestamp", "current_timestamp",
+         "transaction_timestamp"),
+    _now("current_localtimestamp", "The present moment without a time zone (UTC).", "timestamp",
+         lambda now: now.replace(tzinfo=None),
          "localtimestamp"),
     _now("current_localtime", "The present time of day (UTC).", "time", lambda now: now.time(), "localtime", "current_time"),
 )  # fmt: skip
 
 NOW = frozenset({"current_date", "now", "current_localtimestamp", "current_localtime"})
 """Functions whose value is read once, when the query is bound."""
-

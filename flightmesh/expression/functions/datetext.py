@@ -1,7 +1,7 @@
 """strftime and strptime: dates as text and back, by formats with `%` specifiers.
 
-A format is parsed once; its pieces are computed as arrays and joined. Specifiers: Y y m -m B b d -d j -j H -H I -I M -M S -S f g n p a A w u U W V G
-x X c z Z %.
+A format is parsed once; its pieces are computed as arrays and joined. Specifiers: Y y m -m B b d -d j -j H -H I -I M -M S -S f
+g n p a A w u U W V G x X c z Z %.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from flightmesh.expression.types import TIMESTAMP, Family, family, is_string
 
 _MAY = Failure.MAY
 _EPOCH = pa.scalar(0, pa.int64()).cast(TIMESTAMP)
-_SHORTHAND = {"x": "%Y-%m-%d", "X": "%H:%M:%S", "c": "%Y-%m-%d %H:%M:%S", "D": "%m/%d/%y", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
+_SHORTHAND = {
+    "x": "%Y-%m-%d",
+    "X": "%H:%M:%S",
+    "c": "%Y-%m-%d %H:%M:%S",
+    "D": "%m/%d/%y",
+    "F": "%Y-%m-%d",
+    "T": "%H:%M:%S",
+    "R": "%H:%M",
+}
 
 
 @functools.lru_cache(maxsize=256)
@@ -95,12 +103,14 @@ def _hour12(m: _Moments) -> Any:
 def _week_of_year(m: _Moments, first: int) -> Any:
     """Weeks of the year, counted from its first Sunday (first = 0) or Monday (1)."""
     day = m.part(pc.day_of_year) - 1
-    weekday = (m.part(lambda a: pc.day_of_week(a, count_from_zero=True, week_start=7)) - first) % 7
+    weekday = (_weekday(m, 7) - first) % 7
     return (day + 7 - weekday) // 7
 
 
-_weekday0 = lambda m: m.part(lambda a: pc.day_of_week(a, count_from_zero=True, week_start=7))  # noqa: E731
-_weekday1 = lambda m: m.part(lambda a: pc.day_of_week(a, count_from_zero=True, week_start=1))  # noqa: E731
+def _weekday(m: _Moments, first: int) -> Any:
+    """The day of the week, 0 for the first (1: Monday, 7: Sunday)."""
+    return m.part(lambda a: pc.day_of_week(a, count_from_zero=True, week_start=first))
+
 
 _WRITERS: dict[str, Callable[[_Moments], pa.Array]] = {
     "Y": lambda m: _digits(m.part(pc.year), 4),
@@ -127,10 +137,10 @@ _WRITERS: dict[str, Callable[[_Moments], pa.Array]] = {
     "g": lambda m: _digits(m.clock(1_000, 1_000), 3),
     "n": lambda m: _digits(m.clock(1, 1_000_000) * 1000, 9),
     "p": lambda m: _names(("AM", "PM"))((m.clock(3_600_000_000, 24) >= 12).astype(np.int64)),
-    "a": lambda m: _names(_DAYS, 3)(_weekday1(m)),
-    "A": lambda m: _names(_DAYS)(_weekday1(m)),
-    "w": lambda m: _plain(_weekday0(m)),
-    "u": lambda m: _plain(_weekday1(m) + 1),
+    "a": lambda m: _names(_DAYS, 3)(_weekday(m, 1)),
+    "A": lambda m: _names(_DAYS)(_weekday(m, 1)),
+    "w": lambda m: _plain(_weekday(m, 7)),
+    "u": lambda m: _plain(_weekday(m, 1) + 1),
     "U": lambda m: _digits(_week_of_year(m, 0), 2),
     "W": lambda m: _digits(_week_of_year(m, 1), 2),
     "V": lambda m: _digits(m.part(pc.iso_week), 2),
@@ -155,7 +165,8 @@ def strftime(array: pa.Array, format: str) -> pa.Array:
 
 
 _READERS: dict[str, str] = {
-    "Y": r"\d{4}", "y": r"\d{2}", "-y": r"\d{1,2}", "m": r"\d{1,2}", "-m": r"\d{1,2}", "d": r"\d{1,2}", "-d": r"\d{1,2}", "j": r"\d{3}",
+    "Y": r"\d{4}", "y": r"\d{2}", "-y": r"\d{1,2}", "m": r"\d{1,2}", "-m": r"\d{1,2}", "d": r"\d{1,2}", "-d": r"\d{1,2}",
+    "j": r"\d{3}",
     "-j": r"\d{1,3}", "H": r"\d{1,2}", "-H": r"\d{1,2}", "I": r"\d{1,2}", "-I": r"\d{1,2}", "M": r"\d{1,2}", "-M": r"\d{1,2}",
     "S": r"\d{1,2}", "-S": r"\d{1,2}", "f": r"\d{1,6}", "g": r"\d{1,3}", "n": r"\d{1,9}", "p": r"(?i:am|pm)",
     "a": "(?i:" + "|".join(d[:3] for d in _DAYS) + ")", "A": "(?i:" + "|".join(_DAYS) + ")",
@@ -169,7 +180,8 @@ def _reader(format: str) -> tuple[str, tuple[str, ...]]:
     """The regular expression of a format with one named group a specifier, and the specifiers."""
     from flightmesh.expression.functions.likes import quote
 
-    words, names = [], []
+    words: list[str] = []
+    names: list[str] = []
     for special, text in pieces(format):
         if not special:
             words.append(re.sub(r"(\\x\{20\})+", r"\\s+", quote(text)))
@@ -284,8 +296,10 @@ def _format_rule(args: Sequence[Expression]) -> Binding | None:
             kinds.append(arg.type)
         else:
             return None
-    if kinds[0] == kinds[1] == pa.string() and not any(is_text_literal(a) for a in args) and not any(
-        family(a.type) is Family.NULL for a in args
+    if (
+        kinds[0] == kinds[1] == pa.string()
+        and not any(is_text_literal(a) for a in args)
+        and not any(family(a.type) is Family.NULL for a in args)
     ):
         return None
     if kinds[0] == kinds[1]:
@@ -307,8 +321,9 @@ def _text(name: str, doc: str, kernel: Any, failure: Failure) -> ScalarFunction:
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     ScalarFunction("strftime", "The moment as text by a format of % specifiers.", "date", _format_rule, _strftime,
-                   ("strftime(DATE|TIMESTAMP, VARCHAR) -> VARCHAR", "strftime(VARCHAR, DATE|TIMESTAMP) -> VARCHAR"), failure=_MAY),
+                   ("strftime(DATE|TIMESTAMP, VARCHAR) -> VARCHAR", "strftime(VARCHAR, DATE|TIMESTAMP) -> VARCHAR"),
+                   failure=_MAY),
     _text("strptime", "The text read by a format of % specifiers.", with_constants(1, strptime), _MAY),
-    _text("try_strptime", "As strptime, NULL where the text does not fit.", with_constants(1, lambda t, f: parse(t, f)[0]), _MAY),
+    _text("try_strptime", "As strptime, NULL where the text does not fit.", with_constants(1, lambda t, f: parse(t, f)[0]),
+          _MAY),
 )  # fmt: skip
-

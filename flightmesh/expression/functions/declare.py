@@ -1,7 +1,7 @@
 """How a scalar function is declared: its names, the types it takes and gives, its array kernel, what it may do.
 
-Handed to the registry by the files beside this one. What always holds: a kernel is pure (unless `volatile`), takes arrays of one length or
-scalars, keeps scalars scalar where it can, and gives exactly the Arrow type that its rule told the binder.
+Handed to the registry by the files beside this one. What always holds: a kernel is pure (unless `volatile`), takes arrays of
+one length or scalars, keeps scalars scalar where it can, and gives exactly the Arrow type that its rule told the binder.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ Rule: TypeAlias = Callable[[Sequence[Expression]], Binding | None]
 
 @dataclass(frozen=True, slots=True)
 class ScalarFunction:
-    """One function of the registry. `types` is a list of signatures or a rule; `usage` says a rule in words for errors and docs."""
+    """One function of the registry. `types` is a list of signatures or a rule; `usage` says a rule in words for errors and
+    docs.
+    """
 
     name: str
     doc: str

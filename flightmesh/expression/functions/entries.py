@@ -53,9 +53,7 @@ def entry(
     nulls: Nulls = Nulls.PROPAGATE,
 ) -> ScalarFunction:
     """A function with plain signatures."""
-    return ScalarFunction(
-        name, doc, category, tuple(signature(s) for s in signatures), kernel, (), aliases, failure, nulls
-    )
+    return ScalarFunction(name, doc, category, tuple(signature(s) for s in signatures), kernel, (), aliases, failure, nulls)
 
 
 def compute(function: Callable[..., Any], *options: Any) -> Kernel:

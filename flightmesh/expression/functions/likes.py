@@ -1,7 +1,7 @@
 """LIKE patterns: parsed once, run as the cheapest kernel that says the same.
 
-Handed text arrays and a constant pattern with `%` (any run) and `_` (one character), and possibly an escape character; hands on booleans. What always
-holds: without an escape character a backslash is an ordinary character, as in DuckDB.
+Handed text arrays and a constant pattern with `%` (any run) and `_` (one character), and possibly an escape character; hands on
+booleans. What always holds: without an escape character a backslash is an ordinary character, as in DuckDB.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def _filtered(text: pa.Array, pattern: Pattern) -> pa.Array:
     rows = pc.indices_nonzero(candidate)
     if len(rows) * 2 > len(text):
         return pc.match_substring_regex(text, pattern=pattern.regex)
-    return pc.replace_with_mask(candidate, pc.fill_null(candidate, False), pc.match_substring_regex(text.take(rows), pattern=pattern.regex))
+    return pc.replace_with_mask(
+        candidate, pc.fill_null(candidate, False), pc.match_substring_regex(text.take(rows), pattern=pattern.regex)
+    )
 
 
 def like(text: pa.Array, pattern: str, escape: str = "") -> pa.Array:

@@ -1,7 +1,7 @@
 """AND, OR, NOT in three-valued logic.
 
-`and` and `or` take any number of operands. The lowered program evaluates them left to right and an operand that may fail only on the rows
-that the operands before it leave open; the kernels here combine operands that are already there.
+`and` and `or` take any number of operands. The lowered program evaluates them left to right and an operand that may fail only
+on the rows that the operands before it leave open; the kernels here combine operands that are already there.
 """
 
 from __future__ import annotations

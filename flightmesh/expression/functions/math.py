@@ -1,4 +1,6 @@
-"""Mathematical functions. Doubles unless said otherwise; outside a function's domain is a DataError where DuckDB has one, else NaN."""
+"""Mathematical functions. Doubles unless said otherwise; outside a function's domain is a DataError where DuckDB has one, else
+NaN.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,6 @@ from flightmesh.expression.types import HUGEINT, Family, family, is_numeric
 
 _DOUBLE = pa.float64()
 _MAY = Failure.MAY
-
-
 
 
 def vectorised(function: Callable[..., Any], check: Callable[..., None] | None = None) -> Any:
@@ -191,8 +191,6 @@ def _floor_modulo(left: Any, right: Any) -> Any:
     return left - right * np.floor(left / right)
 
 
-
-
 def _finiteness(function: Any, dates: bool) -> Any:
     """isinf and isfinite: every date and timestamp here is finite."""
     floats = vectorised(function)
@@ -208,7 +206,8 @@ def _finiteness(function: Any, dates: bool) -> Any:
 _FINITE = ("float -> bool", "double -> bool", "date -> bool", "timestamp -> bool", "timestamptz -> bool")
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
-    ScalarFunction("abs", "The absolute value, in the argument's type.", "math", _same_number, _abs, ("abs(number) -> same type",),
+    ScalarFunction("abs", "The absolute value, in the argument's type.", "math", _same_number, _abs,
+                   ("abs(number) -> same type",),
                    ("@",), _MAY, form=DecimalForm.SCALED),
     ScalarFunction("sign", "-1, 0 or 1.", "math", _sign_rule, _sign, ("sign(number) -> TINYINT",)),
     _double("sqrt", "The square root.", np.sqrt, _refuse(lambda v: v < 0, "cannot take square root of a negative number")),
@@ -225,7 +224,8 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _double("sin", "The sine.", np.sin, _unbounded),
     _double("cos", "The cosine.", np.cos, _unbounded),
     _double("tan", "The tangent.", np.tan, _unbounded),
-    _double("cot", "The cotangent.", lambda v: 1.0 / np.tan(v), _refuse(lambda v: (v == 0) | np.isinf(v), "out of range of the cotangent")),
+    _double("cot", "The cotangent.", lambda v: 1.0 / np.tan(v), _refuse(lambda v: (v == 0) | np.isinf(v),
+                                                                        "out of range of the cotangent")),
     _double("asin", "The arc sine.", np.arcsin, _unit),
     _double("acos", "The arc cosine.", np.arccos, _unit),
     _double("atan", "The arc tangent.", np.arctan),
@@ -244,16 +244,20 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     entry("math", "gamma", "The gamma function.", ("double -> double",), per_distinct(_gamma), failure=_MAY),
     entry("math", "lgamma", "The logarithm of the gamma function.", ("double -> double",), per_distinct(_lgamma), failure=_MAY),
     entry("math", "factorial", "The factorial.", ("int -> huge",), with_constants(1, _factorial), failure=_MAY, aliases=("!",)),
-    entry("math", "greatest_common_divisor", "The greatest common divisor.", ("long, long -> long",), vectorised(np.gcd), aliases=("gcd",)),
-    entry("math", "least_common_multiple", "The least common multiple.", ("long, long -> long",), vectorised(_lcm), aliases=("lcm",),
+    entry("math", "greatest_common_divisor", "The greatest common divisor.", ("long, long -> long",), vectorised(np.gcd),
+          aliases=("gcd",)),
+    entry("math", "least_common_multiple", "The least common multiple.", ("long, long -> long",), vectorised(_lcm),
+          aliases=("lcm",),
           failure=_MAY),
-    entry("math", "signbit", "Whether the sign bit is set, as for -0.0.", ("float -> bool", "double -> bool"), vectorised(np.signbit)),
+    entry("math", "signbit", "Whether the sign bit is set, as for -0.0.", ("float -> bool", "double -> bool"),
+          vectorised(np.signbit)),
     entry("math", "isnan", "Whether the value is NaN.", ("float -> bool", "double -> bool"), vectorised(np.isnan)),
     entry("math", "isinf", "Whether the value is infinite.", _FINITE, _finiteness(np.isinf, False)),
     entry("math", "isfinite", "Whether the value is neither infinite nor NaN.", _FINITE, _finiteness(np.isfinite, True)),
     entry("math", "nextafter", "The next float after the first argument towards the second.",
           ("float, float -> float", "double, double -> double"), vectorised(np.nextafter)),
     entry("math", "pi", "The number pi.", ("-> double",), _pi),
-    ScalarFunction("random", "A random number from 0 up to 1, new for each row.", "math", lambda args: None if args else Binding((), _DOUBLE),
+    ScalarFunction("random", "A random number from 0 up to 1, new for each row.", "math",
+                   lambda args: None if args else Binding((), _DOUBLE),
                    _random, ("random() -> DOUBLE",), volatile=True),
 )  # fmt: skip

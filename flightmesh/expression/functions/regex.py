@@ -1,7 +1,7 @@
 r"""Regular expressions in RE2's syntax.
 
-Options are letters: `i` no case, `c` case, `s` the dot matches newlines, `m`, `n`, `p` it does not (the default), `l` the pattern is literal text, `g` (only in
-regexp_replace) every match. `~` and SIMILAR TO are `regexp_full_match`.
+Options are letters: `i` no case, `c` case, `s` the dot matches newlines, `m`, `n`, `p` it does not (the default), `l` the
+pattern is literal text, `g` (only in regexp_replace) every match. `~` and SIMILAR TO are `regexp_full_match`.
 """
 
 from __future__ import annotations
@@ -115,10 +115,12 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     entry("regex", "regexp_matches", "Whether the pattern matches somewhere in the text.",
           ("text, text -> bool", "text, text, text -> bool"), with_constants(1, matches), failure=_MAY),
     entry("regex", "regexp_full_match", "Whether the pattern matches the whole text.",
-          ("text, text -> bool", "text, text, text -> bool"), with_constants(1, full_match), failure=_MAY, aliases=("~", "similar_to")),
+          ("text, text -> bool", "text, text, text -> bool"), with_constants(1, full_match), failure=_MAY, aliases=("~",
+              "similar_to")),
     entry("regex", "regexp_replace", "The text with the first match replaced; option `g`: every match.",
           ("text, text, text -> text", "text, text, text, text -> text"), with_constants(1, replace), failure=_MAY),
     entry("regex", "regexp_extract", "The first match, or a group of it; empty if there is none.",
-          ("text, text -> text", "text, text, int -> text", "text, text, int, text -> text"), with_constants(1, extract), failure=_MAY),
+          ("text, text -> text", "text, text, int -> text", "text, text, int, text -> text"), with_constants(1, extract),
+          failure=_MAY),
     entry("regex", "regexp_escape", "The text with every special character escaped.", ("text -> text",), per_distinct(_escape)),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """round, round_even, trunc, ceil, floor: on decimals exactly, on floats as DuckDB, on integers to tens and hundreds.
 
-Digits are constants for decimals (they fix the result's type): round(DECIMAL(p,s), n) is DECIMAL(p,n), and DECIMAL(p,0) for n <= 0.
+Digits are constants for decimals (they fix the result's type): round(DECIMAL(p,s), n) is DECIMAL(p,n), and DECIMAL(p,0) for n
+<= 0.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ def _integer(array: pa.Array, digits: int, away: bool) -> pa.Array:
     down = values - cut
     if away:
         with np.errstate(over="ignore"):
-            step = np.where(np.abs(cut.astype(np.float64)) * 2 >= float(power), np.where(values < 0, -1.0, 1.0), 0.0) * float(power)
+            step = np.where(np.abs(cut.astype(np.float64)) * 2 >= float(power), np.where(values < 0, -1.0, 1.0), 0.0) * float(
+                power
+            )
         moved = down.astype(np.float64) + step
         if bool(((moved > high) | (moved < low)).any()):
             raise DataError("overflow in round")
@@ -157,14 +160,17 @@ def _round_even(array: pa.Array, digits: int) -> pa.Array:
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     ScalarFunction("round", "To so many decimal places (default 0; negative: tens), ties away from zero.", "math", _rule,
                    _kernel(half_away, Rounding.half_away, True),
-                   ("round(number) -> same kind", "round(number, INTEGER) -> same kind; for decimals the digits must be constant"),
+                   ("round(number) -> same kind",
+                    "round(number, INTEGER) -> same kind; for decimals the digits must be constant"),
                    failure=Failure.MAY),
     ScalarFunction("trunc", "To so many decimal places (default 0; negative: tens), towards zero.", "math", _rule,
-                   _kernel(np.trunc, Rounding.down, False), ("trunc(number) -> same kind", "trunc(number, INTEGER) -> same kind")),
+                   _kernel(np.trunc, Rounding.down, False), ("trunc(number) -> same kind",
+                                                             "trunc(number, INTEGER) -> same kind")),
     ScalarFunction("ceil", "Up to a whole number.", "math", _whole_rule, _whole_kernel(np.ceil, Rounding.ceiling),
                    ("ceil(number) -> DOUBLE, FLOAT or DECIMAL(p,0)",), ("ceiling",), Failure.MAY),
     ScalarFunction("floor", "Down to a whole number.", "math", _whole_rule, _whole_kernel(np.floor, Rounding.floor),
                    ("floor(number) -> DOUBLE, FLOAT or DECIMAL(p,0)",), (), Failure.MAY),
-    entry("math", "round_even", "To so many decimal places, ties to even.", ("double, int -> double",), with_constants(1, _round_even),
+    entry("math", "round_even", "To so many decimal places, ties to even.", ("double, int -> double",), with_constants(1,
+        _round_even),
           aliases=("roundbankers",)),
 )  # fmt: skip

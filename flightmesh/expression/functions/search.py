@@ -1,7 +1,7 @@
 """Substring search over whole batches: one pass over the bytes of all texts, where pyarrow walks text by text.
 
-Handed a string array and a constant needle; hands on booleans. What always holds: equal to pyarrow's `match_substring`; candidates are
-found by comparing three bytes of the needle at once, then checked byte by byte.
+Handed a string array and a constant needle; hands on booleans. What always holds: equal to pyarrow's `match_substring`;
+candidates are found by comparing three bytes of the needle at once, then checked byte by byte.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def contains(text: pa.Array, needle: str) -> pa.Array:
 
 
 def _places(letters: Bytes, wanted: Bytes) -> npt.NDArray[np.int64]:
-    """Where the needle starts in the bytes, rows' borders not minded; a block of the bytes at a time, so that its masks stay in cache."""
+    """Where the needle starts in the bytes, rows' borders not minded; a block of the bytes at a time, so that its masks stay
+    in cache.
+    """
     starts = len(letters) - len(wanted) + 1
     parts = [
         _places_in(letters[begin : min(begin + _BLOCK, starts) + len(wanted) - 1], wanted) + begin

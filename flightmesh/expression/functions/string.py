@@ -90,7 +90,11 @@ def position(text: pa.Array, needle: str) -> pa.Array:
     if pc.all(pc.string_is_ascii(text)).as_py() is not False:
         return pc.add(at.cast(pa.int64()), pa.scalar(1, pa.int64()))
     found = pc.greater_equal(at, pa.scalar(0, pa.int32()))
-    before = pc.list_element(pc.split_pattern(text, pattern=needle, max_splits=1), 0) if needle else pc.utf8_slice_codeunits(text, 0, 0)
+    before = (
+        pc.list_element(pc.split_pattern(text, pattern=needle, max_splits=1), 0)
+        if needle
+        else pc.utf8_slice_codeunits(text, 0, 0)
+    )
     place = pc.add(pc.utf8_length(before).cast(pa.int64()), pa.scalar(1, pa.int64()))
     return pc.if_else(found, place, pa.scalar(0, pa.int64()))
 
@@ -211,29 +215,37 @@ def character(codes: pa.Array) -> pa.Array:
     return pc.if_else(codes.is_valid(), found, pa.scalar(None, _TEXT)) if codes.null_count else found
 
 
-def _text(name: str, doc: str, signatures: tuple[str, ...], kernel: Any, *aliases: str, failure: Failure = Failure.NEVER) -> ScalarFunction:
+def _text(
+    name: str, doc: str, signatures: tuple[str, ...], kernel: Any, *aliases: str, failure: Failure = Failure.NEVER
+) -> ScalarFunction:
     return entry("string", name, doc, signatures, kernel, aliases=aliases, failure=failure)
 
 
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     _text("lower", "The text in lower case.", ("text -> text",), compute(pc.utf8_lower), "lcase"),
     _text("upper", "The text in upper case.", ("text -> text",), compute(pc.utf8_upper), "ucase"),
-    _text("length", "Characters in the text.", ("text -> long",), compute(pc.utf8_length), "len", "char_length", "character_length"),
+    _text("length", "Characters in the text.", ("text -> long",), compute(pc.utf8_length), "len", "char_length",
+          "character_length"),
     _text("strlen", "Bytes in the text.", ("text -> long",), compute(pc.binary_length)),
     _text("octet_length", "Bytes in the blob.", ("blob -> long",), compute(pc.binary_length)),
     _text("bit_length", "Bits in the text.", ("text -> long",), _bits),
     _text("substring", "Characters from a position (1-based; negative: from the end), all or a number of them.",
           ("text, long -> text", "text, long, long -> text"), with_constants(1, substring), "substr"),
-    _text("left", "The first characters; a negative count leaves out the last ones.", ("text, long -> text",), with_constants(1, left)),
-    _text("right", "The last characters; a negative count leaves out the first ones.", ("text, long -> text",), with_constants(1, right)),
-    _text("trim", "The text without leading and trailing spaces, or without the given characters.", ("text -> text", "text, text -> text"),
+    _text("left", "The first characters; a negative count leaves out the last ones.", ("text, long -> text",),
+          with_constants(1, left)),
+    _text("right", "The last characters; a negative count leaves out the first ones.", ("text, long -> text",),
+          with_constants(1, right)),
+    _text("trim", "The text without leading and trailing spaces, or without the given characters.", ("text -> text",
+        "text, text -> text"),
           _trimmed(pc.utf8_trim)),
     _text("ltrim", "The text without leading spaces, or without the given characters.", ("text -> text", "text, text -> text"),
           _trimmed(pc.utf8_ltrim)),
     _text("rtrim", "The text without trailing spaces, or without the given characters.", ("text -> text", "text, text -> text"),
           _trimmed(pc.utf8_rtrim)),
-    _text("lpad", "The text cut or filled on the left to a width.", ("text, int, text -> text",), with_constants(1, lpad), failure=Failure.MAY),
-    _text("rpad", "The text cut or filled on the right to a width.", ("text, int, text -> text",), with_constants(1, rpad), failure=Failure.MAY),
+    _text("lpad", "The text cut or filled on the left to a width.", ("text, int, text -> text",), with_constants(1, lpad),
+          failure=Failure.MAY),
+    _text("rpad", "The text cut or filled on the right to a width.", ("text, int, text -> text",), with_constants(1, rpad),
+          failure=Failure.MAY),
     _text("replace", "The text with every occurrence of the second text replaced by the third.", ("text, text, text -> text",),
           with_constants(1, replace)),
     _text("reverse", "The characters in reverse order.", ("text -> text",), compute(pc.utf8_reverse)),
@@ -241,9 +253,11 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _text("instr", "Where the second text first stands in the first, from 1; 0 if nowhere.", ("text, text -> long",),
           with_constants(1, position), "strpos", "position"),
     _text("contains", "Whether the second text stands in the first.", _MATCH, with_constants(1, contains)),
-    _text("prefix", "Whether the first text starts with the second.", _MATCH, with_constants(1, pc.starts_with), "starts_with", "^@"),
+    _text("prefix", "Whether the first text starts with the second.", _MATCH, with_constants(1, pc.starts_with), "starts_with",
+          "^@"),
     _text("suffix", "Whether the first text ends with the second.", _MATCH, with_constants(1, pc.ends_with), "ends_with"),
-    _text("split_part", "The part of the text between separators, counted from 1 (negative: from the end); empty if there is none.",
+    _text("split_part",
+          "The part of the text between separators, counted from 1 (negative: from the end); empty if there is none.",
           ("text, text, long -> text",), with_constants(1, split_part)),
     _text("ascii", "The code point of the first character; 0 for an empty text.", ("text -> int",), _code_kernel(0)),
     _text("unicode", "The code point of the first character; -1 for an empty text.", ("text -> int",), _code_kernel(-1), "ord"),
@@ -253,14 +267,17 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
     _text("not_like", "Whether the text does not match the pattern.", _MATCH, _negated(_like), "!~~"),
     _text("not_ilike", "NOT LIKE without regard to case.", _MATCH, _negated(_ilike), "!~~*"),
     _text("like_escape", "LIKE with an escape character.", _MATCH_ESCAPED, with_constants(1, likes.like), failure=Failure.MAY),
-    _text("ilike_escape", "ILIKE with an escape character.", _MATCH_ESCAPED, with_constants(1, likes.ilike), failure=Failure.MAY),
-    _text("not_like_escape", "NOT LIKE with an escape character.", _MATCH_ESCAPED, _negated(with_constants(1, likes.like)), failure=Failure.MAY),
+    _text("ilike_escape", "ILIKE with an escape character.", _MATCH_ESCAPED, with_constants(1, likes.ilike),
+          failure=Failure.MAY),
+    _text("not_like_escape", "NOT LIKE with an escape character.", _MATCH_ESCAPED, _negated(with_constants(1, likes.like)),
+          failure=Failure.MAY),
     _text("not_ilike_escape", "NOT ILIKE with an escape character.", _MATCH_ESCAPED, _negated(with_constants(1, likes.ilike)),
           failure=Failure.MAY),
     _text("glob", "Whether the text matches a pattern of `*`, `?` and `[...]`.", _MATCH, with_constants(1, likes.glob), "~~~"),
     ScalarFunction("concat", "The arguments as text, one after the other; NULLs are left out.", "string", _texts, _concat,
                    ("concat(any, ...) -> VARCHAR",), nulls=Nulls.OWN),
-    ScalarFunction("concat_ws", "The arguments after the first as text, separated by the first; NULLs are left out.", "string", _separated,
+    ScalarFunction("concat_ws", "The arguments after the first as text, separated by the first; NULLs are left out.", "string",
+                   _separated,
                    _concat_ws, ("concat_ws(VARCHAR, any, ...) -> VARCHAR",), nulls=Nulls.OWN),
     ScalarFunction("concat_operator", "Both values as text, joined; NULL if either is.", "string", _two_texts, _concat_operator,
                    ("any || any -> VARCHAR", "BLOB || BLOB -> BLOB"), ("||",), operator="||"),

@@ -26,7 +26,8 @@ _ALIASES = {
 _DOCS = {
     "year": "The year.", "month": "The month, 1 to 12.", "day": "The day of the month.", "quarter": "The quarter, 1 to 4.",
     "week": "The ISO week, 1 to 53.", "isoyear": "The year of the ISO week.", "dayofweek": "The day of the week, Sunday is 0.",
-    "isodow": "The day of the week, Monday is 1, Sunday 7.", "dayofyear": "The day of the year, from 1.", "decade": "The year by 10.",
+    "isodow": "The day of the week, Monday is 1, Sunday 7.", "dayofyear": "The day of the year, from 1.",
+    "decade": "The year by 10.",
     "century": "The century.", "millennium": "The millennium.", "era": "1 for years from 1 on, else 0.",
     "yearweek": "ISO year times 100 plus ISO week.", "julian": "The Julian day with its fraction.", "hour": "The hour.",
     "minute": "The minute.", "second": "The second, without fraction.", "millisecond": "Milliseconds of the minute.",
@@ -69,6 +70,7 @@ PARTS: tuple[ScalarFunction, ...] = tuple(
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     *PARTS,
     entry("date", "date_part", "The named part of a date, time, timestamp or interval.",
-          ("text, timestamp -> long", "text, timestamptz -> long", "text, date -> long", "text, time -> long", "text, interval -> long"),
+          ("text, timestamp -> long", "text, timestamptz -> long", "text, date -> long", "text, time -> long",
+           "text, interval -> long"),
           _swapped(with_constants(1, _date_part)), aliases=("datepart",), failure=Failure.MAY),
 )  # fmt: skip

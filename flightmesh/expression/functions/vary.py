@@ -1,7 +1,7 @@
 """Kernels whose options pyarrow wants as constants, run also where they are columns; and kernels over distinct values.
 
-Handed the arguments of a call, hands on its result. What always holds: options that are literals (nearly always) cost nothing; options that
-are columns cost one kernel call for each distinct combination in the batch, not one a row.
+Handed the arguments of a call, hands on its result. What always holds: options that are literals (nearly always) cost nothing;
+options that are columns cost one kernel call for each distinct combination in the batch, not one a row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Compute = Callable[..., Any]
 
 
 def with_constants(varying: int, compute: Compute) -> Kernel:
-    """A kernel whose first `varying` arguments are arrays and whose others `compute` takes as Python values. NULLs propagate."""
+    """A kernel whose first `varying` arguments are arrays and whose others `compute` takes as Python values."""
 
     def kernel(args: tuple[Datum, ...], request: Request) -> Datum:
         options = args[varying:]
@@ -77,7 +77,9 @@ def distinct_groups(columns: Sequence[pa.Array], rows: npt.NDArray[np.int64]) ->
 
 
 def per_distinct(function: Callable[..., Any]) -> Kernel:
-    """A kernel for what no array kernel computes: `function` of Python values, once for each distinct combination in the batch."""
+    """A kernel for what no array kernel computes: `function` of Python values, once for each distinct combination in the
+    batch.
+    """
 
     def kernel(args: tuple[Datum, ...], request: Request) -> Datum:
         if any(isinstance(arg, pa.Scalar) and not arg.is_valid for arg in args):
