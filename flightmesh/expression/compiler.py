@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
-from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal
+from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal, children
 from flightmesh.expression.properties import is_volatile, may_fail
 from flightmesh.expression.registry import scalar_function
 from flightmesh.expression.steps import (
@@ -136,8 +136,6 @@ class _Builder:
             self.slots[key] = len(self.imports)
             self.imports.append(found)
             return
-        from flightmesh.expression.nodes import children
-
         for part in children(expr):
             self.reserve(part)
 

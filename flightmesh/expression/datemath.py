@@ -18,6 +18,7 @@ from flightmesh.expression.arrays import broadcast, from_values, null_of, numeri
 from flightmesh.expression.functions.declare import Binding, Datum, Request
 from flightmesh.expression.intervals import MICROS_PER_DAY, from_parts, parts_of, shift_timestamp
 from flightmesh.expression.nodes import Expression
+from flightmesh.expression.signatures import is_text_literal
 from flightmesh.expression.types import INTERVAL, TIME, TIMESTAMP, Family, family, normal_type
 
 _DATE = pa.date32()
@@ -63,7 +64,7 @@ def subtract_binding(args: Sequence[Expression]) -> Binding | None:
     match _families(args):
         case (Family.DATE, Family.DATE | Family.NULL) | (Family.NULL, Family.DATE):
             return Binding((_DATE, _DATE), pa.int64())
-        case (Family.DATE, Family.STRING) if args[1].type == pa.string() and _is_constant_text(args[1]):
+        case (Family.DATE, Family.STRING) if args[1].type == pa.string() and is_text_literal(args[1]):
             return Binding((_DATE, _DATE), pa.int64())
         case (Family.DATE, Family.INTEGER):
             return Binding((_DATE, _DAYS), _DATE)
@@ -80,12 +81,6 @@ def subtract_binding(args: Sequence[Expression]) -> Binding | None:
         case (Family.INTERVAL, Family.INTERVAL | Family.NULL) | (Family.NULL, Family.INTERVAL):
             return Binding((INTERVAL, INTERVAL), INTERVAL)
     return None
-
-
-def _is_constant_text(arg: Expression) -> bool:
-    from flightmesh.expression.signatures import is_text_literal
-
-    return is_text_literal(arg)
 
 
 def multiply_binding(args: Sequence[Expression]) -> Binding | None:

@@ -22,7 +22,7 @@ from flightmesh.errors import InternalError
 from flightmesh.expression.arrays import broadcast
 from flightmesh.expression.compiler import compile_block
 from flightmesh.expression.functions.declare import Datum
-from flightmesh.expression.nodes import Expression, Literal, require_boolean
+from flightmesh.expression.nodes import Expression, Literal, conjunction, require_boolean
 from flightmesh.expression.steps import Block, Frame
 
 
@@ -77,8 +77,6 @@ def compile_filter(expr: Expression) -> Filter:
 
 def compile_filters(exprs: Iterable[Expression]) -> Filter:
     """The filter that keeps the rows where all of `exprs` are true."""
-    from flightmesh.expression.nodes import conjunction
-
     return compile_filter(conjunction(tuple(exprs)) or Literal(pa.scalar(True)))
 
 

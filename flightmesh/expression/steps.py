@@ -24,6 +24,7 @@ from flightmesh.expression.decimals import to_double
 from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, Request
 from flightmesh.expression.nodes import CastMode, Expression
 from flightmesh.expression.scaled import Held, ScaledDecimals
+from flightmesh.expression.text import format_expression
 
 Rows = npt.NDArray[np.int64]
 
@@ -120,7 +121,7 @@ class Apply:
         except pa.ArrowInvalid as error:
             raise located(DataError(str(error)), self.source, self.at) from error
         if result.type != self.type:
-            raise InternalError(f"{_text(self.source)} gave {result.type} where {self.type} was promised")
+            raise InternalError(f"{format_expression(self.source)} gave {result.type} where {self.type} was promised")
         return result
 
 
@@ -147,17 +148,11 @@ class Convert:
             raise located(DataError(str(error)), self.source, self.at) from error
 
 
-def _text(expr: Expression) -> str:
-    from flightmesh.expression.text import format_expression
-
-    return format_expression(expr)
-
-
 def located(error: FlightmeshError, source: Expression, at: Position | None) -> FlightmeshError:
     """A DataError with the expression's text and position; other errors unchanged."""
     if not isinstance(error, DataError) or error.text is not None or error.message.endswith("]"):
         return error
-    return DataError(f"{error.message} in [{_text(source)}]", hint=error.hint, position=error.position or at)
+    return DataError(f"{error.message} in [{format_expression(source)}]", hint=error.hint, position=error.position or at)
 
 
 _FEW_OPTIONS = 4

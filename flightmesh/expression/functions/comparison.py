@@ -19,7 +19,7 @@ from flightmesh.expression.intervals import sortable
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.scaled import Held, arrow
 from flightmesh.expression.signatures import comparison_type
-from flightmesh.expression.types import Family, family
+from flightmesh.expression.types import Family, common_type, family
 
 _BOOL = pa.bool_()
 
@@ -43,8 +43,6 @@ def _triple(args: Sequence[Expression]) -> Binding | None:
         return None
     wide = low.args[0]
     if wide != high.args[0]:
-        from flightmesh.expression.types import common_type
-
         joined = common_type(wide, high.args[0])
         if joined is None:
             return None

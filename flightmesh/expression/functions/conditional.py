@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.expression.arrays import null_of
+from flightmesh.expression.casts import cast_datum
 from flightmesh.expression.functions.comparison import compare
 from flightmesh.expression.functions.declare import Binding, Datum, Nulls, Request, ScalarFunction
-from flightmesh.expression.nodes import Expression
+from flightmesh.expression.nodes import CastMode, Expression
 from flightmesh.expression.signatures import comparison_type, shared_type
 from flightmesh.expression.types import Family, family, sql_type_name
 
@@ -54,9 +55,6 @@ def _coalesce(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 def _nullif(args: tuple[Datum, ...], request: Request) -> Datum:
-    from flightmesh.expression.casts import cast_datum
-    from flightmesh.expression.nodes import CastMode
-
     same = compare("equal", cast_datum(args[0], args[1].type, CastMode.STRICT), args[1])
     return pc.if_else(pc.coalesce(same, pa.scalar(False)), null_of(request.type), args[0])
 

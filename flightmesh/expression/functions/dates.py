@@ -16,7 +16,7 @@ from flightmesh.expression import datespans
 from flightmesh.expression.arrays import from_values, numeric_values, valid_mask, validity_buffer
 from flightmesh.expression.dateparts import micros_of
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Request, ScalarFunction
-from flightmesh.expression.functions.entries import entry
+from flightmesh.expression.functions.entries import TYPES, entry
 from flightmesh.expression.functions.vary import with_constants
 from flightmesh.expression.intervals import MICROS_PER_DAY, from_parts, parts_of
 from flightmesh.expression.nodes import Expression
@@ -206,8 +206,6 @@ def _date(
 
 
 def _now(name: str, doc: str, type: str, make: Callable[[datetime.datetime], Any], *aliases: str) -> ScalarFunction:
-    from flightmesh.expression.functions.entries import TYPES
-
     return entry("date", name, doc, (f"-> {type}",), _clock_reading(make, TYPES[type]), aliases=aliases)
 
 

@@ -20,6 +20,8 @@ from flightmesh.expression.arrays import boolean_array, from_values, numeric_val
 from flightmesh.expression.dateparts import micros_of
 from flightmesh.expression.functions.dates import _DAYS, _MONTHS
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Request, ScalarFunction
+from flightmesh.expression.functions.entries import entry
+from flightmesh.expression.functions.likes import quote
 from flightmesh.expression.functions.vary import with_constants
 from flightmesh.expression.intervals import MICROS_PER_DAY
 from flightmesh.expression.nodes import Expression
@@ -178,8 +180,6 @@ _READERS: dict[str, str] = {
 @functools.lru_cache(maxsize=256)
 def _reader(format: str) -> tuple[str, tuple[str, ...]]:
     """The regular expression of a format with one named group a specifier, and the specifiers."""
-    from flightmesh.expression.functions.likes import quote
-
     words: list[str] = []
     names: list[str] = []
     for special, text in pieces(format):
@@ -314,8 +314,6 @@ def _strftime(args: tuple[Datum, ...], request: Request) -> Datum:
 
 
 def _text(name: str, doc: str, kernel: Any, failure: Failure) -> ScalarFunction:
-    from flightmesh.expression.functions.entries import entry
-
     return entry("date", name, doc, ("text, text -> timestamp",), kernel, failure=failure)
 
 
