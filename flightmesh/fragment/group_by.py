@@ -2,8 +2,8 @@
 
 Grouping a few rows at a time is wasted work where it hardly makes fewer rows of them. A PARTIAL phase then stops holding
 groups back and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them
-together). A FINAL phase collects more rows before it groups them. Distinct measures need all rows of a group together: there
-all rows are collected.
+together). A FINAL phase collects more rows before it groups them. Distinct measures, and those whose partial results cannot be
+merged, need all rows of a group together: there all rows are collected.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.fragment.coalesce import slices
-from flightmesh.fragment.grouping import Aggregation
+from flightmesh.fragment.grouping import MERGED_BY, Aggregation
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
@@ -35,7 +35,7 @@ PART_ROWS = 1 << 22
 def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The groups of this task's input, as `node.fields`."""
     with site.memory("grouping") as memory:
-        if any(measure.distinct for measure in node.measures):
+        if any(measure.distinct or measure.function not in MERGED_BY for measure in node.measures):
             groups = _collected(node, rows, site, memory)
         elif node.phase is GroupPhase.PARTIAL:
             groups = _partial(node, rows, site, memory)
@@ -176,6 +176,7 @@ def _parts(batches: list[pa.RecordBatch], keys: list[str]) -> Iterator[pa.Record
     parts = min(256, 1 << (total // PART_ROWS).bit_length())
     dealt: list[list[pa.RecordBatch]] = [[] for _ in range(parts)]
     schema = batches[0].schema
+    batches.reverse()
     while batches:
         batch = batches.pop()
         hashes = hash_columns([batch.column(key) for key in keys])

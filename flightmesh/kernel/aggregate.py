@@ -18,6 +18,7 @@ from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decim
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.key_codes import integer_values
+from flightmesh.kernel.moments import spread
 from flightmesh.kernel.values import (
     Array,
     Int64s,
@@ -65,8 +66,12 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return _extreme(function, grouping, argument)
         case "any_value":
             return _any_value(grouping, argument)
+        case "first":
+            return _first(grouping, argument)
         case "bool_and" | "bool_or":
             return _all_or_any(function, grouping, argument)
+        case "var_pop" | "var_samp" | "stddev_pop" | "stddev_samp":
+            return spread(function, grouping, argument)
         case _:
             raise InternalError(f"there is no aggregate kernel named {function}")
 
@@ -212,6 +217,14 @@ def _any_value(grouping: Grouping, argument: Array) -> Array:
     rows = np.arange(len(argument) - 1, -1, -1) if valid is None else np.flatnonzero(valid)[::-1]
     first = np.full(grouping.count, -1, np.int64)
     first[grouping.ids[rows]] = rows  # the last write stays: the lowest row
+    return _taken(argument, first)
+
+
+def _first(grouping: Grouping, argument: Array) -> Array:
+    """The value of each group's first row, NULL or not."""
+    rows = np.arange(len(argument) - 1, -1, -1)
+    first = np.full(grouping.count, -1, np.int64)
+    first[grouping.ids[rows]] = rows
     return _taken(argument, first)
 
 

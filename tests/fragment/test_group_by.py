@@ -137,6 +137,22 @@ def test_a_decimal_sum_past_38_digits_is_an_error_that_names_the_argument(sign: 
     assert got.column("m").to_pylist() == [Decimal(number - sign)]
 
 
+@pytest.mark.parametrize("function", ["var_pop", "var_samp", "stddev_pop", "stddev_samp", "first"])
+@pytest.mark.parametrize("nulls", [0.0, 0.3])
+def test_aggregates_that_cannot_be_merged_see_whole_groups(function: str, nulls: float) -> None:
+    rng = np.random.default_rng(3)
+    table = pa.table({"k": rng.integers(0, 40, 300), "v": pa.array(1e9 + rng.random(300), mask=rng.random(300) < nulls)})
+    context = Context(morsel_rows=11)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PART_ROWS", 20)
+        got = run(grouped(table, function, pa.float64(), context), context)
+    order = "order by id" if function == "first" else ""
+    answer = reference(f"select k, {function}(v {order}) from t group by k", t=table.append_column("id", [range(300)]))
+    mine = dict(zip(*(c.to_pylist() for c in got.columns), strict=True))
+    theirs = dict(zip(*(c.to_pylist() for c in answer.columns), strict=True))
+    assert mine == {k: v if v is None else pytest.approx(v, rel=1e-5) for k, v in theirs.items()}
+
+
 def test_any_value_is_the_first_that_is_not_null() -> None:
     table = pa.table({"k": [1, 2, 1, 1, 2], "v": ["", None, "b", "c", None]})
     table = table.set_column(1, "v", pa.array([None, None, "b", "c", None]))

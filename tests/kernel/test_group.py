@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -119,6 +121,29 @@ def test_float_sums_keep_nan_and_infinity() -> None:
     assert got[0] == float("inf")
     assert got[1] != got[1]
     assert got[2] is None
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    values=st.lists(st.none() | st.integers(-1000, 1000), max_size=40),
+    offset=st.sampled_from([0, 10**6]),
+    count=st.sampled_from([1, 4]),
+    seed=st.integers(0, 50),
+)
+def test_variances_are_those_of_the_definition(values: list[int | None], offset: int, count: int, seed: int) -> None:
+    grouping = random_grouping(seed, len(values), count)
+    array = pa.array([None if v is None else float(v + offset) for v in values], pa.float64())
+    for function, exact in (("var_pop", statistics.pvariance), ("var_samp", statistics.variance)):
+        got = aggregate(function, grouping, array, pa.float64()).to_pylist()
+        for number in range(grouping.count):
+            members = [v for v, g in zip(values, grouping.ids.tolist(), strict=True) if g == number and v is not None]
+            enough = len(members) >= (2 if function == "var_samp" else 1)
+            assert got[number] == (pytest.approx(float(exact(members)), abs=1e-6) if enough else None)
+
+
+def test_the_variance_of_equal_values_is_zero() -> None:
+    array = pa.array([0.1 + 1e9] * 1000)
+    assert aggregate("stddev_samp", one_group(1000), array, pa.float64()).to_pylist() == [0.0]
 
 
 def test_one_group_of_no_rows() -> None:
