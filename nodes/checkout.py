@@ -64,11 +64,16 @@ def _runs(python: Path) -> bool:
 
 
 def _require_venv_module() -> None:
-    if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
+    if _has_module("venv") and _has_module("ensurepip"):
         return
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     sudo = "" if os.geteuid() == 0 else "sudo "
     sys.exit(f"This Python ({sys.executable}) has no venv module. On Debian and Ubuntu:\n\n    {sudo}apt install {package}\n")
+
+
+def _has_module(name: str) -> bool:
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None  # a folder that was left behind has no origin
 
 
 def _call(command: list[str], complaint: str) -> None:
