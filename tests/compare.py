@@ -45,7 +45,9 @@ def assert_same(got: pa.Table, expected: pa.Table, order: Order) -> None:
 
 def _same_columns(got: pa.Table, expected: pa.Table) -> None:
     assert got.column_names == expected.column_names, f"columns {got.column_names}, expected {expected.column_names}"
-    for mine, theirs in zip(got.schema, expected.schema, strict=True):
+    for mine, theirs, values in zip(got.schema, expected.schema, expected.columns, strict=True):
+        if pa.types.is_int32(theirs.type) and values.null_count == len(values):
+            continue  # DuckDB gives INTEGER to whatever it finds to be NULL while it plans
         assert _kind(mine.type) == _kind(theirs.type), f"column {mine.name!r} is {mine.type}, expected {theirs.type}"
 
 

@@ -144,7 +144,8 @@ class Expressions:
             case 1:
                 return f"({value} - {self.literal('decimal')})"
             case 2:
-                return f"(cast({value} as decimal(9, 2)) * {self.literal('decimal')})"
+                # Back to two digits: beside a decimal(38, 2) DuckDB would drop the others, where this engine keeps them.
+                return f"cast(cast({value} as decimal(9, 2)) * {self.literal('decimal')} as decimal(18, 2))"
             case 3:
                 return f"abs({value})"
             case _:
