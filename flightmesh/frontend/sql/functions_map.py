@@ -122,7 +122,15 @@ def translate(node: exp.Expr, dialect: str = "duckdb") -> Call | None:
     if isinstance(node, exp.Anonymous):
         return node.name, list(node.expressions)
     name = scalar_name(type(node))
-    return None if name is None else (name, arguments(node))
+    return None if name is None or _drops_an_argument(node) else (name, arguments(node))
+
+
+def _drops_an_argument(node: exp.Expr) -> bool:
+    """Whether the call has an argument that our function does not take; the character set of ENCODE is always UTF-8."""
+    keys = _ARGUMENTS.get(type(node))
+    if keys is None or isinstance(node, exp.Encode | exp.Decode):
+        return False
+    return any(isinstance(value, exp.Expr) and key not in keys for key, value in node.args.items())
 
 
 def scalar_name(kind: type[exp.Expr]) -> str | None:
@@ -215,8 +223,12 @@ def _unix_to_time(node: exp.Expr) -> Call:
     return names.get("" if scale is None else scale.name, "to_timestamp"), [node.this]
 
 
-def _time_bucket(node: exp.Expr) -> Call:
-    return "time_bucket", [part for part in (node.this, node.args.get("expression"), node.args.get("unit")) if part is not None]
+def _time_bucket(node: exp.Expr) -> Call | None:
+    unit = node.args.get("unit")
+    # The parser reads a third argument as a unit: a column's name would be lost in it.
+    if isinstance(unit, exp.Var):
+        return None
+    return "time_bucket", [part for part in (node.this, node.args.get("expression"), unit) if part is not None]
 
 
 def _similar(node: exp.Expr) -> Call:
@@ -231,7 +243,7 @@ def _contains(node: exp.Expr) -> Call:
     return "contains", [node.this, node.args["expression"]]
 
 
-_SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call]] = {
+_SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call | None]] = {
     exp.Like: _like("like"),
     exp.ILike: _like("ilike"),
     exp.Escape: _escape,

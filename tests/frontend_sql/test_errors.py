@@ -1,0 +1,183 @@
+"""Wrong queries and their errors: message, line, column and length, hint. The table is the specification."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from flightmesh.errors import FlightmeshError, InvalidQuery, Position, UnsupportedFeature
+from tests.frontend_sql.tables import plan
+
+
+class Case(NamedTuple):
+    text: str
+    message: str
+    place: tuple[int, int, int]
+    hint: str | None
+
+
+# fmt: off
+WRONG: tuple[Case, ...] = (
+    Case("selec a from t", "'selec' does not begin a statement", (1, 1, 5), "did you mean SELECT?"),
+    Case("select a form t", "syntax error at 't'", (1, 15, 1), "did you mean FROM instead of form?"),
+    Case("select a from t wher b = 1", "syntax error at 'b'", (1, 22, 1), "did you mean WHERE instead of wher?"),
+    Case("select a from", "syntax error: the text ends too early", (1, 13, 1), None),
+    Case("select (a from t", "syntax error at 'from': expected )", (1, 11, 4), None),
+    Case("select 'abc", "a quote or comment is not closed", (1, 8, 1), None),
+    Case("select a,\n  'it''s', \"b\nfrom t", "a quote or comment is not closed", (2, 12, 1), None),
+    Case("select a b c from t", "syntax error at 'c'", (1, 12, 1), None),
+    Case("select a\nfrom t\nwhere nope > 1", "there is no column 'nope'", (3, 7, 4), "columns are a, b, s, d, m, f"),
+    Case("select t.nope from t", "t has no column 'nope'", (1, 10, 4), "its columns are a, b, s, d, m, f"),
+    Case("select naem from (select e as name from u) x", "there is no column 'naem'", (1, 8, 4), "did you mean name?"),
+    Case("select tt.a from t", "there is no table 'tt' in this query", (1, 8, 4), "did you mean t.a?"),
+    Case("select a from tt", "no table or view is named 'tt'", (1, 15, 2), "did you mean t?"),
+    Case("select a from t, u", "the column 'a' is ambiguous", (1, 8, 1), "write t.a or u.a"),
+    Case("select t.a from t, t", "two tables are named 't'", (1, 20, 1), "give one of them an alias"),
+    Case("select t.a from t x", "there is no table 't' in this query", (1, 8, 3), "did you mean x.a?"),
+    Case("select e from t", "there is no column 'e'", (1, 8, 1), "columns are a, b, s, d, m, f"),
+    Case("select a from t where count(*) > 1", "the aggregate count cannot stand in WHERE", (1, 23, 7), "use HAVING"),
+    Case("select sum(sum(a)) from t", "the aggregate sum cannot stand in an aggregate", (1, 12, 5), "compute the inner aggregate in a subquery"),
+    Case("select sum(a) + b from t", "the column 'b' is neither grouped by nor inside an aggregate", (1, 17, 1), "add it to GROUP BY, or write any_value(b)"),
+    Case("select * from t group by b", "the column 'a' is neither grouped by nor inside an aggregate", (1, 8, 1), "add it to GROUP BY, or write any_value(a)"),
+    Case("select a from t having a > 1", "the column 'a' is neither grouped by nor inside an aggregate", (1, 24, 1), "add it to GROUP BY, or write any_value(a)"),
+    Case("select b from t group by b having q > 1", "there is no column 'q'", (1, 35, 1), "columns are a, b, s, d, m, f"),
+    Case("select a from t order by 3", "ORDER BY 3: the select list has 1 column", (1, 26, 1), None),
+    Case("select a from t group by 0", "GROUP BY 0: the select list has 1 column", (1, 26, 1), None),
+    Case("select a from t limit -1", "LIMIT takes a whole number of rows, not -1", (1, 24, 1), None),
+    Case("select a from t limit a", "there is no column 'a'", (1, 23, 1), "there is no FROM clause; for text write 'a'"),
+    Case("select a from t limit 1.5", "LIMIT takes a whole number of rows, not 1.5", (1, 23, 3), None),
+    Case("select lowr(s) from t", "there is no function lowr", (1, 8, 6), "did you mean lower or power or or?"),
+    Case("select sum(s) from t", "no aggregate sum(VARCHAR)", (1, 8, 5), "accepted: sum(number) -> HUGEINT, DECIMAL(38,s) or DOUBLE"),
+    Case("select a from t where s", "WHERE must be a condition, not a value of type VARCHAR", (1, 23, 1), "compare it with something, such as x > 0"),
+    Case("select a from t where d > 'nonsense'", "cannot cast 'nonsense' of type VARCHAR to DATE", (1, 23, 14), None),
+    Case("select date 'nonsense'", "cannot cast 'nonsense' of type VARCHAR to DATE", (1, 13, 10), None),
+    Case("select cast(a as foo) from t", "there is no type foo", (1, 13, 1), "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ..."),
+    Case("select a::decimal(50, 2) from t", "DECIMAL(50,2) is not a type", (1, 8, 16), "the width is 1 to 38, the scale 0 to the width"),
+    Case("select a from t union select a, c from u", "UNION of 1 and 2 columns", (1, 30, 11), "both sides need the same number of columns"),
+    Case("select a from t union select d from t", "UNION: the column 'a' is BIGINT on one side and DATE on the other", (1, 8, 30), "cast one of them"),
+    Case("select (select a, b from t)", "the subquery gives 2 columns where 1 column must be", (1, 16, 11), None),
+    Case("select a from t where a in (select a, c from u)", "the subquery gives 2 columns where 1 column must be", (1, 36, 11), None),
+    Case("select a from t; select b from t", "the text holds more than one statement", (1, 18, 6), "send the statements one at a time"),
+    Case("with w as (select nope from t) select * from w", "there is no column 'nope'", (1, 19, 4), "columns are a, b, s, d, m, f"),
+    Case("with w as (select 1), w as (select 2) select 1", "the WITH clause has 'w' twice", (1, 23, 1), None),
+    Case("with wide as (select 1) select * from wode", "no table or view is named 'wode'", (1, 39, 4), "did you mean wide?"),
+    Case("with w(p, q, r) as (select a, b from t) select * from w", "w has 2 columns, but 3 names are given", (1, 14, 1), None),
+    Case("select * from t join u", "a join needs ON or USING", (1, 22, 1), "for every pair of rows write CROSS JOIN"),
+    Case("select * from t left join u", "a left join needs ON or USING", (1, 27, 1), None),
+    Case("select * from t join u using (zz)", "the left side has no column 'zz'", (1, 31, 2), None),
+    Case("select * from t natural join (select 1 as zzz) q", "the two sides of the NATURAL JOIN have no column in common", (1, 38, 11), None),
+    Case("select * exclude (nope) from t", "* has no column 'nope'", (1, 19, 4), None),
+    Case("select * replace (1 as nope) from t", "* has no column 'nope'", (1, 19, 9), None),
+    Case("select nope.* from t", "there is no table 'nope' in this query", (1, 8, 6), None),
+    Case("select *", "* needs a FROM clause", (1, 8, 1), None),
+    Case("select count(t.*) from t", "* stands for columns only in a select list and in count(*)", (1, 14, 3), None),
+    Case("select * from (values (1), (1, 2)) w", "this row has 2 values, the first one 1", (1, 29, 4), None),
+    Case("select a from t where (a, b) = (1, 2, 3)", "a row of 2 values is compared with one of 3", (1, 33, 7), None),
+    Case("select interval 'abc' day from t", "'abc' is not a number of days", (1, 17, 5), None),
+    Case("select case when b = 1 then a else s end from t", "cannot mix values of types BIGINT and VARCHAR in CASE", (1, 18, 19), "cast them to one type: CAST(x AS VARCHAR)"),
+    Case("select t from t", "'t' is a table, not a column", (1, 8, 1), "name one of its columns, or t.*"),
+    Case("select a from t union select a from u order by b", "there is no column 'b'", (1, 48, 1), "columns are a"),
+    Case("select distinct a from t order by b", "ORDER BY of a SELECT DISTINCT must use columns of the select list", (1, 35, 1), "add the expression to the select list"),
+    Case("select lower(s) filter (where a > 1) from t", "FILTER belongs to an aggregate", (1, 8, 28), None),
+    Case("select :x", "the parameter 'x' has no value", (1, 8, 2), "pass params={...} or params=[...]"),
+    Case("select * from read_csv(a)", "read_csv takes a path as constant text", (1, 24, 1), None),
+    Case("select * from read_parquet()", "syntax error at ')': something is missing here", (1, 28, 1), None),
+    Case("explain", "EXPLAIN needs a query", (1, 7, 1), None),
+    Case("select lower(s, s) from t", "too many arguments for this function", (1, 18, 1), None),
+    Case("select 1 +", "syntax error at '+': something is missing here", (1, 10, 1), None),
+)
+
+UNSUPPORTED: tuple[Case, ...] = (
+    Case("select row_number() over () from t", "not supported yet: window functions (OVER)", (1, 8, 10), None),
+    Case("select a from t qualify a > 1", "not supported yet: QUALIFY", (1, 25, 5), None),
+    Case("select a from t group by rollup (a)", "not supported yet: ROLLUP", (1, 34, 1), None),
+    Case("select a from t group by cube (a)", "not supported yet: CUBE", (1, 32, 1), None),
+    Case("select a from t group by grouping sets ((a), ())", "not supported yet: GROUPING SETS", (1, 42, 1), None),
+    Case("select * from t pivot (sum(a) for b in (0, 1))", "not supported yet: PIVOT", (1, 24, 21), None),
+    Case("select * from t, lateral (select t.a) x", "not supported yet: LATERAL", (1, 34, 6), None),
+    Case("select * from unnest([1, 2])", "not supported yet: unnest", (1, 23, 4), None),
+    Case("select [1, 2] from t", "not supported yet: lists", (1, 9, 4), None),
+    Case("select {'a': b} from t", "not supported yet: structs", (1, 14, 1), None),
+    Case("select a[1] from t", "not supported yet: subscripts", (1, 8, 1), None),
+    Case("select a::int[] from t", "not supported yet: the nested type ARRAY<INT>", (1, 8, 1), None),
+    Case("with recursive w as (select 1 union all select * from w) select * from w", "not supported yet: WITH RECURSIVE ('w' reads itself)", (1, 55, 1), None),
+    Case("insert into t values (1)", "not supported yet: the statement INSERT", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
+    Case("update t set a = 1", "not supported yet: the statement UPDATE", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
+    Case("delete from t", "not supported yet: the statement DELETE", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
+    Case("summarize t", "not supported yet: the statement SUMMARIZE", (1, 1, 9), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
+    Case("drop schema x", "not supported yet: DROP SCHEMA", (1, 13, 1), None),
+    Case("create table x (a int)", "not supported yet: CREATE TABLE without AS", (1, 14, 4), "write CREATE TABLE name AS SELECT ..."),
+    Case("select distinct on (a) a, b from t", "not supported yet: DISTINCT ON", (1, 21, 1), "group by the columns and take min, max or any_value of the others"),
+    Case("select a = any (select a from u) from t", "not supported yet: comparison with ANY", (1, 24, 8), "use IN, EXISTS, min() or max()"),
+    Case("select a > all (select a from u) from t", "not supported yet: comparison with ALL", (1, 24, 8), "use IN, EXISTS, min() or max()"),
+    Case("select string_agg(s, ',') from t", "not supported yet: the aggregate string_agg", (1, 19, 6), None),
+    Case("select sum(a order by b) from t", "not supported yet: ORDER BY in an aggregate", (1, 12, 12), None),
+    Case("select * from t tablesample 10%", "not supported yet: TABLESAMPLE", (1, 29, 2), None),
+    Case("select * from t asof join u on t.a > u.a", "not supported yet: ASOF JOIN", (1, 27, 14), None),
+    Case("select count(distinct a, b) from t", "not supported yet: count of several columns", (1, 8, 19), "count the rows of a SELECT DISTINCT"),
+    Case("select (select max(t.a)) from t", "not supported yet: an aggregate over the columns of the query around it", (1, 20, 3), None),
+    Case("select a from t fetch first 5 rows with ties", "not supported yet: WITH TIES", (1, 29, 1), None),
+    Case("select a from t limit 10%", "not supported yet: LIMIT with a percentage", (1, 23, 2), None),
+    Case("select a from t limit (select 1)", "not supported yet: a subquery in LIMIT", (1, 31, 1), None),
+    Case("select a from t union by name select a from u", "not supported yet: UNION BY NAME", (1, 8, 38), None),
+    Case("select * from t positional join u", "not supported yet: POSITIONAL JOIN", (1, 33, 1), None),
+    Case("select t.a from t full join u on t.a = u.a and exists (select 1 from v where v.a = t.a and v.a = u.a)", "not supported yet: a subquery in ON of a full join that reads both sides", (1, 34, 67), None),
+    Case("select * from generate_series(1, 3)", "not supported yet: the table function generate_series", (1, 15, 20), None),
+    Case("select x -> 'a' from (select s as x from t)", "not supported yet: JSON paths", (1, 8, 1), None),
+    Case("explain analyze insert into t values (1)", "not supported yet: the statement INSERT", (1, 17, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
+)
+# fmt: on
+
+
+def _error(text: str) -> FlightmeshError:
+    with pytest.raises(InvalidQuery) as caught:
+        plan(text)
+    return caught.value
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.text)
+def test_wrong(case: Case) -> None:
+    error = _error(case.text)
+    assert not isinstance(error, UnsupportedFeature)
+    assert (error.message, error.hint) == (case.message, case.hint)
+    assert error.position == Position(*case.place)
+    assert error.text == case.text
+
+
+@pytest.mark.parametrize("case", UNSUPPORTED, ids=lambda case: case.text)
+def test_not_supported_yet(case: Case) -> None:
+    error = _error(case.text)
+    assert isinstance(error, UnsupportedFeature)
+    assert (error.message, error.hint) == (case.message, case.hint)
+    assert error.position == Position(*case.place)
+
+
+def test_the_caret_stands_under_the_word() -> None:
+    lines = str(_error("select a\nfrom t\nwhere nope > 1")).splitlines()
+    assert lines == [
+        "there is no column 'nope' (at line 3, column 7)",
+        "  where nope > 1",
+        "        ^^^^",
+        "hint: columns are a, b, s, d, m, f",
+    ]
+
+
+def test_an_unknown_dialect_is_named() -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        plan("select 1", dialect="postgress")
+    assert caught.value.message == "there is no SQL dialect 'postgress'"
+    assert caught.value.hint is not None and "postgres" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "  ", ";", "-- nothing"])
+def test_an_empty_text_is_refused(text: str) -> None:
+    assert _error(text).message == "there is no statement"
+
+
+def test_deep_nesting_is_an_error_of_the_query() -> None:
+    assert _error("select " + "(" * 3000 + "1" + ")" * 3000).message == "the query is nested too deeply"
+
+
+def test_a_long_chain_of_conditions_binds() -> None:
+    plan("select a from t where " + " or ".join(f"a = {i}" for i in range(300)))
