@@ -18,6 +18,7 @@ class Case(NamedTuple):
 
 
 # fmt: off
+# ruff: noqa: E501
 WRONG: tuple[Case, ...] = (
     Case("selec a from t", "'selec' does not begin a statement", (1, 1, 5), "did you mean SELECT?"),
     Case("select a form t", "syntax error at 't'", (1, 15, 1), "did you mean FROM instead of form?"),

@@ -21,7 +21,7 @@ def test_queries_bind_with_sqlglots_optimizer_and_executor_blocked() -> None:
     import sys
 
     class Blocked:
-        """Refuses all of sqlglot that is not its parser; the compiled parser itself imports the optimizer's `scope`."""
+        # Refuses all of sqlglot that is not its parser; the compiled parser itself imports the optimizer's `scope`.
 
         def find_spec(self, name, path=None, target=None):
             parts = name.split(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -13,156 +14,11 @@ from flightmesh.session.session import Session
 from tests.compare import Order, assert_same
 from tests.frontend_sql.tables import TABLES, duckdb_connection
 
-QUERIES = """
-select * from t
-select a, a from t
-select * from (select a, a from t) s
-select t.*, u.c from t join u on t.a = u.a
-select * from t join u using (a)
-select a, t.a, u.a from t left join u using (a)
-select a, t.a, u.a from t right join u using (a)
-select a, t.a, u.a from t full join u using (a)
-select * from t full join u using (a)
-select * from t natural join u
-select * from t semi join u using (a)
-select * from t anti join u on t.a = u.a
-select * from t, u where t.a = u.a
-select * from t cross join v
-select * from t, u left join v on u.a = v.a where t.a = 1
-select * from t, u right join v on u.a = v.a where t.a < 3
-select count(*) from t, u right join v on u.a = v.a
-select * from (t join u using (a)) join v using (a)
-select a from t where b in (select 0)
-select a from t where a in (select a from u)
-select a from t where a not in (select a from u)
-select a from t where a not in (select a from u where a is not null)
-select a, a in (select a from u) from t
-select a, exists (select 1 from u where u.a = t.a) e from t
-select a, (select max(c) from u where u.a = t.a) m from t
-select a, (select count(*) from u where u.a = t.a) m from t
-select a, (select sum(c) from u where u.a > t.a) m from t order by m, a
-select a from t where (a, b) in (select a, c - 10 from u)
-select a from t where (a,b) in ((1,0),(2,1))
-select a from t where (a,b) = (1,0)
-select (select 1), (select null)
-select b, count(*), sum(a), avg(m), min(s), max(d) from t group by b
-select b, count(*) from t group by 1 order by 2, 1
-select a % 2 as p, count(*) from t group by p
-select a % 2 as p, count(*) n from t group by p having n > 1
-select a % 2 as p, count(*) n from t group by all order by all
-select b from t group by b having count(*) > 2 order by count(*) desc, b
-select b, (select max(c) from u where u.a > t.b) from t group by b
-select (select max(c) from u where u.a = t.a) as top, count(*) from t group by top
-select count(*), count(a), count(distinct b), sum(distinct b), sum(a) filter (where b = 0), count(*) filter (b = 1) from t
-select sum(a) + 1 as x, x * 2 as y from t
-select a + 1 as x, x + 1 as y from t where y > 4 order by y
-select distinct b from t order by b
-select distinct b, a % 2 as q from t order by q desc, b
-select distinct b from t order by b + 1
-select -a as a from t order by a limit 3
-select -a as a from t order by a + 0, d limit 3
-select s from t order by m desc nulls first limit 3 offset 1
-select a from t order by b, a desc
-select a from t order by b desc nulls first, d
-select a as x, b from t order by x + b, d
-select b, sum(a) from t group by b order by sum(a) + 1 desc, b
-select * from (values (1, 'a'), (2, null), (null, 'c')) w(x, y)
-values (1, 2.5), (3, null)
-values (1), (2) order by 1 desc limit 1
-select x from (values (1), (2)) w(x) where x > 1
-with w as (select a, b from t) select * from w
-with w as (select a, b from t) select * from w x join w y on x.a = y.a
-with w(p, q) as (select a, b from t), z as (select p from w where q = 0) select count(*) from z, w
-with w as (select a from t) select a, (select max(a) from w x where x.a < w.a) from w
-with w as materialized (select a from t) select * from w
-with recursive w as (select a from t) select * from w
-select a from t union select a from u
-select a from t union all select c from u
-select a from t intersect select a from u
-select a from t except select a from u
-select a from t except all select a from u
-select a from u intersect all select a from t
-select a from t union all select a from u union all select a from v order by 1 desc limit 4
-select a from t union select a from u order by a desc limit 3
-(select a from t order by a limit 2) union all (select c from u order by c limit 1)
-select 1 as x union all select 'a'
-select null as x union all select 1.5
-select a, m from t union all select c, a from u
-select null as x, 1 as y
-select case when a > 2 then 'big' when a is null then 'none' else 'small' end c from t
-select case b when 0 then a else -a end from t
-select s like 'x%', s not like 'x%', s ilike 'X%', s like 'x!_1' escape '!', s similar to '[xy].*', s ~ 'x.', regexp_matches(s, '[0-9]') from t
-select a is null, b is not null, (a > 2) is true, (a > 2) is not false, a is distinct from b, a is not distinct from b from t
-select extract(year from d), extract(month from d), date_part('day', d), year(d), d + interval 1 month, d - interval '3' day, d + 3, date_trunc('month', d) from t
-select d + interval (a) day from t
-select date '2020-01-01' + interval '1 day 2 hours', timestamp '2020-01-01 10:00:00', interval 90 minute
-select cast(a as varchar), a::double, try_cast(s as int), m::int, cast('2020-02-03' as date) from t
-select coalesce(a, 0), nullif(b, 0), greatest(a, b), least(a, 3), ifnull(a, -1), if(b = 0, 1, 2) from t
-select s || '!', concat(s, a, '-'), concat_ws(',', s, 'b'), upper(s), length(s), substring(s, 1, 1), substr(s, 2), left(s, 1), right(s, 1), trim('  x '), replace(s, 'x', 'y'), position('1' in s), lpad(s, 4, '0'), reverse(s) from t
-select a / 2, a // 2, a % 2, a ** 2, -a, +a, abs(-a), round(m, 1), floor(f), ceil(f), sqrt(a), ln(a) from t where a > 0
-select a & 3, a | 8, xor(a, 1), a << 1, a >> 1, ~a from t
-select * exclude (s) from t
-select * replace (a + 1 as a) from t
-select * rename (a as q) from t
-select t.* exclude (s, d) from t
-select "A", "Name", name, V.a from v
-select A from t where B = 0
-select 1 where exists (select 1 from t where false)
-select count(*) from t where not exists (select * from u where u.a = t.a and u.c > t.b)
-select a from t where a > (select avg(a) from t)
-select a from t where a = (select max(a) from u where u.a <= t.a) or b = 1
-select a from t t1 where exists (select 1 from t t2 where t2.b = t1.b and exists (select 1 from u where u.a = t2.a and u.a = t1.a))
-select t.a, u.c from t left join u on t.a = u.a and u.c > (select min(c) from u)
-select t.a, u.c from t join u on t.a = u.a and u.c > (select min(x.c) from u x where x.a = t.a)
-select t.a, u.c from t join u on t.a = u.a and u.c > (select min(x.c) from u x where x.a = t.a and x.a = u.a)
-select a from t limit 1 + 1
-select a from t order by a limit null
-select a from t order by a offset 6
-select sum(a), (select count(*) from u) from t
-select sum(a) from t having sum(a) > 100
-select count(*) from t having count(*) > 1
-select 'it''s', 1e3, 1.50, .5, 123456789012, 12345678901234567890, true, null
-select a from t where s in ('x1', 'z5', null)
-select a from t where s not in ('x1', 'z5')
-select a in (1, b, 3) from t
-select d from t where d in ('2020-01-01', '2020-01-03')
-select d from t where d >= '2020-01-06'
-select a from t where m > 2 and m < 7.05
-select max(a), min(b) from t where false
-select b, max(a) from t where false group by b
-from t
-from t select a where a > 3
-select avg(f), sum(f), max(f) from t where a < 5
-select 1 as "Weird Name", 2 as "sel""ect"
-select a as order_by from t order by order_by limit 1
-table v
-select (select b from t where a = 1) + 1
-select count(*) from (select a from t union all select a from u) x
-select x.a, y.n from t x join (select b, count(*) n from t group by b) y on x.b = y.b
-select a from t where exists (select a from u group by a having count(*) > 1 and u.a = t.a)
-select a, (select string from (values ('q')) w(string)) from t
-select sum((select max(c) from u where u.a = t.a)) from t
-select b, sum(a) filter (where a in (select a from u)) from t group by b
-select a from t group by a having a in (select a from u)
-select b, count(*) from t where a > 1 group by b having count(*) > (select min(c) / 20 from u) order by b
-select b from t group by b order by (select max(c) from u where u.a = b), b
-select a, b, a + b as ab from t where ab > 3 and a < 8
-select date_add(d, interval 1 day), date_diff('day', d, date '2020-02-01'), last_day(d), dayofweek(d), strftime(d, '%Y/%m') from t
-"""
+FOLDER = Path(__file__).parent
 
-ORDERED = """
-select a from t order by a desc nulls last
-select a, b from t order by b desc, a
-select -a as a from t order by a
-select -a as a from t order by a + 0 nulls first
-select b, sum(a) as n from t group by b order by n desc, b
-select s from t order by m desc nulls first limit 3 offset 1
-select a from t union select a from u order by 1 desc nulls last limit 3
-select a as x, b from t order by x + b, d
-select distinct b, a % 2 as q from t order by q desc, b
-select b from t group by b order by count(*) desc, b
-select b, a from t order by all
-"""
+
+def _texts(name: str) -> list[str]:
+    return (FOLDER / name).read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +36,12 @@ def reference() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.close()
 
 
-@pytest.mark.parametrize("text", QUERIES.strip().splitlines())
+@pytest.mark.parametrize("text", _texts("rows.sql"))
 def test_same_rows_as_duckdb(session: Session, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(_numbered(session.sql(text).to_arrow()), _numbered(reference.sql(text).to_arrow_table()), Order.FREE)
 
 
-@pytest.mark.parametrize("text", ORDERED.strip().splitlines())
+@pytest.mark.parametrize("text", _texts("rows_in_order.sql"))
 def test_same_order_as_duckdb(session: Session, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(session.sql(text).to_arrow(), reference.sql(text).to_arrow_table(), Order.COUNTS)
 

@@ -1,0 +1,11 @@
+select a from t order by a desc nulls last
+select a, b from t order by b desc, a
+select -a as a from t order by a
+select -a as a from t order by a + 0 nulls first
+select b, sum(a) as n from t group by b order by n desc, b
+select s from t order by m desc nulls first limit 3 offset 1
+select a from t union select a from u order by 1 desc nulls last limit 3
+select a as x, b from t order by x + b, d
+select distinct b, a % 2 as q from t order by q desc, b
+select b from t group by b order by count(*) desc, b
+select b, a from t order by all
