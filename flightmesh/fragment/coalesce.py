@@ -12,11 +12,14 @@ import pyarrow as pa
 
 from flightmesh.kernel.batches import concat_batches
 
+ENOUGH_BYTES = 64 << 20
+"""Batches wait for others until they have so many bytes together."""
+
 
 def coalesce(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of `batches` in batches of about `rows` rows; empty ones are dropped."""
     waiting: list[pa.RecordBatch] = []
-    waiting_rows = 0
+    waiting_rows = waiting_bytes = 0
     for batch in batches:
         if batch.num_rows == 0:
             continue
@@ -25,9 +28,10 @@ def coalesce(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
             continue
         waiting.append(batch)
         waiting_rows += batch.num_rows
-        if 2 * waiting_rows >= rows:
+        waiting_bytes += batch.nbytes
+        if 2 * waiting_rows >= rows or waiting_bytes >= ENOUGH_BYTES:
             yield concat_batches(waiting, batch.schema)
-            waiting, waiting_rows = [], 0
+            waiting, waiting_rows, waiting_bytes = [], 0, 0
     if waiting:
         yield concat_batches(waiting, waiting[0].schema)
 

@@ -15,7 +15,7 @@ from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.join_build import JoinBuild, has_null_key
 from flightmesh.fragment.join_output import Rows
 from flightmesh.fragment.site import Site
-from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.batches import make_batch, take_rows
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.lookup import Lookup, all_pairs
 from flightmesh.kernel.values import Mask, unpack_bits, validity
@@ -33,6 +33,7 @@ class JoinCondition:
         read = frozenset() if node.residual is None else columns_of(node.residual)
         self._probe_names = [f.key for f in node.probe.fields if f.id in read]
         self._build_names = [f.key for f in node.build.fields if f.id in read]
+        self._build_schema = pa.schema([pa.field(f.key, f.type) for f in node.build.fields if f.id in read])
         self._null_keys = np.flatnonzero(has_null_key(built.rows, self._unsafe_build_keys())) if node.null_aware else None
 
     @property
@@ -71,7 +72,7 @@ class JoinCondition:
         if self._program is None:
             return np.ones(len(probe), np.bool_), np.zeros(len(probe), np.bool_)
         left = batch.select(self._probe_names).take(pa.array(probe))
-        right = self._built.rows.select(self._build_names).take(pa.array(build))
+        right = take_rows(self._built.rows.select(self._build_names), build, self._build_schema)
         pairs = make_batch([*left.columns, *right.columns], [*self._probe_names, *self._build_names], len(probe))
         (value,) = self._program.run(pairs)
         return unpack_bits(value), unpack_bits(pc.is_null(value))

@@ -12,7 +12,7 @@ from flightmesh.kernel.values import Array, Mask, canonical_floats, integers, un
 
 
 def rows_equal(left: Sequence[Array], right: Sequence[Array]) -> Mask:
-    """For each row whether all columns of the two sides are equal; columns are of the same types pairwise, rows as many."""
+    """For each row whether all columns of the two sides are equal; their types are the same pairwise (plain or large)."""
     result: Mask | None = None
     for a, b in zip(left, right, strict=True):
         same = _equal(a, b)
@@ -23,6 +23,8 @@ def rows_equal(left: Sequence[Array], right: Sequence[Array]) -> Mask:
 
 
 def _equal(a: Array, b: Array) -> Mask:
+    if a.type != b.type:
+        b = b.cast(a.type)  # a build side whose strings became large ones
     if pa.types.is_null(a.type):
         return np.ones(len(a), np.bool_)
     if pa.types.is_dictionary(a.type):

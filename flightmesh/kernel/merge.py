@@ -23,13 +23,14 @@ def merge_runs(runs: Sequence[Iterator[pa.RecordBatch]], keys: Sequence[SortKey]
         _advance(heads, number, run)
     while len(heads) > 1:
         numbers = sorted(heads)
-        merged = concat_batches([heads[n] for n in numbers], heads[numbers[0]].schema)
+        schema = heads[numbers[0]].schema
+        merged = concat_batches([heads[n] for n in numbers], schema)
         order = sort_indices(merged, keys).to_numpy()
         ends = np.cumsum([heads[n].num_rows for n in numbers])
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
         certain = int(places[ends - 1].min()) + 1  # nothing still unread comes before the least last row
-        yield take_rows(merged, order[:certain], merged.schema)
+        yield take_rows(merged, order[:certain], schema)
         used = _used(order[:certain], ends)
         for at, number in enumerate(numbers):
             heads[number] = heads[number].slice(int(used[at]))

@@ -56,9 +56,10 @@ class TopRows:
         return sum(batch.nbytes for batch in self._kept)
 
     def _shrink(self) -> None:
-        merged = concat_batches(self._kept, self._kept[0].schema)
+        schema = self._kept[0].schema
+        merged = concat_batches(self._kept, schema)
         order = sort_indices(merged, self._keys)
-        best = take_rows(merged, order[: self._count], merged.schema)
+        best = take_rows(merged, order[: self._count], schema)
         self._kept, self._rows = [best], best.num_rows
         if self._rows == self._count and self._keys:
             self._bound = sortable(best.column(self._keys[0].name))[-1]
