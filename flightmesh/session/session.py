@@ -34,7 +34,6 @@ from flightmesh.frontend.sql.statements import (
     Missing,
     Query,
 )
-from flightmesh.frontend.yaml.plan import load_plan, plan_file
 from flightmesh.ids import ColumnIds
 from flightmesh.logical.relations import Relation
 from flightmesh.optimize.context import Context
@@ -43,7 +42,6 @@ from flightmesh.session.explain import Level, explain_plan
 from flightmesh.session.leases import Leases
 from flightmesh.session.plan import QueryPlan, plan_query
 from flightmesh.session.result import Result
-from flightmesh.session.write import write_files
 
 Params: TypeAlias = Mapping[str, Any] | Sequence[Any]
 
@@ -110,6 +108,10 @@ class Session:
         A plan with `write` is run at once, and gives one row for each file that it wrote. Raises InvalidPlan, with the
         place in the file.
         """
+        # Only those who run plans wait for the models that check them to load.
+        from flightmesh.frontend.yaml.plan import load_plan, plan_file
+        from flightmesh.session.write import write_files
+
         self._check_open()
         ids = ColumnIds()
         planned = plan_file(load_plan(path), catalog=self.catalog, params=params, ids=ids)

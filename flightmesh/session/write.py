@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 
 from flightmesh.catalog.table import Format
 from flightmesh.errors import InvalidInput
-from flightmesh.frontend.yaml.plan import Target
 from flightmesh.session.csv_lines import csv_header, csv_rows
 from flightmesh.session.json_lines import json_rows
 from flightmesh.session.result import Result
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.yaml.plan import Target
 
 PART_ROWS = 8_000_000
 """Rows after which a folder gets another file."""
