@@ -7,12 +7,13 @@ imports what its enclosing blocks have already computed and computes the rest it
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal, children
-from flightmesh.expression.properties import is_volatile, may_fail
+from flightmesh.expression.properties import may_fail
 from flightmesh.expression.registry import scalar_function
 from flightmesh.expression.steps import (
     Apply,
@@ -43,9 +44,9 @@ class _Builder:
 
     def __init__(self, outer: _Builder | None) -> None:
         self.outer = outer
+        self.numbering: _Numbering = _Numbering() if outer is None else outer.numbering
         self.imports: list[int] = []
-        self.slots: dict[Hashable, int] = {}
-        self.imported: dict[Hashable, int] = {}
+        self.slots: dict[int, int] = {}
         self.steps: list[Step] = []
 
     def finish(self, outputs: tuple[int, ...]) -> Block:
@@ -54,14 +55,10 @@ class _Builder:
 
     def register(self, expr: Expression) -> int:
         """The register that will hold the value of `expr`."""
-        key = number_key(expr)
-        volatile = is_volatile(expr)
-        if not volatile and key in self.slots:
-            return self.slots[key]
-        slot = self._add(self._step(expr))
-        if not volatile:
-            self.slots[key] = slot
-        return slot
+        key = self.numbering.number(expr)
+        if key not in self.slots:
+            self.slots[key] = self._add(self._step(expr))
+        return self.slots[key]
 
     def _add(self, step: Step) -> int:
         self.steps.append(step)
@@ -128,10 +125,10 @@ class _Builder:
         """Imports the outermost parts of `expr` that the enclosing block already has."""
         if self.outer is None:
             raise InternalError("only a block inside another imports registers")
-        key = number_key(expr)
+        key = self.numbering.number(expr)
         if key in self.slots:
             return
-        found = None if is_volatile(expr) else self.outer.slots.get(key)
+        found = self.outer.slots.get(key)
         if found is not None:
             self.slots[key] = len(self.imports)
             self.imports.append(found)
@@ -140,19 +137,39 @@ class _Builder:
             self.reserve(part)
 
 
-def number_key(expr: Expression) -> Hashable:
-    """A key equal for equal expressions only; tells -0.0 from 0.0, which Arrow's scalars do not always."""
-    match expr:
-        case Column(id=id):
-            return ("column", id)
-        case Literal(value=value):
-            return ("literal", str(value.type), repr(value.as_py()))
-        case Call(function=function, args=args, type=type):
-            return ("call", function, str(type), tuple(number_key(arg) for arg in args))
-        case Cast(operand=operand, type=type, mode=mode):
-            return ("cast", mode, str(type), number_key(operand))
-        case InList(operand=operand, options=options):
-            return ("in", number_key(operand), tuple(number_key(option) for option in options))
-        case Case(whens=whens, otherwise=otherwise, type=type):
-            arms = tuple((number_key(arm.condition), number_key(arm.value)) for arm in whens)
-            return ("case", str(type), arms, None if otherwise is None else number_key(otherwise))
+@dataclass(slots=True)
+class _Numbering:
+    """Numbers for expressions: equal numbers, equal expressions. Each node is looked at once, however deep it stands.
+
+    Literals are told apart by how they print, as Arrow's scalars do not always tell -0.0 from 0.0; a volatile call equals
+    nothing.
+    """
+
+    known: dict[int, tuple[Expression, int]] = field(default_factory=dict)
+    """By identity of the node, which is kept, so that no other node takes its identity."""
+    table: dict[Hashable, int] = field(default_factory=dict)
+
+    def number(self, expr: Expression) -> int:
+        """The expression's number."""
+        found = self.known.get(id(expr))
+        if found is None:
+            found = self.known[id(expr)] = (expr, self.table.setdefault(self._key(expr), len(self.table)))
+        return found[1]
+
+    def _key(self, expr: Expression) -> Hashable:
+        parts = tuple(self.number(part) for part in children(expr))
+        match expr:
+            case Column(id=id):
+                return ("column", id)
+            case Literal(value=value):
+                return ("literal", value.type, repr(value.as_py()))
+            case Call(function=function, type=type):
+                if scalar_function(function).volatile:
+                    return ("volatile", len(self.table))
+                return ("call", function, type, parts)
+            case Cast(type=type, mode=mode):
+                return ("cast", mode, type, parts)
+            case InList(options=options):
+                return ("in", parts, tuple(self.number(option) for option in options))
+            case Case(type=type, otherwise=otherwise):
+                return ("case", type, otherwise is None, parts)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import broadcast, from_values, null_of, numeric_values, validity_buffer
 from flightmesh.expression.functions.declare import Binding, Datum, Request
-from flightmesh.expression.intervals import MICROS_PER_DAY, from_parts, parts_of, shift_timestamp
+from flightmesh.expression.intervals import MICROS_PER_DAY, check_span, from_parts, parts_of, shift_timestamp
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.signatures import is_text_literal
 from flightmesh.expression.types import INTERVAL, TIME, TIMESTAMP, Family, family, normal_type
@@ -196,7 +196,9 @@ def multiply(left: Datum, right: Datum, request: Request) -> Datum:
     a, b, scalar = _arrays(left, right)
     factor = numeric_values(b)
     if family(b.type) is Family.INTEGER:
-        parts = [p * factor for p in parts_of(a)]
+        whole = parts_of(a)
+        check_span(whole[2] * factor.astype(np.float64) * 1000)
+        parts = [p * factor for p in whole]
         return _lone(from_parts(parts, len(a), validity_buffer(a, b)), scalar)
     return _lone(_scaled_interval(a, b, factor), scalar)
 

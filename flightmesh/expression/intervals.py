@@ -154,8 +154,15 @@ def add_months(micros: npt.NDArray[np.int64], months: Any) -> npt.NDArray[np.int
     start = target.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     length = (target + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - start
     moved = start + np.minimum(days - first, length - 1)
+    check_span(moved.astype(np.float64) * MICROS_PER_DAY)
     result: npt.NDArray[np.int64] = moved * MICROS_PER_DAY + (micros - days * MICROS_PER_DAY)
     return result
+
+
+def check_span(micros: Any) -> None:
+    """DataError where a moment or span, computed in floats, does not fit 64 bits of microseconds."""
+    if np.any(np.abs(micros) > 9.2e18):
+        raise DataError("timestamp out of range")
 
 
 def parts_of(datum: Datum) -> tuple[Any, Any, Any]:
@@ -180,6 +187,7 @@ def shift_timestamp(moment: Datum, interval: Datum, sign: int, type: pa.DataType
     months, days, rest = parts_of(interval)
     if np.any(months):
         micros = add_months(micros, sign * months)
+    check_span(micros + (np.multiply(days, float(MICROS_PER_DAY)) + rest) * sign)
     shifted = micros + sign * (days * MICROS_PER_DAY + rest)
     return from_values(shifted, type, validity_buffer(held, interval))
 

@@ -122,6 +122,8 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
         folded = _negated_literal(args[0])
         if folded is not None:
             return folded
+    if function.name in ("and", "or"):
+        args = tuple(part for arg in args for part in _operands(function.name, arg))
     if function.name == "if" and len(args) == 3:
         return bind_case(((args[0], args[1]),), args[2], at)
     if function.name == "date_part" and len(args) == 2 and is_text_literal(args[0]):
@@ -132,6 +134,11 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
     call = Call(function.name, cast, binding.result, at)
     return Literal(function.kernel((), Request(binding.result, 1))) if function.name in dates.NOW else call
+
+
+def _operands(name: str, arg: Expression) -> tuple[Expression, ...]:
+    """The operands of an AND within an AND, an OR within an OR: long conditions stay flat."""
+    return arg.args if isinstance(arg, Call) and arg.function == name else (arg,)
 
 
 def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expression:

@@ -9,7 +9,7 @@ import pytest
 
 from flightmesh.errors import DataError, Position
 from flightmesh.expression.lower import compile_expressions, compile_filter, compile_filters, evaluate_constant
-from flightmesh.expression.nodes import Call, Column, Expression, Literal
+from flightmesh.expression.nodes import Call, Column, Expression, Literal, conjunction
 from flightmesh.expression.registry import bind_call, bind_case, bind_cast, bind_in
 from flightmesh.ids import ColumnId
 
@@ -166,3 +166,25 @@ def test_negative_literals_are_literals() -> None:
     small = Column(ColumnId(0), "t", pa.int8())
     assert bind_call("+", [small, bind_call("negate", [lit(5)])]).type == pa.int8()
     assert isinstance(bind_call("negate", [X]), Call)
+
+
+def test_dates_do_not_wrap() -> None:
+    moment = Literal(pa.scalar("2020-01-01").cast(pa.timestamp("us")))
+    column = Column(ColumnId(0), "n", pa.int64())
+    batch = pa.record_batch({"c0": pa.array([1, 2**31 - 1])})
+    for unit in ("to_days", "to_months", "to_weeks"):
+        with pytest.raises(DataError, match=r"out of range|overflow"):
+            run(bind_call("+", [moment, bind_call(unit, [column])]), batch)
+    with pytest.raises(DataError, match="overflow in an interval"):
+        run(bind_call("to_hours", [column]), pa.record_batch({"c0": pa.array([2**40])}))
+
+
+def test_long_conditions_compile_quickly() -> None:
+    parts = [bind_call("<>", [X, lit(n)]) for n in range(2000)]
+    chain = parts[0]
+    for part in parts[1:200]:
+        chain = bind_call("and", [chain, part])
+    assert run(chain) == [False, False, None, False]
+    whole = conjunction(tuple(parts))
+    assert whole is not None and run(whole) == [False, False, None, False]
+    assert compile_filter(whole).run(BATCH).num_rows == 0
