@@ -29,7 +29,8 @@ def analyze_text(graph: StageGraph, record: JobRecord | None, rows: int) -> str:
     tail = "\n".join(_stage_line(graph, stage, stages) for stage in graph.stages)
     progress = record.progress
     head = (
-        f"{rows:,} rows in {_seconds(record.seconds)}; {progress.stages} stages, {progress.tasks} tasks; "
+        f"{_count(rows, 'row')} in {_seconds(record.seconds)}; {_count(progress.stages, 'stage')}, "
+        f"{_count(progress.tasks, 'task')}; "
         f"read {progress.rows:,} rows, {format_bytes(progress.bytes)}"
     )
     return f"{head}\n{body}\n{tail}"
@@ -64,14 +65,18 @@ def _stage_line(graph: StageGraph, stage: Stage, stages: dict[StageId, StageReco
     tasks = stages[stage.id].tasks
     spans = [task.ended - task.started for task in tasks if task.started is not None and task.ended is not None]
     skipped = sum(task.state is TaskPhase.SKIPPED for task in tasks)
-    said = [f"{len(tasks)} tasks" if len(tasks) > 1 else "1 task", f"longest {_seconds(max(spans, default=0.0))}"]
+    said = [_count(len(tasks), "task"), f"longest {_seconds(max(spans, default=0.0))}"]
     if skipped:
         said.append(f"{skipped} not needed")
     for edge in stage.outputs:
         written = [written for task in tasks for written in task.written if written.edge == edge]
         rows, size = sum(sum(w.rows) for w in written), sum(sum(w.bytes) for w in written)
-        said.append(f"edge {edge}: {rows:,} rows, {format_bytes(size)}")
+        said.append(f"edge {edge}: {_count(rows, 'row')}, {format_bytes(size)}")
     return f"Stage {stage.id} ran: {'; '.join(said)}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def _seconds(seconds: float) -> str:

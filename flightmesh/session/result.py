@@ -93,7 +93,8 @@ class Result:
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
-        rows = "not run yet" if self._table is None else f"{self._table.num_rows} rows"
+        count = None if self._table is None else self._table.num_rows
+        rows = "not run yet" if count is None else "1 row" if count == 1 else f"{count:,} rows"
         return f"<Result ({columns}), {rows}>"
 
     def _run(self) -> Iterator[pa.RecordBatch]:

@@ -54,7 +54,7 @@ class Session:
         self.catalog = Catalog()
         self._tables = MemoryTables()
         self._leases = Leases(self._tables)
-        self._runtime = EmbeddedRuntime(config, self._tables)
+        self.runtime = EmbeddedRuntime(config, self._tables)
         self._is_closed = False
 
     def register(self, name: str, source: Any, **options: Any) -> None:
@@ -138,7 +138,7 @@ class Session:
     def close(self) -> None:
         """Cancels what runs and ends every thread. Repeating it is harmless."""
         self._is_closed = True
-        self._runtime.close()
+        self.runtime.close()
 
     def __enter__(self) -> Session:
         return self
@@ -155,12 +155,12 @@ class Session:
         return plan_query(relation, names, context, chosen)
 
     def _result(self, plan: QueryPlan) -> Result:
-        result = Result(plan.schema, lambda: self._runtime.submit(plan.graph))
+        result = Result(plan.schema, lambda: self.runtime.submit(plan.graph))
         self._leases.hold(result, plan.memory_keys)
         return result
 
     def _explain(self, plan: QueryPlan, level: Level) -> str:
-        return explain_plan(plan, level, lambda: self._runtime.submit(plan.graph))
+        return explain_plan(plan, level, lambda: self.runtime.submit(plan.graph))
 
     def _create_view(self, statement: CreateView) -> Result:
         if self._may_create(statement.name, statement.existing):

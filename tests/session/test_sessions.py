@@ -1,0 +1,232 @@
+"""Sessions: tables, views, statements that change names, plans, explaining, configuration, closing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+import flightmesh
+from flightmesh.config import Config
+from flightmesh.errors import Cancelled, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
+from flightmesh.session import Session, connect
+
+
+def rows(session: Session, text: str, **options: object) -> list[tuple[object, ...]]:
+    columns = session.sql(text, **options).to_arrow().columns  # type: ignore[arg-type]
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
+
+
+SMALL = pa.table({"x": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SMALL,
+        SMALL.to_batches()[0],
+        SMALL.to_reader(),
+        ds.dataset(SMALL),
+        pd.DataFrame({"x": [1, 2, 3]}),
+        {"x": [1, 2, 3]},
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_data_of_every_kind(plain: Session, source: object) -> None:
+    plain.register("small", source)
+    assert rows(plain, "select sum(x) from small") == [(6,)]
+
+
+def test_files_with_options(plain: Session, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x;y\n1;a\n2;b\n")
+    plain.register("a", tmp_path / "a.txt", format="csv", delimiter=";", header=True)
+    assert rows(plain, "select x, y from a order by x") == [(1, "a"), (2, "b")]
+    pq.write_table(SMALL, tmp_path / "one.parquet")
+    pq.write_table(SMALL, tmp_path / "two.parquet")
+    plain.register("both", [str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")])
+    assert rows(plain, "select count(*) from both") == [(6,)]
+    plain.register("globbed", f"{tmp_path}/*.parquet")
+    assert rows(plain, "select count(*) from globbed") == [(6,)]
+
+
+def test_what_cannot_be_registered(plain: Session) -> None:
+    with pytest.raises(InvalidInput):
+        plain.register("x", 42)
+    with pytest.raises(InvalidInput):
+        plain.register("x", "no/such/folder")
+    with pytest.raises(InvalidQuery, match="takes no options, but got delimiter"):
+        plain.register("x", SMALL, delimiter=";")
+
+
+def test_a_table_replaced_or_dropped_is_there_for_results_that_read_it(plain: Session) -> None:
+    plain.register("s", {"x": [1]})
+    before = plain.sql("select x from s")
+    plain.register("s", {"x": [2]})
+    after = plain.sql("select x from s")
+    plain.sql("drop table s")
+    assert before.to_arrow().to_pydict() == {"x": [1]}
+    assert after.to_arrow().to_pydict() == {"x": [2]}
+    assert plain.tables() == ["p", "t"]
+
+
+def test_create_table_as_and_drop(session: Session) -> None:
+    assert session.sql("create table top as select k, max(v) as m from t group by k").to_arrow().num_columns == 0
+    assert rows(session, "select m from top where k = 3") == [(999_993,)]
+    assert session.tables() == ["p", "t", "top"]
+    with pytest.raises(InvalidQuery, match="already"):
+        session.sql("create table top as select 1 as x")
+    session.sql("create table if not exists top as select 1 as x")
+    session.sql("create or replace table top as select 7 as x")
+    assert rows(session, "from top") == [(7,)]
+    session.sql("drop table top")
+    session.sql("drop table if exists top")
+    with pytest.raises(InvalidQuery, match="top"):
+        session.sql("drop table top")
+
+
+def test_views(session: Session) -> None:
+    session.sql("create view evens as select v from t where v % 2 = 0")
+    assert rows(session, "select count(*) from evens") == [(500_000,)]
+    session.sql("create or replace view evens as select k from p")
+    assert rows(session, "select count(*) from evens") == [(5,)]
+    with pytest.raises(InvalidQuery, match="is a view") as caught:
+        session.sql("drop table evens")
+    assert caught.value.hint == "write DROP VIEW"
+    session.sql("drop view evens")
+    assert session.tables() == ["p", "t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "params"), [("k = :key", {"key": 2}), ("k = $1", [2]), ("k = ?", [2])], ids=["named", "numbered", "in turn"]
+)
+def test_parameters(session: Session, text: str, params: object) -> None:
+    assert rows(session, f"select name from p where {text} order by name", params=params) == [("deux",), ("two",)]
+
+
+def test_another_dialect(session: Session) -> None:
+    assert rows(session, "SELECT `name` FROM p WHERE k = 1", dialect="mysql") == [("one",)]
+
+
+def test_a_plan_file(session: Session, tmp_path: Path) -> None:
+    pq.write_table(SMALL, tmp_path / "small.parquet")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "inputs:\n  small: {parquet: small.parquet}\nparams: {least: 2}\n"
+        "steps:\n  big: {from: small, where: x >= :least, order_by: [x]}\n"
+    )
+    assert session.run_plan(plan).to_arrow().to_pydict() == {"x": [2, 3]}
+    assert session.run_plan(str(plan), params={"least": 3}).to_arrow().to_pydict() == {"x": [3]}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json", "arrow"])
+def test_a_plan_that_writes(session: Session, tmp_path: Path, kind: str) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"inputs:\n  t: {{table: t}}\nsteps:\n  s: {{sql: 'select k, v from t where v < 1000'}}\nwrite: {{{kind}: out/}}\n"
+    )
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / f"part-00009.{kind}").write_text("of an earlier run")
+    (folder / "notes.txt").write_text("the user's")
+    written = session.run_plan(plan).to_arrow().to_pydict()
+    assert written["rows"] == [1000]
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", f"part-00000.{kind}"]
+    assert rows(session, f"select count(*), sum(v) from '{written['file'][0]}'") == [(1000, 499_500)]
+
+
+def test_a_plan_that_writes_one_file_leaves_nothing_when_it_fails(session: Session, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "inputs:\n  p: {table: p}\nsteps:\n  s: {sql: 'select cast(name as integer) as n from p'}\nwrite: {parquet: o.parquet}\n"
+    )
+    with pytest.raises(flightmesh.FlightmeshError):
+        session.run_plan(plan)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.yaml"]
+
+
+@pytest.mark.parametrize("level", ["logical", "optimized", "physical", "stages", "analyze"])
+def test_every_level_of_explaining(session: Session, level: str) -> None:
+    text = session.explain("select k, count(*) from t where v > 5 group by k order by k", level=level)
+    assert "Scan t" in text
+    if level in ("stages", "analyze"):
+        assert text.count("Stage 0") == (1 if level == "stages" else 2)
+    with pytest.raises(InvalidQuery, match="no level 'deep'"):
+        session.explain("select 1", level="deep")
+
+
+def test_analyze_says_what_happened(session: Session) -> None:
+    text = session.explain("select k, count(*) as n from t where v >= 500000 group by k order by k", level="analyze")
+    assert text.splitlines()[0].startswith("10 rows in ")
+    scan = next(line for line in text.splitlines() if "Scan t" in line)
+    assert "[rows 500,000 (estimate" in scan
+    assert "rows read 1,000,000" in scan
+    for figure in ("cpu ", "wait ", "splits 8"):
+        assert figure in scan
+    assert "edge 0: " in text
+
+
+def test_explain_statements(session: Session) -> None:
+    plain_text = session.sql("explain select k from t").to_arrow()
+    assert plain_text.column_names == ["plan"]
+    assert "Scan t" in "\n".join(plain_text["plan"].to_pylist())
+    analyzed = session.sql("explain analyze select k from t").to_arrow()["plan"].to_pylist()
+    assert analyzed[0].startswith("1,000,000 rows in ")
+
+
+def test_a_closed_session_refuses(plain: Session) -> None:
+    result = plain.sql("select 1")
+    plain.close()
+    plain.close()
+    for use in (lambda: plain.sql("select 1"), lambda: plain.register("x", SMALL), result.to_arrow):
+        with pytest.raises(Cancelled, match="closed"):
+            use()
+    assert "closed" in repr(plain)
+
+
+def test_threads_end_with_the_session() -> None:
+    before = set(threading.enumerate())
+    with connect(threads=3) as session:
+        session.register("s", SMALL)
+        assert len(session.sql("select * from s a, s b")) == 9
+        assert set(threading.enumerate()) != before
+    assert set(threading.enumerate()) == before
+
+
+def test_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("threads: 3\nmemory: 1GiB\n")
+    with connect(config=path) as session:
+        assert (session.config.threads, session.config.memory) == (3, 1 << 30)
+    with connect(threads=1, memory="512MB", config=str(path)) as session:
+        assert (session.config.threads, session.config.memory) == (1, 512_000_000)
+        assert session.runtime.budget.limit == 512_000_000
+    with connect(config=Config(threads=2)) as session:
+        assert session.runtime.budget.limit > 1 << 20
+    for wrong in ({"threads": 0}, {"memory": "lots"}, {"memory": 0}):
+        with pytest.raises(InvalidConfig):
+            connect(**wrong)  # type: ignore[arg-type]
+
+
+def test_past_the_memory_budget(tmp_path: Path) -> None:
+    with connect(threads=2, memory="8MiB") as session:
+        session.register("big", pa.table({"v": pa.array(range(2_000_000))}))
+        with pytest.raises(ResourceExhausted) as caught:
+            session.sql("select v from big order by v desc").to_arrow()
+        assert "budget of 8.0 MiB" in caught.value.message
+        assert caught.value.hint is not None
+        assert rows(session, "select count(*) from big") == [(2_000_000,)]
+
+
+def test_importing_the_package_is_cheap() -> None:
+    check = "import sys, flightmesh; print([m for m in ('pyarrow', 'sqlglot', 'numpy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert flightmesh.connect is connect
+    with pytest.raises(AttributeError, match="nothing_such"):
+        flightmesh.nothing_such  # noqa: B018
