@@ -45,7 +45,7 @@ def plan_statement(
     except InvalidQuery as error:
         raise source.complete(error) from None
     except RecursionError:
-        raise InvalidQuery("the query is nested too deeply", hint="split it into views or WITH entries") from None
+        raise _too_deep() from None
 
 
 def bind_query_ast(
@@ -69,6 +69,12 @@ def bind_query_ast(
         return bind_root(ast, context, _environment(ast, named or {}, context))
     except InvalidQuery as error:
         raise source.complete(error) from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> InvalidQuery:
+    return InvalidQuery("the query is nested too deeply", hint="split it into views or WITH entries")
 
 
 def _context(
