@@ -18,6 +18,9 @@ from flightmesh.errors import FlightmeshError, from_wire
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.ids import JobId
 
+SETTLE_SECONDS = 1.0
+"""How long an error waits for the job's other tasks to end, so that its memory is free again when the user hears of it."""
+
 
 class JobControl(Protocol):
     """What a handle may ask of its runtime."""
@@ -61,6 +64,9 @@ class JobHandle:
             self._raise_error()
             whole = True
             self._control.result_taken(self.job)
+        except FlightmeshError:
+            self._released.wait(SETTLE_SECONDS)
+            raise
         finally:
             if not whole:
                 self.cancel()

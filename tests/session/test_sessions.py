@@ -144,7 +144,7 @@ def test_a_plan_that_writes(session: Session, tmp_path: Path, kind: str) -> None
 def test_a_plan_that_writes_one_file_leaves_nothing_when_it_fails(session: Session, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(
-        "inputs:\n  p: {table: p}\nsteps:\n  s: {sql: 'select cast(name as integer) as n from p'}\nwrite: {parquet: o.parquet}\n"
+        "inputs:\n  p: {table: p}\nsteps:\n  s: {sql: 'select cast(name as integer) from p'}\nwrite: {parquet: o.parquet}\n"
     )
     with pytest.raises(flightmesh.FlightmeshError):
         session.run_plan(plan)
