@@ -15,8 +15,8 @@ TEXTS = (
     "select a + 1, a - 1, a * 2, a / 2, a // 2, a % 2, (a + 1) * 2 from t",
     "select count(*), count(), count(a), count(distinct a), sum(a + b), avg(m), min(s) from t",
     "select sum(a) filter (where b = 1) from t",
-    "select upper(s), substring(s, 1, 2), coalesce(a, 0), round(m, 1), year(d) from t",
-    "select a = 1, a <> 1, a < 1, a >= 1, a = 1 and b = 2, not (a = 1) from t",
+    "select upper(s), coalesce(a, 0), round(m, 1), replace(s, 'x', 'y') from t",
+    "select a = 1, a <> 1, a < 1, a >= 1, a = 1 and b = 2 from t",
     "select s like 'x%', s not like 'x%', s ilike 'X', s || 'x' from t",
     "select a is null, a is not null, a in (1, 2), a not in (1, 2) from t",
     "select case when a = 1 then 2 else 3 end, cast(a as varchar), a::int from t",
@@ -35,9 +35,10 @@ def test_titles_are_duckdbs(text: str) -> None:
     assert list(query(text).names) == duckdb_connection().sql(text).columns
 
 
-def test_the_exact_spelling_wins_where_two_columns_differ_by_case() -> None:
-    bound = query('select "x", "X" from (select a as x, b as "X" from t) q')
-    assert [field.type for field in bound.relation.fields] == [pa.int64(), pa.int32()]
+def test_columns_that_differ_by_case_are_told_apart_by_number() -> None:
+    bound = query('select x, X_1, * from (select a as x, b as "X" from t) q')
+    assert bound.names == ("x", "X_1", "x", "X_1")
+    assert [field.type for field in bound.relation.fields[:2]] == [pa.int64(), pa.int32()]
 
 
 def test_the_clock_is_read_once_a_query() -> None:

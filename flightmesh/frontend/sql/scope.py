@@ -88,9 +88,6 @@ class Scope:
     def find(self, name: str) -> Column | list[str] | None:
         """What a bare name means here, not outside: a column, the candidates of an ambiguous name, or None."""
         found = self._by_name().get(name.casefold(), [])
-        if len(found) > 1:
-            exact = [match for match in found if match.field.name == name]
-            found = exact or found
         if not found:
             return None
         return found[0].field.column() if len(found) == 1 else [match.shown for match in found]
@@ -137,12 +134,8 @@ def resolve_qualified(scope: Scope, parts: tuple[str, ...], node: exp.Expr, sour
 
 def _column_of(owner: Range, name: str, node: exp.Expr, source: Source) -> Column:
     found = [f for f in owner.fields if f.name.casefold() == name.casefold()]
-    if len(found) > 1:
-        found = [f for f in found if f.name == name] or found
-    if len(found) == 1:
-        return found[0].column()
     if found:
-        raise source.error(f"the column {owner.name}.{name} is ambiguous", node, f"{owner.name} has it {len(found)} times")
+        return found[0].column()
     near = nearest(name, {f.name: f.name for f in owner.fields})
     hint = f"did you mean {near}?" if near else f"its columns are {_some([f.name for f in owner.fields])}"
     raise source.error(f"{owner.name} has no column {name!r}", _last(node), hint)
