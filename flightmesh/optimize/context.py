@@ -12,6 +12,7 @@ from typing import Any
 
 from flightmesh.catalog.table import Table, TableStatistics
 from flightmesh.config import Config
+from flightmesh.expression.nodes import Expression
 from flightmesh.ids import ColumnIds, SharedId
 from flightmesh.logical.relations import Relation, With
 
@@ -27,6 +28,8 @@ class Context:
     """Estimates by `id()` of their relation, beside the relation itself so that its id cannot be taken anew."""
     shared: dict[SharedId, Relation] = field(default_factory=dict, compare=False, repr=False)
     """The relations that `Reference`s read, for their estimates; filled while a `With` is optimized."""
+    folded: dict[int, Expression] = field(default_factory=dict, compare=False, repr=False)
+    """Expressions that folding has left as they are, by `id()`: most stay the same objects from rule to rule."""
 
     def remember(self, relation: Relation) -> None:
         """Takes note of a query's shared relations. Later versions of one mean the same, so the last is as good as any."""

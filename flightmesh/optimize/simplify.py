@@ -6,6 +6,8 @@ an empty Values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Expression, conjunction, conjuncts
@@ -19,11 +21,20 @@ from flightmesh.optimize.fold import fold
 
 def simplify(relation: Relation, context: Context) -> Relation:
     """The query with smaller expressions."""
-    return rewrite_up(relation, _node)
+    folded = context.folded
+
+    def once(expression: Expression) -> Expression:
+        if id(expression) in folded:
+            return expression
+        made = fold(expression)
+        folded[id(made)] = made
+        return made
+
+    return rewrite_up(relation, lambda node: _node(node, once))
 
 
-def _node(node: Relation) -> Relation:
-    changed = with_expressions(node, fold)
+def _node(node: Relation, change: Callable[[Expression], Expression]) -> Relation:
+    changed = with_expressions(node, change)
     match changed:
         case Filter(input=child, predicate=predicate):
             return _filter(changed, child, predicate)
