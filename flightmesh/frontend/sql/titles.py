@@ -117,7 +117,7 @@ def _function(node: exp.Expr) -> str:
     if translated is None:
         return node.sql("duckdb")
     name, args = translated
-    return f"{name.lower()}({_listed(args)})"
+    return f"{'COALESCE' if isinstance(node, exp.Coalesce) else name.lower()}({_listed(args)})"
 
 
 def _listed(args: list[exp.Expr]) -> str:
