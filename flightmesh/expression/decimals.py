@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,7 @@ from flightmesh.expression.scaled import (
     EXACT,
     INT64_LIMIT,
     Held,
+    Operand,
     ScaledDecimals,
     Words,
     all_valid,
@@ -172,6 +174,22 @@ def compare(name: str, left: Held, right: Held) -> Datum | None:
     if a is None or b is None:
         return None
     return boolean_array(_COMPARISONS[name](a.values, b.values), validity_of(left, right))
+
+
+def choose(mask: npt.NDArray[np.bool_], chosen: Held, other: Held, type: pa.DataType) -> Held | None:
+    """`chosen` where the numpy mask is true, else `other`, through int64; None where a column has NULLs or is too wide.
+
+    `other` may be NULL for all rows: CASE without ELSE.
+    """
+    empty = isinstance(other, pa.Scalar) and not other.is_valid
+    if not all_valid(chosen) or validity_of(chosen) is not None or (not empty and validity_of(other) is not None):
+        return None
+    a = operand(chosen, INT64_LIMIT)
+    b = Operand(0, 0) if empty else operand(other, INT64_LIMIT)
+    if a is None or b is None:
+        return None
+    validity = boolean_array(mask).buffers()[1] if empty else None
+    return ScaledDecimals(type, np.where(mask, a.values, b.values), validity, max(a.bound, b.bound))
 
 
 _COMPARISONS: dict[str, Any] = {

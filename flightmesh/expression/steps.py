@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 from flightmesh.errors import DataError, FlightmeshError, InternalError, Position
 from flightmesh.expression.arrays import boolean_mask, broadcast, null_of, one_array, scattered
 from flightmesh.expression.casts import cast_datum
-from flightmesh.expression.decimals import to_double
+from flightmesh.expression.decimals import choose, to_double
 from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, Request
 from flightmesh.expression.nodes import CastMode, Expression
-from flightmesh.expression.scaled import Held, ScaledDecimals
+from flightmesh.expression.scaled import Held, ScaledDecimals, arrow
 from flightmesh.expression.text import format_expression
 
 Rows = npt.NDArray[np.int64]
@@ -226,17 +226,24 @@ class Choose:
     otherwise: int | None
     type: pa.DataType
 
-    def __call__(self, registers: Registers, frame: Frame) -> Datum:
+    def __call__(self, registers: Registers, frame: Frame) -> Held:
         """The first arm whose condition is true, a row."""
-        result: Datum = null_of(self.type) if self.otherwise is None else arrow_at(registers, self.otherwise)
+        result: Held = null_of(self.type) if self.otherwise is None else registers[self.otherwise]
         for condition, value in zip(reversed(self.conditions), reversed(self.values), strict=True):
             mask = arrow_at(registers, condition)
             if isinstance(mask, pa.Scalar):
-                result = arrow_at(registers, value) if mask.is_valid and mask.as_py() else result
+                result = registers[value] if mask.is_valid and mask.as_py() else result
             else:
-                mask = pc.fill_null(mask, False) if mask.null_count else mask
-                result = pc.if_else(mask, arrow_at(registers, value), result)
+                result = self._merged(mask, value, result, registers)
         return result
+
+    def _merged(self, mask: pa.Array, value: int, otherwise: Held, registers: Registers) -> Held:
+        if pa.types.is_decimal(self.type):
+            quick = choose(boolean_mask(mask), registers[value], otherwise, self.type)
+            if quick is not None:
+                return quick
+        filled = pc.fill_null(mask, False) if mask.null_count else mask
+        return one_array(pc.if_else(filled, arrow_at(registers, value), arrow(otherwise)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
+from flightmesh.expression.registry import bind_call, bind_case
 from tests.expression.against import Both, random_table, sql_literal
 
 D = Decimal
@@ -67,8 +69,6 @@ def both() -> Both:
 
 
 def cases(both: Both, operators: list[tuple[Any, ...]]) -> list[tuple[str, Any]]:
-    from flightmesh.expression.registry import bind_call
-
     return [
         (f"({text.format(*(sql_literal(arg) for arg in args))})", bind_call(name, [both.argument(arg) for arg in args]))
         for name, text, *args in operators
@@ -93,3 +93,28 @@ def test_arithmetic_on_every_pair_of_number_types(both: Both, name: str, symbol:
     ]
     assert len(pairs) > 100
     both.compare(cases(both, [(name, f"{{}} {symbol} {{}}", a, b) for a, b in pairs]), tolerance=1e-6)
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["with NULLs", "without NULLs"])
+def test_case_agrees_with_duckdb(filled: bool) -> None:
+    table = random_table(seed=13)
+    if filled:
+        table = table.filter(pc.and_(pc.is_valid(table["dc"]), pc.and_(pc.is_valid(table["dw"]), pc.is_valid(table["v"]))))
+    both = Both(table)
+    when, unless = both.column("bo"), bind_call("like", [both.column("v"), both.argument("%a%")])
+    zero = both.argument(0)
+    product = bind_call("multiply", [both.column("dc"), both.column("dc")])
+    both.compare(
+        [
+            ("case when bo then dc else 0 end", bind_case([(when, both.column("dc"))], zero)),
+            ("case when bo then dc * dc end", bind_case([(when, product)], None)),
+            ("case when bo then dw when v like '%a%' then dc end", bind_case([(when, both.column("dw")), (unless,
+                both.column("dc"))], None)),
+            ("case when bo then null when v like '%a%' then dc else 1.5 end",
+             bind_case([(when, both.argument(None)), (unless, both.column("dc"))], both.argument(D("1.5")))),
+            ("case when bo then v else 'x' end", bind_case([(when, both.column("v"))], both.argument("x"))),
+            ("case when bo then i when v like '%a%' then j end", bind_case([(when, both.column("i")), (unless,
+                both.column("j"))], None)),
+            ("case when true then dc else dd end", bind_case([(both.argument(True), both.column("dc"))], both.column("dd"))),
+        ]
+    )  # fmt: skip
