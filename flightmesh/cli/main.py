@@ -7,6 +7,7 @@ Handed the arguments of the process; ends it with an exit code: 0, 1 (the query 
 from __future__ import annotations
 
 import sys
+from importlib.abc import MetaPathFinder
 from typing import Annotated
 
 import typer
@@ -49,5 +50,16 @@ app.add_typer(plan.app, name="plan")
 
 def main() -> None:
     """The entry point of the installed script."""
+    sys.meta_path.insert(0, _WithoutPandas())
     app(prog_name="flightmesh")
     sys.exit(0)
+
+
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow imports pandas, where it is installed, at the first list it is handed; no command needs it, and it takes longer
+    to load than all the rest."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Refuses pandas and leaves every other module to the finders behind this one."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("the command line does not use pandas", name=fullname)

@@ -22,6 +22,14 @@ except SystemExit:
     print(sorted({name.split(".")[0] for name in sys.modules} & slow))
 """
 
+QUERY_MODULES = """
+from flightmesh.cli.main import main
+try:
+    main()
+except SystemExit:
+    print([name for name in sys.modules if name.startswith("pandas.")])
+"""
+
 PLAN = """\
 plan: big-orders
 params:
@@ -45,6 +53,12 @@ def test_help_is_quick_to_load() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED_BY_HELP], capture_output=True, text=True, check=True)
     assert "Usage: flightmesh" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_query_does_not_load_pandas() -> None:
+    code = "import sys; sys.argv[1:] = ['sql', 'select 1 as a'];" + QUERY_MODULES
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["1 row", "[]"]
 
 
 @pytest.mark.parametrize("name", ["sql", "run", "explain", "shell", "functions", "plan check", "plan schema"])

@@ -72,7 +72,7 @@ def test_long_work_shows_a_bar_until_it_is_cancelled(terminal: Terminal, numbers
 
 def test_the_bar_is_for_terminals_only(terminal: Terminal, numbers: Path) -> None:
     """Standard output is a terminal, standard error is not: rows, and nothing else, on the first; nothing on the second."""
-    query = "select count(*) as n from n a, n b where a.i < 20000 and b.i < 20000 and a.i + b.i < 0"
+    query = "select count(*) as n from n a, n b where a.i < 7000 and b.i < 7000 and a.i + b.i < 0"
     process = subprocess.Popen(
         command("sql", query, "-r", f"n={numbers}"),
         stdin=subprocess.DEVNULL,
