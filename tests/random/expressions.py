@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-KINDS = ("int", "decimal", "float", "text", "bool", "date", "timestamp")
+KINDS = ("int", "decimal", "float", "text", "bool", "date", "timestamp", "zoned", "time", "blob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Expressions:
             return column if column is not None and self._rng.random() < 0.8 else self.literal(kind)
         if self._rng.random() < 0.2:
             return self._conditional(kind, depth - 1)
+        if kind in ("zoned", "time", "blob"):
+            return column or self.literal(kind)
         make = {
             "int": self._int,
             "decimal": self._decimal,
@@ -71,6 +73,12 @@ class Expressions:
                 return rng.choice(("true", "false"))
             case "date":
                 return f"date '2013-0{rng.randint(1, 9)}-1{rng.randint(0, 9)}'"
+            case "zoned":
+                return f"timestamptz '2013-02-0{rng.randint(1, 9)} 0{rng.randint(0, 9)}:30:00+00'"
+            case "time":
+                return f"time '0{rng.randint(0, 9)}:{rng.randint(10, 59)}:00'"
+            case "blob":
+                return f"cast('{rng.choice(('', 'a', 'zz'))}' as blob)"
             case _:
                 return f"timestamp '2013-02-0{rng.randint(1, 9)} 0{rng.randint(0, 9)}:30:00'"
 
@@ -82,7 +90,7 @@ class Expressions:
             return rng.choice((f"({left} and {right})", f"({left} or {right})", f"({left} or {right})", f"(not {left})"))
         if self._subquery is not None and rng.random() < 0.22:
             return self._subquery(self._columns)
-        kind = rng.choice(("int", "int", "decimal", "float", "text", "date", "timestamp", "bool"))
+        kind = rng.choice(("int", "int", *KINDS))
         value = self.of(kind, 1)
         other = self.of(kind, 1)
         match rng.randrange(9):
@@ -211,4 +219,7 @@ _SQL_TYPES = {
     "bool": "boolean",
     "date": "date",
     "timestamp": "timestamp",
+    "zoned": "timestamptz",
+    "time": "time",
+    "blob": "blob",
 }

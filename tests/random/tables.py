@@ -13,6 +13,8 @@ COLUMNS: dict[str, tuple[str, pa.DataType]] = {
     "k": ("int", pa.int32()),
     "j": ("int", pa.int64()),
     "s": ("int", pa.int16()),
+    "y": ("int", pa.int8()),
+    "w": ("int", pa.uint32()),
     "d": ("decimal", pa.decimal128(9, 2)),
     "f": ("float", pa.float64()),
     "g": ("float", pa.float32()),
@@ -21,6 +23,9 @@ COLUMNS: dict[str, tuple[str, pa.DataType]] = {
     "b": ("bool", pa.bool_()),
     "day": ("date", pa.date32()),
     "at": ("timestamp", pa.timestamp("us")),
+    "z": ("zoned", pa.timestamp("us", tz="UTC")),
+    "clock": ("time", pa.time64("us")),
+    "raw": ("blob", pa.binary()),
 }
 """Column -> the kind that expressions go by, and its type."""
 
@@ -53,6 +58,10 @@ def _value(rng: random.Random, name: str, distinct: int) -> Any:
             return (number - distinct // 2) * 10**6
         case "s":
             return number - distinct // 2
+        case "y":
+            return number % 7 - 3
+        case "w":
+            return number * 3
         case "d":
             return Decimal(number * 37 - 200) / 100
         case "f":
@@ -65,5 +74,9 @@ def _value(rng: random.Random, name: str, distinct: int) -> Any:
             return number % 2 == 0
         case "day":
             return datetime.date(2013, 1, 28) + datetime.timedelta(days=number * 9)
+        case "clock":
+            return datetime.time(number % 24, number * 7 % 60, 0, number * 10)
+        case "raw":
+            return _WORDS[number % len(_WORDS)].encode("utf-16")
         case _:
             return datetime.datetime(2013, 1, 31, 22, 30) + datetime.timedelta(minutes=number * 47)

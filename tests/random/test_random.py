@@ -41,6 +41,7 @@ def engines(chunk: int) -> Iterator[Engines]:
     tables = random_tables(random.Random(chunk))
     config = Config(threads=2, partitions=PARTITIONS[chunk % len(PARTITIONS)], morsel_rows=16 if chunk % 3 else 131_072)
     with duckdb.connect(config={"threads": 1}) as duck, flightmesh.connect(config=config) as session:
+        duck.execute("set timezone = 'UTC'")
         for name, table in tables.items():
             _copy(duck, name, table)
             session.register(name, table)
