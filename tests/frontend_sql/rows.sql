@@ -132,3 +132,92 @@ select b, count(*) from t where a > 1 group by b having count(*) > (select min(c
 select b from t group by b order by (select max(c) from u where u.a = b), b
 select a, b, a + b as ab from t where ab > 3 and a < 8
 select date_add(d, interval 1 day), date_diff('day', d, date '2020-02-01'), last_day(d), dayofweek(d), strftime(d, '%Y/%m') from t
+select * from t full join u using (a) full join v using (a)
+select a from t full join u using (a) left join v using (a)
+select * from t right join u using (a) join v using (a)
+select count(*) from t natural full join u
+select t.a, (with w as (select c from u where u.a = t.a) select sum(c) from w) x from t
+select t.a, (with w as (select c from u where u.a = t.a) select sum(x.c) from w x, w y) z from t
+with w as (select a, c from u) select t.a, (select count(*) from w where w.a = t.a) x, (select max(c) from w) y from t
+select t.a from t where exists (with w as (select * from u) select 1 from w where w.a = t.a)
+with w as (select 1 as x), y as (with w as (select 2 as x) select * from w) select w.x, y.x as z from w, y
+with t as (select a from t where a > 3) select count(*) from t
+select (select count(*) from (select distinct b from t) q)
+select a, case when exists (select 1 from u where u.a = t.a) then 'y' else 'n' end z from t
+select a, coalesce((select min(c) from u where u.a = t.a), -1) z from t
+select a from t where not (a in (select a from u where a is not null))
+select a from t where (a in (select a from u)) is null
+select a from t where a in (select a from u where u.c > t.b * 10)
+select t.a, x.n from t join (select a, count(*) n from u group by a) x using (a)
+select sum(n) from (select count(*) n from t group by b) q
+select distinct on_ from (select b as on_ from t) q
+select b, sum(a) over_ from t group by b
+select * from (select a from t order by a desc limit 2) q order by a
+select a + b as c, c * 2 as e, e - c as g from t where c > 3
+select a as b, b as a from t
+select b as x, count(*) from t group by x having x = 0
+select b as a, sum(a) as s from t group by b
+select count(*) c, b from t group by b order by c, b
+select upper(s) as s from t group by s having s > 'x'
+select upper(s) as u, count(*) from t group by u order by u
+select a from t order by (select max(c) from u where u.a = t.a) nulls first, a
+select max(a) from t order by max(b)
+select 1 from t group by b
+select count(*) from t group by ()
+select * from t where (select true)
+select * from t where null
+select a from t where b in (0) and (b = 1 or s like 'x%' or m is null)
+select 1 where 1 = 0
+select 1 having 1 = 0
+select count(*) having count(*) = 1
+select count(*) where false
+select t1.a, t2.a from t t1 left join t t2 on t1.a = t2.b + 1 left join u on u.a = t2.a and u.c > 10
+select x.* from t x where x.d between date '2020-01-02' and date '2020-01-04'
+select a || b from t
+select m * a, m + 1, m / 2, m - a, -m, m * m, sum(m) over_ from t group by all
+select sum(m * (1 - a / 100)), sum(m) / count(*), avg(a) from t
+select date '2020-01-31' + interval 1 month, date '2020-03-31' - interval '1' month, timestamp '2020-01-01' + interval 1 hour
+select d - date '2020-01-01', d > '2020-01-03', extract(dow from d), d::varchar from t
+select case when a is null then null when a > 3 then 1.5 else 2 end from t
+select greatest(a, 2.5), least(b, a), coalesce(b, a, m) from t
+select a in (1, 2.0), a in ('1', '2'), s in ('x1', null) from t
+select a = '1', '3' < a from t
+select not b = 1, not (b = 1 and a > 2) from t
+select b is distinct from 1, b is not distinct from null from t
+select count(distinct s), count(distinct a + b) from t
+select min(s), max(d), any_value(1) from t
+(select a from t where a = 1) union all (select a from u where a = 9) order by a
+select a from t union all (select a from u order by c desc limit 2)
+select a, b from t except select a, c - 10 from u
+select a from t intersect select a from u union select 99
+select a from t union select a from u intersect select 2
+select 1 as x union select 2 union all select 2 order by x
+select null union select 1 union select 2.5
+select * from (values (1, 'a'), (2, 'b')) w(x) 
+select x + 1 from (values (1), (null), (3)) w(x) where x is not null
+select * from (select * from t) q join (select * from u) r on q.a = r.a
+select q.a from (select t.a, u.c from t, u where t.a = u.a) q where c > 10
+select * from t where a in (select a from u union select 3)
+select (select a from t where a = 1 union all select a from u where a = 77)
+select array_agg from (select 1 as array_agg) q
+select "a" from "t" where "t"."a" = 1
+select T.a, U.C from t as T inner join u as U on T.A = U.A
+select a + 1 as x, (select count(*) from u where u.a = t.a + 1) as y from t group by a + 1, a
+select b, count(*) filter (where exists (select 1 from u where u.a = t.a)) n from t group by b
+select t.b, x.c from t, (select b, count(*) c from t group by b having count(*) > 1) x where x.b = t.b
+select * from t where a = (select min(a) from t t2 where t2.b = t.b and t2.a > (select min(u.a) from u where u.a <= t.a))
+select (select (select max(v.a) from v where v.a < t.a and v.a < u.c) from u where u.a = t.a and u.c < 21) from t where t.a < 3
+select b from t group by b having sum(a) > (select avg(s) from (select sum(a) s from t group by b) q)
+select sum(a) filter (where a > (select avg(a) from t)) from t
+select count(*) from t where a in (select a from u where c in (select c from u where a = t.a))
+select x.b, y.b from (select distinct b from t) x full join (select distinct c / 10 as b from u) y on x.b = y.b
+select a from t where (select count(*) from u where u.a = t.a) = 2
+select a from t where (select c from u where u.a = t.a and c < 21) between 5 and 30
+select a, (select a) from t
+select a, (select t.a + x.q from (select 1 as q) x) from t
+select (values (1))
+select a from (values (1, 2)) as q(a, b) where exists (values (1))
+select count(*) from (select * from t limit 3) q, (select * from u limit 2) r
+select case when count(*) > 3 then 'many' else 'few' end as size, b from t group by b
+with big as (select a, b from t where a > 2), small as (select a, b from t where a <= 2) select count(*) from (select * from big union all select * from small union all select * from big) q
+with w as (select b, count(*) n from t group by b) select w1.b, w1.n, (select sum(n) from w) total from w w1 where n = (select max(n) from w)

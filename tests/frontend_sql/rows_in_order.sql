@@ -9,3 +9,7 @@ select a as x, b from t order by x + b, d
 select distinct b, a % 2 as q from t order by q desc, b
 select b from t group by b order by count(*) desc, b
 select b, a from t order by all
+select a, sum(a) from t group by a order by (select max(c) from u where u.a = t.a) nulls last, a
+select b, min(a) as lo, max(a) as hi from t group by b order by hi - lo desc, b
+select substring(s, 1, 1) as first, count(*) from t group by 1 having count(*) >= 1 order by 2 desc, 1
+select a, b from t where a > 1 union all select a, c from u where c > 10 order by 2 desc, 1 limit 3
