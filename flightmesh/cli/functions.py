@@ -1,7 +1,8 @@
-"""`flightmesh functions`: lists the functions of SQL with the types they take."""
+"""`flightmesh functions`: lists the functions of SQL, with what they do and the types they take."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -19,36 +20,50 @@ EXAMPLES = """\
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One function as it is listed."""
+
+    name: str
+    aliases: tuple[str, ...]
+    calls: tuple[str, ...]
+    meaning: str
+
+
 @guarded
 def command(
     pattern: Annotated[
         str | None, typer.Argument(metavar="PATTERN", help="Part of a name, or a glob such as 'date*'.", show_default=False)
     ] = None,
 ) -> None:
-    """List the functions that SQL and plans can call, with argument and result types."""
-    listed = [lines for name, lines in _described() if _matches(name, pattern)]
+    """List the functions that SQL and plans can call: names, what they do, argument and result types."""
+    listed = [entry for entry in _entries() if _matches(entry, pattern)]
     if not listed:
         typer.echo(f"no function matches {pattern!r}", err=True)
         raise typer.Exit(QUERY_FAILED)
-    for lines in listed:
-        print("\n".join(lines))
+    for entry in listed:
+        names = ", ".join([entry.name, *entry.aliases])
+        print("\n".join([f"{names}: {entry.meaning}", *(f"    {call}" for call in entry.calls)]))
 
 
-def _described() -> list[tuple[str, tuple[str, ...]]]:
-    """Every function by name, with its accepted calls."""
-    from flightmesh.expression import aggregates
-    from flightmesh.expression.registry import aggregate_names, function_names, scalar_function
+def _entries() -> list[_Entry]:
+    """Every function by name, aggregates among them."""
+    from flightmesh.expression.aggregates import AGGREGATES
+    from flightmesh.expression.registry import FUNCTIONS
     from flightmesh.expression.signatures import describe_signatures
 
-    scalars = [(name, describe_signatures(scalar_function(name))) for name in function_names()]
-    grouped = [(name, tuple(f"{usage}  [aggregate]" for usage in aggregates.usage(name))) for name in aggregate_names()]
-    return sorted([*scalars, *grouped])
+    scalars = [_Entry(f.name, f.aliases, describe_signatures(f), f.doc) for f in FUNCTIONS.values()]
+    grouped = [_Entry(a.name, a.aliases, (a.usage,), f"Aggregate. {a.doc}") for a in AGGREGATES.values()]
+    return sorted([*scalars, *grouped], key=lambda entry: entry.name)
 
 
-def _matches(name: str, pattern: str | None) -> bool:
+def _matches(entry: _Entry, pattern: str | None) -> bool:
     import fnmatch
 
     if pattern is None:
         return True
     wanted = pattern.lower()
-    return fnmatch.fnmatchcase(name, wanted) if any(mark in wanted for mark in "*?[") else wanted in name
+    names = (entry.name, *entry.aliases)
+    if any(mark in wanted for mark in "*?["):
+        return any(fnmatch.fnmatchcase(name, wanted) for name in names)
+    return any(wanted in name for name in names)
