@@ -1,4 +1,4 @@
-"""What steps in relational keys mean, as SQL: each step lowered and shown in DuckDB's dialect."""
+"""What steps in relational keys mean, as SQL: each step lowered and shown in DuckDB's dialect; `?n` is the parameter n."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOWERED = {
     "{from: t as x}": "SELECT * FROM t AS x",
     "{from: t, where: a > 1 or b}": "SELECT * FROM t WHERE a > 1 OR b",
     "{from: t, where: [a > 1 or b, c]}": "SELECT * FROM t WHERE (a > 1 OR b) AND (c)",
-    "{from: t, where: a = :n}": "SELECT * FROM t WHERE a = $n",
-    "{from: t, where: ':n > a'}": "SELECT * FROM t WHERE $n > a",
-    "{from: t, select: [a, b + 1 as c, {d: a * 2}, ':n as e']}": "SELECT a, b + 1 AS c, a * 2 AS d, $n AS e FROM t",
+    "{from: t, where: a = :n}": "SELECT * FROM t WHERE a = ?n",
+    "{from: t, where: ':n > a'}": "SELECT * FROM t WHERE ?n > a",
+    "{from: t, select: [a, b + 1 as c, {d: a * 2}, ':n as e']}": "SELECT a, b + 1 AS c, a * 2 AS d, ?n AS e FROM t",
     "{from: t, select: a}": "SELECT a FROM t",
     "{from: t, select: ['*', a + 1 as b]}": "SELECT *, a + 1 AS b FROM t",
     "{from: t, select: {'two words': a}}": 'SELECT a AS "two words" FROM t',
@@ -63,7 +63,7 @@ LOWERED = {
     "{values: [{a: 1, b: x}, {b: ~, a: -2.5}, {c: true}]}": (
         "SELECT * FROM (VALUES (1, 'x', NULL), (-2.5, NULL, NULL), (NULL, NULL, TRUE)) AS s(a, b, c)"
     ),
-    "{sql: 'select a from t where d < $day'}": "SELECT a FROM t WHERE d < $day",
+    "{sql: 'select a from t where d < $day'}": "SELECT a FROM t WHERE d < ?day",
 }
 
 

@@ -134,14 +134,14 @@ REFUSED: dict[str, tuple[str, str, str, str, str]] = {
         "from: flights,",
         "from: busiest,",
         "steps read one another in a circle: late -> busiest -> by_airline -> late",
-        "{from: busiest",
+        "late: ",
         "a step reads only what is there before it",
     ),
     "step that reads itself": (
         "from: late\n",
         "from: by_airline\n",
         "steps read one another in a circle: by_airline -> by_airline",
-        "from: by_airline",
+        "by_airline:",
         "a step reads only what is there before it",
     ),
     "two sources": (

@@ -62,7 +62,8 @@ group by manufacturer order by planes desc, manufacturer
 """
 BY_HOUR = """
 select hour, count(*) as flights, avg(case when origin = 'EWR' then dep_delay end) as newark,
-       avg(case when origin = 'JFK' then dep_delay end) as kennedy, avg(case when origin = 'LGA' then dep_delay end) as la_guardia,
+       avg(case when origin = 'JFK' then dep_delay end) as kennedy,
+       avg(case when origin = 'LGA' then dep_delay end) as la_guardia,
        avg(dep_delay) as all_airports
 from flights where dep_delay is not null and hour >= 5 and hour <= 23 group by hour order by hour
 """
@@ -124,7 +125,9 @@ def test_tpch(session: flightmesh.Session, number: int) -> None:
 
 def test_tpch_with_other_values(session: flightmesh.Session) -> None:
     folder = tpch_folder("0.1")
-    got = session.run_plan(PLANS / "tpch_q3.yaml", params={"data": folder, "segment": "MACHINERY", "day": "1995-03-20"}).to_arrow()
+    got = session.run_plan(
+        PLANS / "tpch_q3.yaml", params={"data": folder, "segment": "MACHINERY", "day": "1995-03-20"}
+    ).to_arrow()
     sql = queries()[3].replace("BUILDING", "MACHINERY").replace("1995-03-15", "1995-03-20")
     with duckdb.connect() as connection:
         for table in TABLES:

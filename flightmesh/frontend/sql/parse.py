@@ -101,10 +101,10 @@ def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
         raise _token_error(source, error) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise InvalidQuery("there is no statement", hint="write a query, such as SELECT 1")
-    return _with_parameters(tokens)
+    return with_parameters(tokens)
 
 
-def _with_parameters(tokens: list[Token]) -> list[Token]:
+def with_parameters(tokens: list[Token]) -> list[Token]:
     """`?`, `:name` and `$name` as number literals that carry the name (`?`: its ordinal), since the parser keeps the places of
     literals and not those of parameters."""
     if not any(token.token_type in _SIGILS for token in tokens):

@@ -11,11 +11,12 @@ import enum
 import re
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from flightmesh.errors import InvalidPlan
+from flightmesh.frontend.sql.parameters import parameter_name
+from flightmesh.frontend.sql.parse import dialect_named, with_parameters
 from flightmesh.frontend.yaml.document import Document, Node
 from flightmesh.frontend.yaml.validation import nearest
 
@@ -25,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Place(enum.Enum):
     """Where an expression stands; the value is the SQL that makes it one of a whole query."""
 
-    ITEM = "SELECT NULL, "  # not first, where `name:` and `:name` would be read as an alias
+    ITEM = "SELECT "
     CONDITION = "SELECT 1 WHERE "
     ORDER = "SELECT 1 ORDER BY "
     QUERY = ""
@@ -41,12 +42,12 @@ class Fragments:
 
     def __init__(self, document: Document, dialect: str, params: tuple[str, ...]) -> None:
         self._document = document
-        self._dialect = dialect
+        self._dialect = dialect_named(dialect)
         self._params = params
 
     def item(self, node: Node) -> exp.Expr:
         """One expression, with or without a name (`expr as name`), or a star."""
-        return self._only(node, self._parse(node, Place.ITEM).expressions[1:], "one expression")
+        return self._only(node, self._parse(node, Place.ITEM).expressions, "one expression")
 
     def expression(self, node: Node) -> exp.Expr:
         """One expression without a name."""
@@ -88,7 +89,8 @@ class Fragments:
     def _parse(self, node: Node, place: Place) -> Any:
         text, offsets = str(node.value), self._document.offsets(node)
         try:
-            trees = [tree for tree in sqlglot.parse(place.value + text, dialect=self._dialect) if tree is not None]
+            tokens = with_parameters(self._dialect.tokenize(place.value + text))
+            trees = [tree for tree in self._dialect.parser().parse(tokens, place.value + text) if tree is not None]
         except ParseError as error:
             raise self._parse_error(node, place, offsets, error) from None
         except TokenError:
@@ -99,7 +101,7 @@ class Fragments:
         self._relocate(tree, len(place.value), offsets)
         if place is not Place.QUERY:
             self._refuse_clauses(node, tree, place)
-        self._check_params(node, tree, offsets)
+        self._check_params(node, tree)
         return tree
 
     def _relocate(self, tree: exp.Expr, shift: int, offsets: list[int]) -> None:
@@ -124,18 +126,15 @@ class Fragments:
                 f"expected an expression, but {word} follows", node, "give it its own key in the step, or use sql"
             )
 
-    def _check_params(self, node: Node, tree: exp.Expr, offsets: list[int]) -> None:
-        for part in tree.find_all(exp.Placeholder, exp.Parameter):
-            name = placeholder_name(part)
-            if name in self._params:
+    def _check_params(self, node: Node, tree: exp.Expr) -> None:
+        for part in tree.find_all(exp.Placeholder, exp.Parameter, exp.Literal):
+            name = parameter_name(part)
+            if name is None or name in self._params:
                 continue
-            match = re.search(rf"[:$@]{re.escape(name)}\b" if name else r"\?", str(node.value))
-            start = offsets[match.start()] if match else node.start
-            end = offsets[match.end() - 1] + 1 if match else node.end
+            start, end = (part.meta["start"], part.meta["end"] + 1) if part.meta else (node.start, node.end)
             if not name or name.isdigit():
-                raise self._document.error_at(
-                    "parameters of a plan have names", start, end, "write :name and declare it under params"
-                )
+                hint = "write :name and declare it under params"
+                raise self._document.error_at("parameters of a plan have names", start, end, hint)
             hint = nearest(name, self._params) or f"declare it under params: {{{name}: ...}}"
             raise self._document.error_at(f"no parameter is named {name!r}", start, end, hint)
 
@@ -153,9 +152,3 @@ class Fragments:
             )
         hint = "write a list with one item for each expression" if word == "," else None
         return self._document.error_at(f"unexpected {word!r} in this SQL", offset, offset + len(word), hint)
-
-
-def placeholder_name(part: exp.Expr) -> str:
-    """The name of `:name`, `$name` or `@name`; empty for `?`."""
-    name = part.this
-    return str(name.name if isinstance(name, exp.Expr) else name or "")

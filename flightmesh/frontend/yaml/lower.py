@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from flightmesh.frontend.sql.parameters import parameter_name
 from flightmesh.frontend.yaml.document import Document, Node
 from flightmesh.frontend.yaml.fragments import Fragments, is_name
 from flightmesh.frontend.yaml.model import Join, SetInputs, Step
@@ -170,8 +171,7 @@ class StepLowering:
     def _count(self, node: Node) -> int:
         if isinstance(node.value, int):
             return node.value
-        self._fragments.expression(node)
-        value = self._params.get(str(node.value)[1:].strip())
+        value = self._params.get(parameter_name(self._fragments.expression(node)) or "")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise self._document.error(f"a count of rows must be an int parameter, not negative; it is {value!r}", node)
         return value

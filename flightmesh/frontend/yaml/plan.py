@@ -154,7 +154,8 @@ def _lowered(plan: PlanFile, values: Mapping[str, Any]) -> dict[str, LoweredStep
     for name, step in plan.plan.steps.items():
         node = section.get(name) or section
         query = lowering.lower(name, step, node)
-        lowered[name] = resolve_step(document, plan.names, name, node, query, lambda text: _absolute(plan, text))
+        key = section.key(name) or node
+        lowered[name] = resolve_step(document, plan.names, name, key, query, lambda text: _absolute(plan, text))
     return lowered
 
 
