@@ -141,6 +141,16 @@ class EmbeddedRuntime:
         self._board.close()
         self._listing.close()
 
+    def abandon(self) -> None:
+        """Lets every thread end without waiting for any: for a session that was dropped and not closed. Nothing may run."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._queue.put(None)
+        self._board.end()
+        self._listing.end()
+
     @property
     def is_idle(self) -> bool:
         """Whether no job is known, run or shared anywhere."""

@@ -93,6 +93,10 @@ class TaskBoard:
         for task in tasks:
             task.cancel()
 
+    def end(self) -> None:
+        """Lets all threads end, once what they run has ended; does not wait for them."""
+        self._threads.end()
+
     def close(self) -> None:
         """Ends all threads, once what they run has ended."""
         self._threads.close()

@@ -20,6 +20,7 @@ class Threads:
         self._limit = limit
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._ending: list[threading.Thread] = []
         self._idle = 0
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -37,13 +38,18 @@ class Threads:
                 self._idle -= 1  # a debt that the next thread to fall idle pays
         self._work.put(work)
 
-    def close(self) -> None:
-        """Ends every thread once its work is done."""
+    def end(self) -> None:
+        """Lets every thread end once its work is done; does not wait for them."""
         with self._lock:
             threads, self._threads = self._threads, []
+            self._ending.extend(threads)
         for _ in threads:
             self._work.put(None)
-        for thread in threads:
+
+    def close(self) -> None:
+        """Ends every thread and waits for them."""
+        self.end()
+        for thread in self._ending:
             if thread is not threading.current_thread():
                 thread.join()
 

@@ -6,12 +6,16 @@ one column for each name, in order.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
+from flightmesh.errors import FlightmeshError, InternalError, UnsupportedFeature
 from flightmesh.logical.relations import Relation
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.rules import optimize
@@ -19,6 +23,23 @@ from flightmesh.physical.operators import Exchange
 from flightmesh.physical.planner import plan_physical
 from flightmesh.stage.cut import cut_stages
 from flightmesh.stage.graph import StageGraph
+
+LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Makes what goes wrong inside a FlightmeshError: what is none yet is a bug of ours, or a query nested too deeply."""
+    try:
+        yield
+    except FlightmeshError:
+        raise
+    except RecursionError:
+        raise UnsupportedFeature("the query is nested too deeply", hint="split it, with CREATE VIEW or CREATE TABLE AS") from None
+    except Exception as failure:
+        LOG.debug("planning failed", exc_info=failure)
+        reason = f"{type(failure).__name__}: {failure}"
+        raise InternalError(reason, hint="this is a bug in flightmesh: please report it") from None
 
 
 @dataclass(frozen=True, slots=True)

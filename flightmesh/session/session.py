@@ -7,6 +7,7 @@ Handed SQL texts, plan files and data; hands on Results. What always holds: a mi
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ from flightmesh.optimize.context import Context
 from flightmesh.runtime.embedded import EmbeddedRuntime
 from flightmesh.session.explain import Level, explain_plan
 from flightmesh.session.leases import Leases
-from flightmesh.session.plan import QueryPlan, plan_query
+from flightmesh.session.plan import QueryPlan, plan_query, typed_errors
 from flightmesh.session.result import Result
 
 Params: TypeAlias = Mapping[str, Any] | Sequence[Any]
@@ -56,6 +57,8 @@ class Session:
         self._leases = Leases(self._tables)
         self.runtime = EmbeddedRuntime(config, self._tables)
         self._is_closed = False
+        # Results keep their session: once neither is there any more, nothing runs and the threads may go.
+        weakref.finalize(self, self.runtime.abandon).atexit = False
 
     def register(self, name: str, source: Any, **options: Any) -> None:
         """Gives a table a name, which a later one of the same name replaces.
@@ -77,6 +80,7 @@ class Session:
         else:
             self._replace((name,), self._tables.put(name, source))
 
+    @typed_errors()
     def sql(self, text: str, dialect: str | None = None, params: Params | None = None) -> Result:
         """Plans one statement; its rows come when the result is used. CREATE and DROP take effect before this returns.
 
@@ -102,6 +106,7 @@ class Session:
             case _:
                 assert_never(statement)
 
+    @typed_errors()
     def run_plan(self, path: str | os.PathLike[str], params: Mapping[str, Any] | None = None) -> Result:
         """Plans a YAML plan file (or the text of one) and gives the rows of its output step.
 
@@ -119,6 +124,7 @@ class Session:
         result = self._result(self._plan(planned.relation, planned.names, ids, config))
         return result if planned.write is None else Result.of_table(write_files(result, planned.write))
 
+    @typed_errors()
     def explain(self, text: str, level: str = "optimized", dialect: str | None = None, params: Params | None = None) -> str:
         """The plan of a query as text. `level`: logical, optimized, physical, stages, or analyze, which runs it and counts."""
         self._check_open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 import flightmesh
 from flightmesh.config import Config
-from flightmesh.errors import Cancelled, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
+from flightmesh.errors import Cancelled, InternalError, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
 from flightmesh.session import Session, connect
 
 
@@ -230,3 +231,28 @@ def test_importing_the_package_is_cheap() -> None:
     assert flightmesh.connect is connect
     with pytest.raises(AttributeError, match="nothing_such"):
         flightmesh.nothing_such  # noqa: B018
+
+
+def test_threads_of_a_session_that_was_dropped_end() -> None:
+    before = set(threading.enumerate())
+    assert connect(threads=2).sql("select 1 as x").to_arrow().to_pydict() == {"x": [1]}
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_bug_while_planning_is_an_internal_error(plain: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise KeyError("c7")
+
+    monkeypatch.setattr("flightmesh.session.session.plan_query", wrong)
+    with pytest.raises(InternalError, match="KeyError: 'c7'") as caught:
+        plain.sql("select 1")
+    assert "report it" in str(caught.value)
+
+
+def test_a_query_nested_too_deeply_is_refused(plain: Session) -> None:
+    with pytest.raises(InvalidQuery):
+        plain.sql("select " + "(" * 5000 + "1" + ")" * 5000)
+    assert rows(plain, "select 1") == [(1,)]

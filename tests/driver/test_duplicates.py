@@ -1,0 +1,50 @@
+"""A driver that hears every report more than once, and old ones late, comes to the same end."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flightmesh.driver.actor import Driver
+from flightmesh.driver.events import DriverEvent, EndJob, ForgetJob, ReportReceived, Send
+from flightmesh.driver.record import JobState
+from flightmesh.protocol.messages import GrantSplits
+from tests.driver.test_scripts import event_of
+
+LIFE = [
+    "join w1 2",
+    "submit 1 grouping 2",
+    "splits 1 0 0 2",
+    "w1 wants 1.0.0/0 0",
+    "w1 wants 1.0.1/0 0",
+    "w1 running 1.0.0/0 0",
+    "w1 running 1.0.0/0 1",
+    "w1 finished 1.0.0/0 2 wrote:0=1,2,3,4,0,0,0,0",
+    "w1 running 1.1.0/0 0",
+    "w1 finished 1.0.1/0 0 wrote:0=1,1,1,1,1,1,1,1",
+    "w1 finished 1.1.0/0 1 wrote:1=4 read:0=14",
+    "w1 finished 1.1.1/0 0 wrote:1=4 read:0=4",
+    "taken 1",
+    "w1 released 1",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(LIFE) - 1), st.integers(0, len(LIFE))), max_size=12))
+def test_doubled_and_late_reports_change_nothing(echoes: list[tuple[int, int]]) -> None:
+    events = [event_of(line) for line in LIFE]
+    played: list[DriverEvent] = []
+    for place in range(len(events) + 1):
+        for source, after in echoes:
+            if after == place and source < place and isinstance(events[source], ReportReceived):
+                played.append(events[source])
+        played.extend(events[place : place + 1])
+    driver = Driver()
+    effects = [effect for now, event in enumerate(played) for effect in driver.step(event, float(now))]
+    ends = [effect.record for effect in effects if isinstance(effect, EndJob)]
+    assert [record.state for record in ends] == [JobState.SUCCEEDED]
+    assert sum(isinstance(effect, ForgetJob) for effect in effects) == 1
+    granted = [e.message.splits for e in effects if isinstance(e, Send) and isinstance(e.message, GrantSplits)]
+    handed = [split for splits in granted for split in splits]
+    assert len(handed) == len(set(handed)), "no split is handed out twice"
+    assert driver.is_idle
