@@ -141,7 +141,7 @@ def _of_memory(table: MemoryTable, memory: MemoryTables) -> TableStatistics:
 
 def _memory_column(data: pa.Table, name: str) -> ColumnStatistics:
     column = data.column(name)
-    if pa.types.is_nested(column.type):
+    if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):  # neither ordered nor counted by Arrow
         return ColumnStatistics(null_count=column.null_count)
     ends = pc.min_max(column)
     low, high = (ends[end] if ends[end].is_valid else None for end in ("min", "max"))
