@@ -84,6 +84,12 @@ def write_result(result: Result, target: Target) -> None:
         print(f"wrote {target.path}", file=sys.stderr)
 
 
+def write_lines(result: Result) -> None:
+    """Prints the texts of the only column as they are, as for a plan."""
+    for batch in result:
+        print("\n".join(batch.column(0).to_pylist()))
+
+
 def _write(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
     writer = {
         OutputFormat.TABLE: _write_table,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flightmesh.cli.options import OutputFormat
-from flightmesh.cli.output import choose_target, write_result
-from flightmesh.cli.statements import split_statements
+from flightmesh.cli.output import choose_target, write_lines, write_result
+from flightmesh.cli.statements import is_explain, split_statements
 from flightmesh.errors import InvalidQuery
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class Shell:
     def _run_sql(self, text: str) -> None:
         started = time.perf_counter()
         result = self.session.sql(text, dialect=self._dialect)
-        if result.schema.names:
+        if is_explain(text) and self._mode is OutputFormat.TABLE:
+            write_lines(result)
+        elif result.schema.names:
             write_result(result, choose_target(self._mode, None, None))
         else:
             result.to_arrow()

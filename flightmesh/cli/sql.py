@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flightmesh.cli import options
 from flightmesh.cli.guard import guarded
-from flightmesh.cli.options import Engine, open_session, read_params, read_statement
-from flightmesh.cli.output import choose_target, write_result
-from flightmesh.cli.statements import split_statements
+from flightmesh.cli.options import Engine, OutputFormat, open_session, read_params, read_statement
+from flightmesh.cli.output import choose_target, write_lines, write_result
+from flightmesh.cli.statements import is_explain, split_statements
 
 EXAMPLES = """\
 [bold]Examples[/bold]
@@ -47,7 +47,9 @@ def command(
     with open_session(Engine(threads, memory, partitions, config), register) as session:
         for number, statement in enumerate(statements, 1):
             result = session.sql(statement.text, dialect=dialect, params=params)
-            if number == len(statements) and result.schema.names:
-                write_result(result, target)
-            else:
+            if number < len(statements) or not result.schema.names:
                 result.to_arrow()
+            elif is_explain(statement.text) and target.path is None and target.format is OutputFormat.TABLE:
+                write_lines(result)
+            else:
+                write_result(result, target)

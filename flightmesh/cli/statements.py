@@ -48,9 +48,18 @@ def is_complete(text: str) -> bool:
     return all(statement.ended for statement in statements)
 
 
+def is_explain(text: str) -> bool:
+    """Whether the statement asks for a plan: its rows are lines of text."""
+    return bool(re.match(r"explain\b", _without_comments(text).lstrip(), re.IGNORECASE))
+
+
 def _blanked(text: str, start: int, end: int) -> str:
     return re.sub(r"[^\n]", " ", text[:start]) + text[start:end]
 
 
 def _says_something(text: str) -> bool:
-    return bool(re.sub(r"--[^\n]*|/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL).strip())
+    return bool(_without_comments(text).strip())
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"--[^\n]*|/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)

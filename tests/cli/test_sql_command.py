@@ -110,6 +110,19 @@ def test_files_named_in_the_query(orders: Path) -> None:
     ]
 
 
+def test_explain_prints_the_plan_as_it_is(orders: Path) -> None:
+    query = "/* why so slow? */ explain select count(*) from orders where id > 3"
+    lines = rows_of(flightmesh("sql", query, "-r", f"orders={orders}"))
+    assert lines == rows_of(flightmesh("explain", "select count(*) from orders where id > 3", "-r", f"orders={orders}"))
+    assert rows_of(flightmesh("shell", "-r", f"orders={orders}", stdin=query)) == lines
+
+
+def test_a_traceback_on_request() -> None:
+    failed = flightmesh("sql", "select nowhere", FLIGHTMESH_DEBUG="1")
+    assert failed.returncode == 1
+    assert "Traceback" in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

@@ -1,7 +1,7 @@
 import pytest
 
 from flightmesh.cli.shell_state import cut_script
-from flightmesh.cli.statements import is_complete, split_statements
+from flightmesh.cli.statements import is_complete, is_explain, split_statements
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,16 @@ def test_completeness(text: str, complete: bool) -> None:
 def test_a_script_mixes_statements_and_dot_commands() -> None:
     text = ".timer off\nselect 1;\n.tables\nselect\n  .5;\n.quit"
     assert [part.strip() for part in cut_script(text)] == [".timer off", "select 1", ".tables", "select\n  .5", ".quit"]
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        (" EXPLAIN select 1", True),
+        ("/* why */ -- so\nexplain analyze select 1", True),
+        ("select 'explain'", False),
+        ("explained", False),
+    ],
+)
+def test_explain_is_told_from_a_query(text: str, asks: bool) -> None:
+    assert is_explain(text) is asks
