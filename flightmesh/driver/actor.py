@@ -140,11 +140,11 @@ class Driver:
         match message:
             case TaskReport():
                 return self._report(message, now)
-            case WantSplits(attempt=attempt, source=source):
+            case WantSplits(attempt=attempt):
                 task = self._expected(attempt.task, attempt.number)
                 if task is None or not self._move(task, Happening.WANTED_SPLITS):
                     return []
-                return grant(self._table, attempt, source)
+                return grant(self._table, message)
             case ReaderClosed(attempt=attempt, edge=edge):
                 task = self._expected(attempt.task, attempt.number)
                 if task is None or not self._move(task, Happening.CLOSED_INPUT) or not self._runs(attempt.task.job):

@@ -9,7 +9,7 @@ from flightmesh.catalog.table import Split
 from flightmesh.driver.record import JobRecord, JobState, Progress, StageRecord, TaskRecord
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
-from flightmesh.protocol.messages import EdgePlan, TaskReport, WireError
+from flightmesh.protocol.messages import EdgePlan, TaskReport, WantSplits, WireError
 from flightmesh.stage.graph import Stage, StageGraph
 
 
@@ -48,11 +48,11 @@ class TaskEntry:
 
 @dataclass(frozen=True, slots=True)
 class SplitQueue:
-    """The splits of one scan of a stage. `splits` None: not listed yet; `waiting`: attempts that asked before they were."""
+    """The splits of one scan of a stage. `splits` None: not listed yet; `waiting`: requests from before they were."""
 
     splits: tuple[Split, ...] | None = None
     next: int = 0
-    waiting: tuple[AttemptId, ...] = ()
+    waiting: tuple[WantSplits, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

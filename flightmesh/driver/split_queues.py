@@ -11,8 +11,9 @@ from dataclasses import replace
 from flightmesh.catalog.table import Split
 from flightmesh.driver.entries import SplitQueue, Table
 from flightmesh.driver.events import DriverEffect, FindSplits, Send
-from flightmesh.ids import AttemptId, JobId, StageId
-from flightmesh.protocol.messages import GrantSplits
+from flightmesh.errors import InternalError
+from flightmesh.ids import JobId, StageId, WorkerId
+from flightmesh.protocol.messages import GrantSplits, WantSplits
 from flightmesh.stage.graph import StageGraph
 
 
@@ -34,27 +35,39 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
         return []
     table.queues[key] = SplitQueue(splits)
     effects: list[DriverEffect] = []
-    for attempt in queue.waiting:
-        task = table.task(attempt.task)
-        if task is not None and task.attempt == attempt and task.phase.is_resident:
-            effects.extend(grant(table, attempt, source))
+    for want in queue.waiting:
+        task = table.task(want.attempt.task)
+        if task is not None and task.attempt == want.attempt and task.phase.is_resident:
+            effects.extend(grant(table, want))
     return effects
 
 
-def grant(table: Table, attempt: AttemptId, source: int) -> list[DriverEffect]:
-    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are
-    listed."""
-    task = table.task(attempt.task)
+def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
+    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are listed.
+
+    A request that comes again is given what it drew the first time. Raises InternalError for one that skips a number.
+    """
+    task = table.task(want.attempt.task)
     if task is None or task.worker is None:
         return []
-    key = (attempt.task.job, attempt.task.stage, source)
+    key = (want.attempt.task.job, want.attempt.task.stage, want.source)
     queue = table.queues[key]
+    drawn = [split for source, split in task.drawn if source == want.source]
+    if want.number > len(drawn):
+        raise InternalError(f"attempt {want.attempt} asked {want.number} times for splits and was given {len(drawn)}")
+    if want.number < len(drawn):
+        return [_grant(task.worker, want, (drawn[want.number],))]
     if queue.splits is None:
-        table.queues[key] = replace(queue, waiting=(*queue.waiting, attempt))
+        if want not in queue.waiting:
+            table.queues[key] = replace(queue, waiting=(*queue.waiting, want))
         return []
     if queue.next >= len(queue.splits):
-        return [Send(task.worker, GrantSplits(attempt, source, ()))]
+        return [_grant(task.worker, want, ())]
     split = queue.splits[queue.next]
     table.queues[key] = replace(queue, next=queue.next + 1)
-    table.put(replace(task, drawn=(*task.drawn, (source, split))))
-    return [Send(task.worker, GrantSplits(attempt, source, (split,)))]
+    table.put(replace(task, drawn=(*task.drawn, (want.source, split))))
+    return [_grant(task.worker, want, (split,))]
+
+
+def _grant(worker: WorkerId, want: WantSplits, splits: tuple[Split, ...]) -> Send:
+    return Send(worker, GrantSplits(want.attempt, want.source, want.number, splits))

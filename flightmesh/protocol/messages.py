@@ -81,10 +81,11 @@ class StopTask:
 
 @dataclass(frozen=True, slots=True)
 class GrantSplits:
-    """The splits that an attempt may read next of scan `source`; none: there are no more."""
+    """The splits that an attempt may read next of scan `source`, its `number`-th request for them; none: there are no more."""
 
     attempt: AttemptId
     source: int
+    number: int
     splits: tuple[Split, ...]
 
 
@@ -184,10 +185,12 @@ class TaskReport:
 
 @dataclass(frozen=True, slots=True)
 class WantSplits:
-    """An attempt has used up the splits of scan `source`."""
+    """An attempt has used up the splits of scan `source`. `number` counts its requests from 0: one that comes twice draws
+    once."""
 
     attempt: AttemptId
     source: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

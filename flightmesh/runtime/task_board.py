@@ -68,9 +68,9 @@ class TaskBoard:
             case StopThread(attempt=attempt):
                 if (task := self._tasks.get(attempt)) is not None:
                     task.stop()
-            case HandSplits(attempt=attempt, source=source, splits=splits):
+            case HandSplits(attempt=attempt, source=source, number=number, splits=splits):
                 if (task := self._tasks.get(attempt)) is not None:
-                    task.hand_splits(source, splits)
+                    task.hand_splits(source, number, splits)
             case SealLog(job=job, edge=edge, winners=winners):
                 self._store.seal(job, edge, winners)
             case CloseLog(job=job, edge=edge, first=first, last=last):
@@ -126,8 +126,8 @@ class TaskBoard:
             self._runs.pop(attempt, None)
         self._post(ended)
 
-    def _wants_splits(self, attempt: AttemptId, source: int) -> None:
-        self._post(SplitsUsedUp(attempt, source))
+    def _wants_splits(self, attempt: AttemptId, source: int, number: int) -> None:
+        self._post(SplitsUsedUp(attempt, source, number))
 
     def _closed_input(self, attempt: AttemptId, edge: EdgeId) -> None:
         self._post(InputClosed(attempt, edge))

@@ -63,7 +63,7 @@ class Surroundings:
 class News:
     """What an attempt's thread tells its worker while it runs."""
 
-    wants_splits: Callable[[AttemptId, int], None]
+    wants_splits: Callable[[AttemptId, int, int], None]
     closed_input: Callable[[AttemptId, EdgeId], None]
     progressed: Callable[[AttemptId], None]
 
@@ -80,6 +80,7 @@ class RunningTask:
         self._news = news
         self._ending: Ending | None = None
         self._changed = threading.Condition()
+        self._asked: dict[int, int] = {}
         self._granted: dict[int, tuple[Split, ...]] = {}
         self._readers: dict[EdgeId, list[LogReader]] = {}
         self._ended: dict[EdgeId, int] = {}
@@ -96,11 +97,12 @@ class RunningTask:
         """Makes the attempt end, as finished, at its next check."""
         self._end(Ending.STOP)
 
-    def hand_splits(self, source: int, splits: tuple[Split, ...]) -> None:
-        """Gives the waiting thread what it asked for."""
+    def hand_splits(self, source: int, number: int, splits: tuple[Split, ...]) -> None:
+        """Gives the waiting thread what it asked for; an answer to an earlier request is dropped."""
         with self._changed:
-            self._granted[source] = splits
-            self._changed.notify_all()
+            if number == self._asked.get(source, 0) - 1:
+                self._granted[source] = splits
+                self._changed.notify_all()
 
     def check(self) -> None:
         """Raises when the attempt is to end; lets others have their turn; now and then reports progress."""
@@ -114,7 +116,10 @@ class RunningTask:
     def next_split(self, source: int) -> Split | None:
         """The next split of a scan, or None when there are none left."""
         self.raise_if_ending()
-        self._news.wants_splits(self.attempt, source)
+        number = self._asked.get(source, 0)
+        with self._changed:
+            self._asked[source] = number + 1
+        self._news.wants_splits(self.attempt, source, number)
         with self._hold.given_up(), self._changed:
             while source not in self._granted:
                 self.raise_if_ending()

@@ -35,7 +35,7 @@ def typed_errors() -> Iterator[None]:
     except FlightmeshError:
         raise
     except RecursionError:
-        raise UnsupportedFeature("the query is nested too deeply", hint="split it, with CREATE VIEW or CREATE TABLE AS") from None
+        raise UnsupportedFeature("the query is nested too deeply", hint="split it with CREATE TABLE AS") from None
     except Exception as failure:
         LOG.debug("planning failed", exc_info=failure)
         reason = f"{type(failure).__name__}: {failure}"

@@ -74,12 +74,12 @@ class Worker:
         match event:
             case OrderReceived(message=message):
                 return self._order(message)
-            case SplitsUsedUp(attempt=attempt, source=source):
+            case SplitsUsedUp(attempt=attempt, source=source, number=number):
                 if not self._legal(attempt, Happening.SPLITS_USED_UP):
                     return []
                 if self._attempts[attempt].state is AttemptState.ENDING:
-                    return [HandSplits(attempt, source, ())]  # the thread ends at its next check
-                return [Tell(WantSplits(attempt, source))]
+                    return [HandSplits(attempt, source, number, ())]  # the thread ends at its next check
+                return [Tell(WantSplits(attempt, source, number))]
             case InputClosed(attempt=attempt, edge=edge):
                 return [Tell(ReaderClosed(attempt, edge))] if self._legal(attempt, Happening.INPUT_CLOSED) else []
             case TaskProgressed(attempt=attempt, operators=operators):
@@ -107,8 +107,9 @@ class Worker:
                 return [CancelThread(attempt)] if self._legal(attempt, Happening.CANCEL) else []
             case StopTask(attempt=attempt):
                 return [StopThread(attempt)] if self._legal(attempt, Happening.STOP) else []
-            case GrantSplits(attempt=attempt, source=source, splits=splits):
-                return [HandSplits(attempt, source, splits)] if self._legal(attempt, Happening.SPLITS_GRANTED) else []
+            case GrantSplits(attempt=attempt, source=source, number=number, splits=splits):
+                granted = self._legal(attempt, Happening.SPLITS_GRANTED)
+                return [HandSplits(attempt, source, number, splits)] if granted else []
             case SealEdge(job=job, edge=edge, winners=winners):
                 return [SealLog(job, edge, winners)] if self._has_job(job) else []
             case CloseBuckets(job=job, edge=edge, first=first, last=last):

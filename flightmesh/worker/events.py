@@ -29,10 +29,11 @@ class OrderReceived:
 
 @dataclass(frozen=True, slots=True)
 class SplitsUsedUp:
-    """A running attempt needs splits of scan `source`."""
+    """A running attempt needs splits of scan `source`, for the `number`-th time (from 0)."""
 
     attempt: AttemptId
     source: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,11 @@ class StopThread:
 
 @dataclass(frozen=True, slots=True)
 class HandSplits:
-    """Give a waiting attempt its next splits (none: there are no more)."""
+    """Give an attempt the splits of its `number`-th request (none: there are no more)."""
 
     attempt: AttemptId
     source: int
+    number: int
     splits: tuple[Split, ...]
 
 

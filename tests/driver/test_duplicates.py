@@ -14,9 +14,11 @@ from tests.driver.test_scripts import event_of
 LIFE = [
     "join w1 2",
     "submit 1 grouping 2",
-    "splits 1 0 0 2",
-    "w1 wants 1.0.0/0 0",
-    "w1 wants 1.0.1/0 0",
+    "splits 1 0 0 3",
+    "w1 wants 1.0.0/0 0 0",
+    "w1 wants 1.0.1/0 0 0",
+    "w1 wants 1.0.0/0 0 1",
+    "w1 wants 1.0.1/0 0 1",
     "w1 running 1.0.0/0 0",
     "w1 running 1.0.0/0 1",
     "w1 finished 1.0.0/0 2 wrote:0=1,2,3,4,0,0,0,0",
@@ -44,7 +46,8 @@ def test_doubled_and_late_reports_change_nothing(echoes: list[tuple[int, int]]) 
     ends = [effect.record for effect in effects if isinstance(effect, EndJob)]
     assert [record.state for record in ends] == [JobState.SUCCEEDED]
     assert sum(isinstance(effect, ForgetJob) for effect in effects) == 1
-    granted = [e.message.splits for e in effects if isinstance(e, Send) and isinstance(e.message, GrantSplits)]
-    handed = [split for splits in granted for split in splits]
-    assert len(handed) == len(set(handed)), "no split is handed out twice"
+    granted = {e.message for e in effects if isinstance(e, Send) and isinstance(e.message, GrantSplits)}
+    handed = [split for grant in granted for split in grant.splits]
+    assert len(handed) == len(set(handed)) == 3, "no split is handed out twice, nor lost"
+    assert len(granted) == 4, "a request that comes again gets the same answer"
     assert driver.is_idle

@@ -108,7 +108,7 @@ def message_of(words: Sequence[str]) -> DriverMessage:
         case "released":
             return JobReleased(JobId(int(words[1])))
         case "wants":
-            return WantSplits(attempt_of(words[1]), int(words[2]))
+            return WantSplits(attempt_of(words[1]), int(words[2]), int(words[3]))
         case "closed":
             return ReaderClosed(attempt_of(words[1]), EdgeId(int(words[2])))
         case state:
@@ -170,9 +170,9 @@ def order_of(message: WorkerMessage) -> str:
             return f"cancel {attempt}"
         case StopTask(attempt=attempt):
             return f"stop {attempt}"
-        case GrantSplits(attempt=attempt, source=source, splits=splits):
+        case GrantSplits(attempt=attempt, source=source, number=number, splits=splits):
             offsets = ", ".join(str(s.offset) for s in splits if isinstance(s, MemorySplit)) or "none left"
-            return f"grant {attempt} source {source}: {offsets}"
+            return f"grant {attempt} source {source} #{number}: {offsets}"
         case SealEdge(job=job, edge=edge, winners=winners):
             return f"seal {job} edge {edge}: {' '.join(map(str, winners)) or 'no rows'}"
         case CloseBuckets(job=job, edge=edge, first=first, last=last):

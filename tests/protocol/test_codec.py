@@ -195,7 +195,7 @@ ORDERS: list[WorkerMessage] = [
     RunTask(ATTEMPT),
     CancelTask(ATTEMPT),
     StopTask(ATTEMPT),
-    GrantSplits(ATTEMPT, 0, (FileSplit(1, (2, 3), None, 5), MemorySplit(1, 2))),
+    GrantSplits(ATTEMPT, 0, 7, (FileSplit(1, (2, 3), None, 5), MemorySplit(1, 2))),
     SealEdge(JobId(1), EdgeId(2), (ATTEMPT,)),
     CloseBuckets(JobId(1), EdgeId(2), 0, 4),
     ReleaseJob(JobId(1)),
@@ -211,7 +211,7 @@ REPORTS: list[DriverMessage] = [
         InvalidQuery("no", hint="try", position=Position(1, 2), text="select").to_wire(),
     ),
     TaskReport(ATTEMPT, 0, TaskState.RUNNING),
-    WantSplits(ATTEMPT, 1),
+    WantSplits(ATTEMPT, 1, 2),
     ReaderClosed(ATTEMPT, EdgeId(1)),
     JobReleased(JobId(1)),
 ]
@@ -242,7 +242,7 @@ def test_reports(message: DriverMessage) -> None:
     ],
 )
 def test_maps_that_are_no_message(body: Any, says: str) -> None:
-    with pytest.raises(InvalidMessage, match="do not make a PlanStage or RunTask or CancelTask or ...") as caught:
+    with pytest.raises(InvalidMessage, match="do not make a PlanStage or RunTask or CancelTask or") as caught:
         decode(msgpack.packb(body), WorkerMessage)
     assert says in caught.value.message
 

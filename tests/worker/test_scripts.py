@@ -80,8 +80,8 @@ def event_of(line: str) -> WorkerEvent:
         case "stop":
             return OrderReceived(StopTask(attempt_of(rest[0])))
         case "grant":
-            splits = tuple(MemorySplit(int(offset), 100) for offset in rest[2:])
-            return OrderReceived(GrantSplits(attempt_of(rest[0]), int(rest[1]), splits))
+            splits = tuple(MemorySplit(int(offset), 100) for offset in rest[3:])
+            return OrderReceived(GrantSplits(attempt_of(rest[0]), int(rest[1]), int(rest[2]), splits))
         case "seal":
             winners = tuple(attempt_of(text) for text in rest[2:])
             return OrderReceived(SealEdge(JobId(int(rest[0])), EdgeId(int(rest[1])), winners))
@@ -91,7 +91,7 @@ def event_of(line: str) -> WorkerEvent:
         case "release":
             return OrderReceived(ReleaseJob(JobId(int(rest[0]))))
         case "thread-wants":
-            return SplitsUsedUp(attempt_of(rest[0]), int(rest[1]))
+            return SplitsUsedUp(attempt_of(rest[0]), int(rest[1]), int(rest[2]))
         case "thread-closed":
             return InputClosed(attempt_of(rest[0]), EdgeId(int(rest[1])))
         case "thread-progressed":
@@ -128,9 +128,9 @@ def line_of(effect: WorkerEffect) -> str:
             return f"cancel thread of {attempt}"
         case StopThread(attempt=attempt):
             return f"stop thread of {attempt}"
-        case HandSplits(attempt=attempt, source=source, splits=splits):
+        case HandSplits(attempt=attempt, source=source, number=number, splits=splits):
             offsets = " ".join(str(s.offset) for s in splits if isinstance(s, MemorySplit)) or "none left"
-            return f"hand {attempt} splits of source {source}: {offsets}"
+            return f"hand {attempt} splits of source {source} #{number}: {offsets}"
         case SealLog(job=job, edge=edge, winners=winners):
             return f"seal edge {edge} of {job}: {' '.join(map(str, winners))}"
         case CloseLog(job=job, edge=edge, first=first, last=last):
@@ -145,8 +145,8 @@ def report_of(message: DriverMessage) -> str:
     match message:
         case TaskReport(attempt=attempt, sequence=sequence, state=state, error=error):
             return f"{attempt} #{sequence} {state.value}" + (f": {error['message']}" if error else "")
-        case WantSplits(attempt=attempt, source=source):
-            return f"{attempt} wants splits of source {source}"
+        case WantSplits(attempt=attempt, source=source, number=number):
+            return f"{attempt} wants splits of source {source} #{number}"
         case ReaderClosed(attempt=attempt, edge=edge):
             return f"{attempt} closed edge {edge}"
         case JobReleased(job=job):
