@@ -23,6 +23,14 @@ def random_query(rng: random.Random) -> Query:
     return _Generator(rng).query()
 
 
+def _shared_names(left: list[Column], right: list[Column]) -> list[str]:
+    """Names that one column of each side has, so that USING them is not ambiguous."""
+    names = [column.text.rpartition(".")[2] for column in left]
+    return [
+        name for column in right if names.count(name := column.text.rpartition(".")[2]) == 1 and name not in ("x", "n", "m")
+    ]
+
+
 class _Generator:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -83,6 +91,8 @@ class _Generator:
             chosen.append(f"{expressions.of('int', 1)} as x")
             where = f" where {expressions.condition(1)}" if rng.random() < 0.5 else ""
             columns = [Column(f"{alias}.{name}", kind_) for name, kind_ in [*items, ("x", "int")]]
+            if rng.random() < 0.2:
+                where += f" order by {', '.join(str(n + 1) for n in range(len(columns)))} limit {rng.randint(0, 20)}"
             return f"(select {distinct}{', '.join(chosen)} from {table} as {inner}{where}) as {alias}", columns
         key, key_kind = rng.choice([(name, kind_) for name, (kind_, _type) in COLUMNS.items()])
         made = f"{inner}.{key} as {key}, count(*) as n, max({inner}.j) as m"
@@ -103,7 +113,11 @@ class _Generator:
                 text, columns = f"{text} cross join {other}", [*columns, *more]
                 continue
             how = "join" if how == "cross join" else how
-            text = f"{text} {how} {other} on {self._on(columns, more, how)}"
+            shared = _shared_names(columns, more)
+            if shared and rng.random() < 0.12:
+                text = f"{text} {how} {other} using ({rng.choice(shared)})"
+            else:
+                text = f"{text} {how} {other} on {self._on(columns, more, how)}"
             if how not in ("semi join", "anti join"):
                 columns = [*columns, *more]
         return text, columns
@@ -138,8 +152,8 @@ class _Generator:
         return f"select {distinct}{', '.join(f'{item} as o{n}' for n, item in enumerate(items))} from {source}{where}"
 
     def _item(self, kind: str, expressions: Expressions, columns: list[Column]) -> str:
-        if kind == "int" and self._rng.random() < 0.15:
-            return self._scalar(columns)
+        if self._rng.random() < 0.12:
+            return self._scalar(kind, columns)
         return expressions.of(kind, 2)
 
     def _grouped(self, kinds: list[str], source: str, columns: list[Column], where: str) -> str:
@@ -147,16 +161,33 @@ class _Generator:
         plain = Expressions(rng, columns)
         count = rng.randint(0, len(kinds))
         keys = [plain.column(kind) or plain.of(kind, 1) for kind in kinds[:count]]
-        items = [*keys, *(self._aggregate(kind, plain) for kind in kinds[count:])]
+        items = [*keys, *(self._over_aggregate(kind, plain) for kind in kinds[count:])]
         if count and count == len(kinds) and rng.random() < 0.5:
             having = ""
         else:
-            having = f" having {self._aggregate('int', plain)} > {rng.randint(0, 3)}" if rng.random() < 0.25 else ""
+            having = f" having {self._aggregate('int', plain)} > {self._bound()}" if rng.random() < 0.25 else ""
         # A constant as a key would be read as the number of a column.
         grouped = f" group by {', '.join(f'{n + 1}' for n in range(count))}" if count else ""
         if not count and having and len(kinds) == count:
             having = ""
         return f"select {', '.join(f'{item} as o{n}' for n, item in enumerate(items))} from {source}{where}{grouped}{having}"
+
+    def _bound(self) -> str:
+        """A small number, or a subquery that has one."""
+        if self._rng.random() < 0.7:
+            return str(self._rng.randint(0, 3))
+        source, _, where = self._inner([])
+        return f"(select count(*) / 20 from {source}{where})"
+
+    def _over_aggregate(self, kind: str, expressions: Expressions) -> str:
+        """An aggregate, sometimes inside of an expression."""
+        text = self._aggregate(kind, expressions)
+        if self._rng.random() < 0.75:
+            return text
+        other = self._aggregate(kind, expressions)
+        return self._rng.choice(
+            (f"coalesce({text}, {other})", f"case when count(*) > 2 then {text} end", f"nullif({text}, {other})")
+        )
 
     def _aggregate(self, kind: str, expressions: Expressions) -> str:
         rng = self._rng
@@ -209,9 +240,11 @@ class _Generator:
             return f"({mine.of('int', 1)} > (select count(*) from {source}{where}))"
         return f"({mine.of(kind, 1)} {rng.choice(('=', '<', '>='))} (select {item} from {source}{where}))"
 
-    def _scalar(self, outer: list[Column]) -> str:
+    def _scalar(self, kind: str, outer: list[Column]) -> str:
         """A scalar subquery that has one row."""
         source, columns, where = self._inner(outer)
         inner = Expressions(self._rng, columns)
-        aggregate = self._rng.choice(("count(*)", f"count({inner.of('int', 0)})", f"max({inner.of('int', 0)})"))
+        aggregate = f"{self._rng.choice(('min', 'max'))}({inner.of(kind, 0)})"
+        if kind == "int":
+            aggregate = self._rng.choice(("count(*)", f"count({inner.of('int', 0)})", aggregate, f"coalesce({aggregate}, 7)"))
         return f"(select {aggregate} from {source}{where})"

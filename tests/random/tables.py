@@ -22,7 +22,7 @@ COLUMNS: dict[str, tuple[str, pa.DataType]] = {
     "u": ("text", pa.string()),
     "b": ("bool", pa.bool_()),
     "day": ("date", pa.date32()),
-    "at": ("timestamp", pa.timestamp("us")),
+    "moment": ("timestamp", pa.timestamp("us")),
     "z": ("zoned", pa.timestamp("us", tz="UTC")),
     "clock": ("time", pa.time64("us")),
     "raw": ("blob", pa.binary()),
