@@ -26,7 +26,7 @@ from flightmesh.logical.relations import (
     passes,
 )
 from flightmesh.optimize.repeat import repeated
-from flightmesh.optimize.sharing import Sharing
+from flightmesh.optimize.sharing import Sharing, read_as
 
 INT = pa.int64()
 
@@ -37,6 +37,8 @@ def limit_each(
     """The columns of `relation`, with `limit` applied for each value of `groups`, in the order of `keys`."""
     fresh = sharing.context.ids.fresh
     ordered, computed = _with_keys(relation, keys, sharing)
+    if limit.count == 1 and limit.offset == 0 and keys and not keys[0].nulls_first:
+        ordered = _first_by(ordered, groups, computed[0], keys[0], sharing)
     copies = Field(fresh(), "copies", INT, False)
     counted = Aggregate(
         ordered,
@@ -65,6 +67,22 @@ def limit_each(
         (AggregateItem(before, AggregateCall("sum", (theirs[copies.id],), pa.decimal128(38, 0))),),
     )
     return _kept(placed, relation, mine, copies, before, limit, sharing)
+
+
+def _first_by(relation: Relation, groups: tuple[Column, ...], column: Column, key: SortKey, sharing: Sharing) -> Relation:
+    """Of each group the rows that come first by one key: only ties are left to be compared with each other."""
+    copy, names = with_fresh_ids(relation, sharing.context.ids)
+    shared = sharing.add("candidates", copy)
+    wanted = [*(names[g.id] for g in groups), names[column.id]]
+    by_id = {f.id: f for f in copy.fields}
+    source = sharing.read(shared, tuple(by_id[i] for i in dict.fromkeys(wanted)))
+    place = dict(zip(source.sources, source.fields, strict=True))
+    best = Field(sharing.context.ids.fresh(), "best", column.type)
+    call = AggregateCall("max" if key.descending else "min", (place[names[column.id]].column(),), column.type)
+    grouped = Aggregate(source, tuple(passes(place[names[g.id]].column()) for g in groups), (AggregateItem(best, call),))
+    pairs = [(g, place[names[g.id]].column()) for g in groups] + [(column, best.column())]
+    tied = tuple(Call("is_not_distinct_from", pair, pa.bool_()) for pair in pairs)
+    return Join(read_as(shared, relation.fields, names), grouped, JoinKind.SEMI, conjunction(tied))
 
 
 def _with_keys(relation: Relation, keys: tuple[SortKey, ...], sharing: Sharing) -> tuple[Relation, tuple[Column, ...]]:
