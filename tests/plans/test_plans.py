@@ -21,14 +21,14 @@ from tests.tpch.data import TABLES, queries, table_files, tpch_folder
 PLANS = Path(__file__).parents[2] / "plans"
 
 QUICKSTART = """
-select a.name, count(*) as late_flights, avg(dep_delay) as mean_delay, max(dep_delay) as worst
+select a.name, count(*) as late_flights, round(avg(dep_delay), 1) as mean_delay, max(dep_delay) as worst
 from flights f left join airlines a on a.carrier = f.carrier
 where dep_delay > {minutes} and month = {month}
 group by a.name order by mean_delay desc, name limit 10
 """
 ROUTES = """
 select origin, dest, coalesce(max(a.name), 'not in the list') as destination, count(*) as flights,
-       count(distinct carrier) as airlines, max(distance) as miles, avg(air_time) as mean_air_time,
+       count(distinct carrier) as airlines, max(distance) as miles, round(avg(air_time)) as mean_air_time,
        count(*) - count(dep_time) as cancelled
 from flights f left join airports a on a.faa = f.dest
 group by origin, dest order by flights desc, origin, dest limit {routes}
@@ -61,10 +61,10 @@ where tailnum in (select tailnum from flights group by tailnum having max(time_h
 group by manufacturer order by planes desc, manufacturer
 """
 BY_HOUR = """
-select hour, count(*) as flights, avg(case when origin = 'EWR' then dep_delay end) as newark,
-       avg(case when origin = 'JFK' then dep_delay end) as kennedy,
-       avg(case when origin = 'LGA' then dep_delay end) as la_guardia,
-       avg(dep_delay) as all_airports
+select hour, count(*) as flights, round(avg(case when origin = 'EWR' then dep_delay end), 1) as newark,
+       round(avg(case when origin = 'JFK' then dep_delay end), 1) as kennedy,
+       round(avg(case when origin = 'LGA' then dep_delay end), 1) as la_guardia,
+       round(avg(dep_delay), 1) as all_airports
 from flights where dep_delay is not null and hour >= 5 and hour <= 23 group by hour order by hour
 """
 
