@@ -25,7 +25,8 @@ from flightmesh.kernel.values import Array, Int64s, canonical_floats, is_byte_st
 
 DIRECT_SIZE = 1 << 16
 """Ranges up to this are addressed directly whatever the number of rows."""
-DIRECT_PER_ROW = 4
+DIRECT_PER_ROW = 12
+"""Ranges of up to so many keys a row are addressed directly."""
 TABLE_ROWS = 1 << 18
 """Rows that one hash table groups; more are split first."""
 SAMPLE_ROWS = 8192
