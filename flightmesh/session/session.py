@@ -6,6 +6,7 @@ Handed SQL texts, plan files and data; hands on Results. What always holds: a mi
 
 from __future__ import annotations
 
+import json
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -229,7 +230,10 @@ def _short_name(listing: Listing) -> str:
 
 
 def _option(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """An option as the catalog takes it: text, with true and false, and maps and lists in JSON."""
+    if isinstance(value, dict | list | tuple | bool):
+        return json.dumps(value)
+    return str(value)
 
 
 def _pairs(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -49,6 +49,8 @@ def test_files_with_options(plain: Session, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x;y\n1;a\n2;b\n")
     plain.register("a", tmp_path / "a.txt", format="csv", delimiter=";", header=True)
     assert rows(plain, "select x, y from a order by x") == [(1, "a"), (2, "b")]
+    plain.register("typed", tmp_path / "a.txt", format="csv", delimiter=";", types={"x": "VARCHAR"})
+    assert rows(plain, "select x from typed order by x") == [("1",), ("2",)]
     pq.write_table(SMALL, tmp_path / "one.parquet")
     pq.write_table(SMALL, tmp_path / "two.parquet")
     plain.register("both", [str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")])
