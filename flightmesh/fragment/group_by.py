@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.fragment.coalesce import slices
-from flightmesh.fragment.grouping import MERGED_BY, Aggregation
+from flightmesh.fragment.grouping import Aggregation
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.partition import split_by_bucket
+from flightmesh.physical.aggregates import MERGED_BY
 from flightmesh.physical.operators import GroupBy, GroupPhase
 
 MERGE_ROWS = 1 << 20

@@ -10,20 +10,8 @@ from flightmesh.kernel.aggregate import aggregate, aggregate_distinct
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
 from flightmesh.kernel.values import Array
+from flightmesh.physical.aggregates import MERGED_BY
 from flightmesh.physical.operators import Measure
-
-MERGED_BY = {
-    "sum": "sum",
-    "count": "sum_count",
-    "count_star": "sum_count",
-    "sum_count": "sum_count",
-    "min": "min",
-    "max": "max",
-    "any_value": "any_value",
-    "bool_and": "bool_and",
-    "bool_or": "bool_or",
-}
-"""The aggregate that merges partial results of each aggregate."""
 
 
 class Aggregation:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import flightmesh.fragment.group_by as module
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
-from flightmesh.fragment.grouping import MERGED_BY
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.sort import SortKey, sort_indices
+from flightmesh.physical.aggregates import MERGED_BY
 from flightmesh.physical.operators import GroupBy, GroupPhase, Measure, Operator
 from tests.comparison import assert_same_rows, reference
 from tests.fragment.harness import Context, Tables, field_named, run
