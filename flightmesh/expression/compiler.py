@@ -27,6 +27,7 @@ from flightmesh.expression.steps import (
     Step,
     constant,
     load,
+    one_pattern,
 )
 
 _LAZY_CHOICES = ("coalesce", "ifnull")
@@ -82,7 +83,7 @@ class _Builder:
     def _membership(self, expr: InList) -> Step:
         values = [option.value for option in expr.options if option.value.is_valid]
         options = pa.array(values, expr.operand.type) if values else pa.nulls(0, expr.operand.type)
-        return Membership(self.register(expr.operand), options, len(values) < len(expr.options))
+        return Membership(self.register(expr.operand), one_pattern(options), len(values) < len(expr.options))
 
     def _case(self, expr: Case) -> Step:
         later = [arm.condition for arm in expr.whens[1:]] + [arm.value for arm in expr.whens]

@@ -159,6 +159,14 @@ _FEW_OPTIONS = 4
 """Up to so many texts are compared one by one, which is cheaper than hashing."""
 
 
+def one_pattern(array: pa.Array) -> pa.Array:
+    """Floats with one zero and one NaN, which `is_in` tells apart by their bits; other types as they are."""
+    if not pa.types.is_floating(array.type):
+        return array
+    nan = pa.scalar(float("nan"), array.type)
+    return pc.if_else(pc.is_nan(array), nan, pc.add(array, pa.scalar(0.0, array.type)))
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """operand IN (constants): NULL where the operand is NULL, or where nothing matches and a constant is NULL."""
@@ -180,7 +188,7 @@ class Membership:
         if 0 < len(self.options) <= _FEW_OPTIONS and pa.types.is_string(operand.type):
             found = reduce(pc.or_, (pc.equal(operand, option) for option in self.options))
         else:
-            found = pc.is_in(operand, value_set=self.options)
+            found = pc.is_in(one_pattern(operand), value_set=self.options)
         if self.has_null:
             return pc.if_else(found, found, null_of(pa.bool_()))
         return found if operand.null_count == 0 else pc.if_else(operand.is_valid(), found, null_of(pa.bool_()))
