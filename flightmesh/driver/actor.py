@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from flightmesh.driver.balance import imbalance
-from flightmesh.driver.closing import close_input, inputs_of_ended
+from flightmesh.driver.closing import close_input, inputs_of_ended, openers
 from flightmesh.driver.entries import JobEntry, Table, TaskEntry, WorkerEntry, record_of
 from flightmesh.driver.events import (
     DriverEffect,
@@ -38,6 +38,7 @@ from flightmesh.errors import Cancelled, InternalError
 from flightmesh.ids import EdgeId, JobId, TaskId, WorkerId
 from flightmesh.protocol.messages import (
     CancelTask,
+    CloseBuckets,
     JobReleased,
     PlanStage,
     ReaderClosed,
@@ -119,7 +120,8 @@ class Driver:
         return effects
 
     def _plan(self, task: TaskEntry, worker: WorkerId) -> list[DriverEffect]:
-        """The plan of a task's stage, if the worker does not have it, with the seals that its inputs have already."""
+        """The plan of a task's stage, if the worker does not have it, with what was said of its edges before: the seals of its
+        inputs, the closes of outputs that nobody reads."""
         key = (task.id.job, task.id.stage, worker)
         if key in self._table.planned:
             return []
@@ -132,6 +134,9 @@ class Driver:
         for edge in stage.inputs:
             if edge in job.sealed:
                 effects.append(Send(worker, self._seal(job, edge)))
+        for edge in stage.outputs:
+            if edge in job.closed:
+                effects.append(Send(worker, CloseBuckets(job.id, edge, 0, job.edges[edge].buckets)))
         return effects
 
     def _hear(
@@ -186,7 +191,7 @@ class Driver:
             whole = all(task.phase.is_over for task in self._table.tasks[job_id][plan.edge.producer])
             if whole and edge not in job.sealed and edge != job.graph.result:
                 job = self._table.jobs[job_id] = replace(job, sealed=job.sealed | {edge})
-                effects.extend(Send(worker, self._seal(job, edge)) for worker in sorted(job.holders))
+                effects.extend(Send(worker, self._seal(job, edge)) for worker in openers(self._table, job, edge))
         if all(task.phase.is_over for task in self._table.tasks_of(job_id)):
             return [*effects, *self._succeed(job, now), *self._schedule(now)]
         return [*effects, *self._schedule(now)]
@@ -203,7 +208,7 @@ class Driver:
         job = replace(self._table.jobs[job.id], state=JobState.SUCCEEDED, sealed=job.sealed | {job.graph.result})
         self._table.jobs[job.id] = job
         record = record_of(self._table, job, JobState.SUCCEEDED, now)
-        seals = [Send(worker, self._seal(job, job.graph.result)) for worker in sorted(job.holders)]
+        seals = [Send(worker, self._seal(job, job.graph.result)) for worker in openers(self._table, job, job.graph.result)]
         return [*noted, EndJob(job.id, record), *seals]
 
     def _note_progress(self, job_id: JobId) -> list[DriverEffect]:

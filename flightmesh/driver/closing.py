@@ -11,7 +11,7 @@ from dataclasses import replace
 from flightmesh.driver.entries import JobEntry, Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, Send
 from flightmesh.driver.transitions import Happening, TaskPhase, Verdict, outcome
-from flightmesh.ids import EdgeId, JobId
+from flightmesh.ids import EdgeId, JobId, WorkerId
 from flightmesh.physical.partitioning import Broadcast
 from flightmesh.protocol.messages import CloseBuckets, ReadEnd, StopTask
 
@@ -41,17 +41,24 @@ def close_input(table: Table, task: TaskEntry, edge: EdgeId) -> list[DriverEffec
     if isinstance(plan.edge.partitioning, Broadcast):
         if not _unread(table, job, edge):
             return []
-        effects = _close(job, edge, range(1))
+        effects = _close(table, job, edge, range(1))
     else:
-        effects = _close(job, edge, plan.range_of(task.id.index))
+        effects = _close(table, job, edge, plan.range_of(task.id.index))
     return [*effects, *_stop_if_unread(table, job.id, edge)]
 
 
-def _close(job: JobEntry, edge: EdgeId, buckets: range) -> list[DriverEffect]:
+def openers(table: Table, job: JobEntry, edge: EdgeId) -> list[WorkerId]:
+    """Workers that have the plan of a stage at either end of an edge, and so have it open. One that gets a plan later gets
+    with it what was said of its edges; nobody has it open where the stages at both ends were skipped."""
+    ends = (job.edges[edge].edge.producer, job.edges[edge].edge.consumer)
+    return [worker for worker in sorted(job.holders) if any((job.id, end, worker) in table.planned for end in ends)]
+
+
+def _close(table: Table, job: JobEntry, edge: EdgeId, buckets: range) -> list[DriverEffect]:
     if not buckets:
         return []
     message = CloseBuckets(job.id, edge, buckets.start, buckets.stop)
-    return [Send(worker, message) for worker in sorted(job.holders)]
+    return [Send(worker, message) for worker in openers(table, job, edge)]
 
 
 def _unread(table: Table, job: JobEntry, edge: EdgeId) -> bool:
