@@ -99,6 +99,14 @@ def deep_limiting(partitions: int, count: int = 10, table: MemoryTable = T) -> S
     return cut(LimitRows(exchange(middle, Single()), count), partitions)
 
 
+def chained_limiting(partitions: int, count: int = 10, table: MemoryTable = T) -> StageGraph:
+    """Six stages in a row, and a limit over the last: more than a worker of one slot has places for."""
+    rows: Operator = scan(K, V, table=table)
+    for _ in range(4):
+        rows = LimitRows(exchange(rows, RoundRobin(partitions)), None)
+    return cut(LimitRows(exchange(rows, Single()), count), partitions)
+
+
 def sorting(partitions: int, table: MemoryTable = T) -> StageGraph:
     """Two stages: sorted runs, merged."""
     order = (ColumnOrder(V.column(), descending=True),)
@@ -124,6 +132,7 @@ GRAPHS: dict[str, Callable[[int], StageGraph]] = {
     "co_partitioned": co_partitioned,
     "limiting": limiting,
     "deep_limiting": deep_limiting,
+    "chained_limiting": chained_limiting,
     "sorting": sorting,
     "sharing": sharing,
     "constant": lambda _: constant(),

@@ -26,6 +26,7 @@ from tests.hand_made import (
     B,
     K,
     V,
+    chained_limiting,
     co_partitioned,
     constant,
     cut,
@@ -65,7 +66,10 @@ LONG = MemoryTable(
 )
 
 
-@pytest.fixture(params=[(1, 1, False), (2, 2, False), (2, 7, True)], ids=["1 task", "2 tasks", "7 tasks, encoded"])
+SHAPES = ["1 task", "2 tasks", "7 tasks, 1 slot", "7 tasks, encoded"]
+
+
+@pytest.fixture(params=[(1, 1, False), (2, 2, False), (1, 7, False), (2, 7, True)], ids=SHAPES)
 def shape(request: pytest.FixtureRequest) -> Config:
     threads, partitions, encoded = request.param
     return Config(threads=threads, partitions=partitions, encode_messages=encoded)
@@ -148,6 +152,15 @@ def test_a_limit_stops_the_scans(runtime: EmbeddedRuntime, shape: Config, graph:
     assert sum(task.splits for task in scans) < LONG_SPLITS / 4
     assert record.progress.rows < LONG_SPLITS * SPLIT_ROWS / 4
     assert all(task.state in (TaskPhase.FINISHED, TaskPhase.SKIPPED) for task in scans)
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_a_limit_skips_stages_that_were_never_placed(runtime: EmbeddedRuntime, shape: Config, count: int) -> None:
+    table, record = run_on(runtime, chained_limiting(parts(shape), count, LONG))
+    assert table.num_rows == count
+    assert len(record.stages) == 6
+    if count == 0:
+        assert sum(task.splits for task in record.stages[0].tasks) < LONG_SPLITS / 2
 
 
 def test_closing_the_result_early_cancels_the_job(runtime: EmbeddedRuntime, shape: Config) -> None:
