@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
+from flightmesh.fragment.acero_groups import AceroGroups
 from flightmesh.kernel.aggregate import aggregate, aggregate_distinct
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
@@ -22,6 +23,7 @@ class Aggregation:
         self._measures = measures
         self.key_names = [key.key for key in keys]
         self._names = [*self.key_names, *(measure.field.key for measure in measures)]
+        self._acero = AceroGroups(keys, measures)
 
     def merging(self) -> Aggregation:
         """The aggregation that brings this one's results together."""
@@ -34,6 +36,8 @@ class Aggregation:
         """One row for each group of the batch's rows; without keys exactly one row."""
         if not self._keys:
             return self._finish(batch, one_group(batch.num_rows), [])
+        if self._acero.suits(batch):
+            return self._acero.groups(batch)
         keys = [batch.column(name) for name in self.key_names]
         grouping = group_rows(keys, batch.num_rows)
         rows = pa.array(grouping.rows)
