@@ -49,7 +49,7 @@ def test_a_second_run_needs_no_network(checkout: Path) -> None:
     assert done.stderr == ""
     flights, airlines = (checkout / "plans" / "data" / "nycflights13" / f"{name}.csv" for name in ("flights", "airlines"))
     query = f"""
-        select name, count(*), avg(dep_delay) as mean_delay, max(dep_delay)
+        select name, count(*), round(avg(dep_delay), 1) as mean_delay, max(dep_delay)
         from read_csv('{flights}', nullstr='NA') left join '{airlines}' using (carrier)
         where dep_delay > 60 and month = 7 group by name order by mean_delay desc, name limit 10"""
     rows = [line.split(",") for line in done.stdout.splitlines()[1:]]
