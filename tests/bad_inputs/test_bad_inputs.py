@@ -92,7 +92,7 @@ CASES: dict[str, Case] = {
         "nothing/here.parquet does not exist (at line 2, column 6)\n"
         "  from 'nothing/here.parquet'\n"
         "       ^^^^^^^^^^^^^^^^^^^^^^\n"
-        "hint: . has nothing named 'nothing'",
+        "hint: the working directory has nothing named 'nothing'",
     ),
     "empty glob": Case(
         register("*.arrow"),
@@ -138,7 +138,7 @@ CASES: dict[str, Case] = {
         read("typed.csv", types="a=BIGINT"),
         InvalidInput,
         "{folder}/typed.csv, line 3, column 'a': 'two' is not a BIGINT\n"
-        'hint: the type was told from the first lines: give it as an option, types={"a": "VARCHAR"}',
+        'hint: the type was told from the first lines: give another, types=\'{"a": "VARCHAR"}\'',
     ),
     "broken JSON": Case(
         read("broken.jsonl"),
@@ -223,7 +223,9 @@ CASES: dict[str, Case] = {
     "wrong number of arguments": Case(
         sql("select upper(status, total) from orders"),
         InvalidQuery,
-        "the session is closed\nhint: open another with flightmesh.connect()",
+        "too many arguments for this function (at line 1, column 27)\n"
+        "  select upper(status, total) from orders\n"
+        "                            ^",
     ),
     "ambiguous name": Case(
         sql("select o_id from orders a join orders b on a.o_id = b.o_id"),
