@@ -7,11 +7,15 @@ exceeds the limit, and the accounts add up to what is in use. Any thread may cal
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from flightmesh.errors import ResourceExhausted
 from flightmesh.ids import JobId
 
 EXCHANGE = "rows in the exchange store"
+NO_JOB = JobId(0)
+"""Whose account it is that outlives jobs: results that are gathered, tables in memory. Jobs count from 1."""
+RAISE_OR_KEEP_FEWER = "raise the budget (connect(memory=...), or `memory` in the configuration), or keep fewer rows at once"
 
 
 class MemoryBudget:
@@ -21,30 +25,34 @@ class MemoryBudget:
         self.limit = limit
         self._used = 0
         self._accounts: dict[tuple[JobId, str], int] = {}
+        self._late: deque[tuple[JobId, str, int]] = deque()
         self._lock = threading.Lock()
 
     @property
     def used(self) -> int:
         """Bytes in use."""
-        return self._used
+        with self._lock:
+            self._settle()
+            return self._used
 
-    def take(self, job: JobId, purpose: str, size: int) -> None:
+    def take(self, job: JobId, purpose: str, size: int, hint: str = RAISE_OR_KEEP_FEWER) -> None:
         """Accounts for `size` more bytes. Raises ResourceExhausted past the limit, and then accounts for nothing."""
         with self._lock:
+            self._settle()
             if self._used + size > self.limit:
-                raise self._exhausted(purpose, size)
+                raise self._exhausted(purpose, size, hint)
             self._used += size
             self._accounts[job, purpose] = self._accounts.get((job, purpose), 0) + size
 
     def give(self, job: JobId, purpose: str, size: int) -> None:
         """Gives bytes of one account back."""
         with self._lock:
-            left = self._accounts.get((job, purpose), 0) - size
-            self._used -= size
-            if left:
-                self._accounts[job, purpose] = left
-            else:
-                self._accounts.pop((job, purpose), None)
+            self._give(job, purpose, size)
+
+    def give_late(self, job: JobId, purpose: str, size: int) -> None:
+        """As `give`, before the next look at what is in use. Takes no lock: for finalizers, which may run in the middle of any
+        method here."""
+        self._late.append((job, purpose, size))
 
     def forget(self, job: JobId) -> None:
         """Gives back whatever is still accounted to a job."""
@@ -55,9 +63,22 @@ class MemoryBudget:
     def accounts(self) -> dict[tuple[JobId, str], int]:
         """Bytes in use by job and purpose; empty when nothing runs."""
         with self._lock:
+            self._settle()
             return dict(self._accounts)
 
-    def _exhausted(self, purpose: str, size: int) -> ResourceExhausted:
+    def _give(self, job: JobId, purpose: str, size: int) -> None:
+        left = self._accounts.get((job, purpose), 0) - size
+        self._used -= size
+        if left:
+            self._accounts[job, purpose] = left
+        else:
+            self._accounts.pop((job, purpose), None)
+
+    def _settle(self) -> None:
+        while self._late:
+            self._give(*self._late.popleft())
+
+    def _exhausted(self, purpose: str, size: int, hint: str) -> ResourceExhausted:
         holders: dict[str, int] = {}
         for (_, held_for), held in self._accounts.items():
             holders[held_for] = holders.get(held_for, 0) + held
@@ -66,7 +87,7 @@ class MemoryBudget:
         return ResourceExhausted(
             f"out of memory: {purpose} needs {format_bytes(size)} more, and {format_bytes(self._used)} of the budget of "
             f"{format_bytes(self.limit)} are in use (held by: {held_by})",
-            hint="raise the budget (connect(memory=...), or `memory` in the configuration), or keep fewer rows at once",
+            hint=hint,
         )
 
 

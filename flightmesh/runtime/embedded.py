@@ -112,7 +112,7 @@ class EmbeddedRuntime:
             job = JobId(next(self._numbers))
             log = self.store.open(job, edge_plans(graph)[graph.result])
             nothing = Progress(0, len(graph.stages), 0, sum(stage.tasks for stage in graph.stages))
-            handle = JobHandle(job, log, nothing, self)
+            handle = JobHandle(job, log, nothing, self, self.budget)
             self._handles[job] = handle
         self._post(ToDriver(JobSubmitted(job, graph)))
         return handle

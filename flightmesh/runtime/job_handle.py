@@ -1,23 +1,27 @@
 """One submitted job as its client sees it: the result's batches, progress, cancelling, the record at the end.
 
 Handed news by the event loop; read from any thread. What always holds: a job that failed raises its error at the reader's
-next step; reading to the end, closing early and cancelling all release the job.
+next step; reading to the end, closing early and cancelling all release the job; rows that are gathered count against the memory
+budget while they are.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import pyarrow as pa
 
 from flightmesh.driver.record import JobRecord, JobState, Progress
-from flightmesh.errors import FlightmeshError, from_wire
+from flightmesh.errors import FlightmeshError, ResourceExhausted, from_wire
+from flightmesh.exchange.budget import NO_JOB, MemoryBudget
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.ids import JobId
 
+RESULT = "the result"
+STREAM_IT = "read it as it comes with to_reader(), or raise the budget (connect(memory=...))"
 SETTLE_SECONDS = 1.0
 """How long an error waits for the job's other tasks to end, so that its memory is free again when the user hears of it."""
 
@@ -35,11 +39,12 @@ class JobControl(Protocol):
 class JobHandle:
     """A running or ended job."""
 
-    def __init__(self, job: JobId, result: EdgeLog, progress: Progress, control: JobControl) -> None:
+    def __init__(self, job: JobId, result: EdgeLog, progress: Progress, control: JobControl, budget: MemoryBudget) -> None:
         self.job = job
         self.progress = progress
         self._reader = result.reader(range(result.plan.buckets))
         self._control = control
+        self._budget = budget
         self._record: JobRecord | None = None
         self._error: FlightmeshError | None = None
         self._ended = threading.Event()
@@ -50,7 +55,7 @@ class JobHandle:
         """The record, once the job has its outcome."""
         return self._record
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """The result as it comes, once. Closing the iterator early, or an interrupt while it waits, cancels the job."""
         whole = False
         try:
@@ -71,6 +76,26 @@ class JobHandle:
             if not whole:
                 self.cancel()
         self._released.wait()
+
+    def gather(self) -> list[pa.RecordBatch]:
+        """The whole result, once. It is accounted for until it is complete; then it is its reader's. Raises ResourceExhausted
+        past the budget."""
+        gathered: list[pa.RecordBatch] = []
+        held = 0
+        batches = self.batches()
+        try:
+            for batch in batches:
+                self._budget.take(NO_JOB, RESULT, batch.nbytes, STREAM_IT)
+                held += batch.nbytes
+                gathered.append(batch)
+        except ResourceExhausted as error:
+            if held > self._budget.limit // 2:  # whoever asked last: it is the result that holds the memory
+                raise ResourceExhausted(error.message, hint=STREAM_IT) from None
+            raise
+        finally:
+            batches.close()
+            self._budget.give(NO_JOB, RESULT, held)
+        return gathered
 
     def cancel(self, reason: str = "the query was cancelled") -> None:
         """Ends the job, whatever it is doing. Harmless when it has ended."""

@@ -1,7 +1,8 @@
 """Keeps a table in memory for as long as a result may still read it, though its name has gone or means another table.
 
 Handed results with the keys they read, and keys whose name has gone; drops a table's rows when both are true: no name, no
-reader.
+reader. What always holds: a table made here counts against the memory budget from its making to its end; data that a user
+registers is the user's and does not.
 """
 
 from __future__ import annotations
@@ -9,17 +10,39 @@ from __future__ import annotations
 import threading
 import weakref
 
+import pyarrow as pa
+
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.table import MemoryTable
+from flightmesh.exchange.budget import NO_JOB, MemoryBudget
+
+TABLES = "tables in memory"
+DROP_SOME = "drop tables that are no longer needed, or raise the budget (connect(memory=...))"
 
 
 class Leases:
     """Readers of tables in memory, counted by key. Any thread may call."""
 
-    def __init__(self, tables: MemoryTables) -> None:
+    def __init__(self, tables: MemoryTables, budget: MemoryBudget) -> None:
         self._tables = tables
+        self._budget = budget
+        self._charged: dict[str, int] = {}
         self._readers: dict[str, int] = {}
         self._retired: set[str] = set()
         self._lock = threading.RLock()  # a finalizer may run in the middle of any of these methods
+
+    def create(self, name: str, rows: pa.Table) -> MemoryTable:
+        """Stores the rows of a new table. Raises ResourceExhausted past the memory budget."""
+        size = rows.nbytes
+        self._budget.take(NO_JOB, TABLES, size, DROP_SOME)
+        try:
+            table = self._tables.put(name, rows)
+        except BaseException:
+            self._budget.give(NO_JOB, TABLES, size)
+            raise
+        with self._lock:
+            self._charged[table.key] = size
+        return table
 
     def hold(self, reader: object, keys: frozenset[str]) -> None:
         """Keeps the tables under `keys` until `reader` is collected."""
@@ -47,3 +70,4 @@ class Leases:
             self._retired.discard(key)
             self._readers.pop(key, None)
             self._tables.drop(key)
+            self._budget.give_late(NO_JOB, TABLES, self._charged.pop(key, 0))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from flightmesh.driver.record import JobRecord, Progress
+from flightmesh.errors import InternalError
 from flightmesh.runtime.job_handle import JobHandle
 from flightmesh.session.reader import ResultReader
 from flightmesh.session.render import render_table
@@ -40,10 +41,12 @@ class Result:
         return cls(table.schema, None, table)
 
     def to_arrow(self) -> pa.Table:
-        """All rows. Kept, so that asking again costs nothing."""
+        """All rows. Kept, so that asking again costs nothing. Raises ResourceExhausted when they do not fit the memory
+        budget while they are gathered; a table that is complete is the caller's and counts no more."""
         with self._lock:
             if self._table is None:
-                self._table = pa.Table.from_batches(list(self._run()), self.schema)
+                batches = [self._named(batch) for batch in self._start().gather()]
+                self._table = pa.Table.from_batches(batches, self.schema)
             return self._table
 
     def to_reader(self) -> ResultReader:
@@ -98,8 +101,14 @@ class Result:
         return f"<Result ({columns}), {rows}>"
 
     def _run(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._start().batches():
+            yield self._named(batch)
+
+    def _start(self) -> JobHandle:
         if self._submit is None:
-            return
+            raise InternalError("a result has neither rows nor a query")
         self._handle = handle = self._submit()
-        for batch in handle.batches():
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+        return handle
+
+    def _named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)

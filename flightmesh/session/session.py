@@ -55,8 +55,8 @@ class Session:
         self.config = config
         self.catalog = Catalog()
         self._tables = MemoryTables()
-        self._leases = Leases(self._tables)
         self.runtime = EmbeddedRuntime(config, self._tables)
+        self._leases = Leases(self._tables, self.runtime.budget)
         self._is_closed = False
         # Results keep their session: once neither is there any more, nothing runs and the threads may go.
         weakref.finalize(self, self.runtime.abandon).atexit = False
@@ -177,7 +177,7 @@ class Session:
     def _create_table(self, statement: CreateTableAs, ids: ColumnIds) -> Result:
         if self._may_create(statement.name, statement.existing):
             rows = self._result(self._plan(statement.query.relation, statement.query.names, ids)).to_arrow()
-            self._replace(statement.name, self._tables.put(statement.name[-1], rows))
+            self._replace(statement.name, self._leases.create(statement.name[-1], rows))
         return _nothing()
 
     def _may_create(self, name: tuple[str, ...], existing: Existing) -> bool:

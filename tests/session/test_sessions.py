@@ -227,6 +227,41 @@ def test_past_the_memory_budget(tmp_path: Path) -> None:
         assert rows(session, "select count(*) from big") == [(2_000_000,)]
 
 
+def test_a_gathered_result_counts_against_the_budget() -> None:
+    with connect(threads=2, memory="8MiB") as session:
+        session.register("big", pa.table({"v": pa.array(range(2_000_000))}))
+        result = session.sql("select v from big")
+        with pytest.raises(ResourceExhausted, match="the result") as caught:
+            result.to_arrow()
+        assert "to_reader()" in str(caught.value.hint)
+        assert session.runtime.budget.accounts() == {}
+        assert sum(batch.num_rows for batch in result) == 2_000_000, "streaming holds little"
+        assert len(session.sql("select v from big where v < 500000")) == 500_000
+        assert session.runtime.budget.used == 0, "what is complete is the caller's"
+
+
+def test_created_tables_count_against_the_budget_while_they_live() -> None:
+    with connect(threads=2, memory="8MiB") as session:
+        session.register("small", pa.table({"v": pa.array(range(300_000))}))
+        session.sql("create table a as select v from small")
+        assert session.runtime.budget.used == 2_400_000
+        session.sql("create table b as select v from small")
+        with pytest.raises(ResourceExhausted) as caught:
+            session.sql("create table c as select v from small union all select v from small")
+        assert "tables in memory 4.6 MiB" in caught.value.message
+        assert "c" not in session.tables()
+        reader = session.sql("select sum(v) from b")
+        session.sql("drop table b")
+        assert session.runtime.budget.used == 4_800_000, "a result may still read it"
+        assert reader.to_arrow().num_rows == 1
+        del reader
+        gc.collect()
+        assert session.runtime.budget.used == 2_400_000
+        session.sql("create or replace table a as select 1 as v")
+        assert session.runtime.budget.used == 4
+        session.sql("create table c as select v from small")
+
+
 def test_importing_the_package_is_cheap() -> None:
     check = "import sys, flightmesh; print([m for m in ('pyarrow', 'sqlglot', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.strip() == "[]"
