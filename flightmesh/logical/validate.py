@@ -1,6 +1,7 @@
 """Refuses relations that no rule may produce: an id made twice, a column that is not there, types that do not agree.
 
-Handed a whole query; hands on nothing or raises InternalError naming the relation. Tests run it after every rule.
+Handed a whole query; hands on nothing or raises InternalError naming the relation. Tests run it after every rule; that a
+step of planning kept the query's columns is checked at run time too.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ def validate(relation: Relation) -> None:
         if isinstance(node, With) and node is not relation:
             raise InternalError("a With stands below the root")
     _check(relation, {}, {})
+
+
+def require_same_columns(expected: tuple[Field, ...], found: tuple[Field, ...], where: str) -> None:
+    """Raises InternalError unless these are the same columns, of the same types, in the same order."""
+    if [(f.id, f.type) for f in expected] != [(f.id, f.type) for f in found]:
+        raise InternalError(f"{where}: columns {_listed(found)} where {_listed(expected)} must be")
+
+
+def _listed(fields: tuple[Field, ...]) -> str:
+    return "(" + ", ".join(f"{f.name}#{f.id} {f.type}" for f in fields) + ")"
 
 
 def _check(node: Relation, outer: dict[ColumnId, Field], shared: dict[SharedId, tuple[Field, ...]]) -> None:

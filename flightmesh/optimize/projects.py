@@ -16,6 +16,7 @@ from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Definition, Filter, Item, Limit, Project, Relation, SetOperation, Sort, With
 from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.context import Context
+from flightmesh.optimize.order_of_fields import in_order
 
 
 def merge_projects(relation: Relation, context: Context) -> Relation:
@@ -39,7 +40,7 @@ def _by_position(node: Relation) -> Relation:
             below = _by_position(child)
             return node if below is child else replace(node, input=below)
         case _:
-            return _inside(node)
+            return in_order(_inside(node), node.fields)
 
 
 def _by_id(node: Relation) -> Relation:

@@ -1,7 +1,7 @@
 """The planning pipeline: from a bound relation to the stages that run.
 
 Handed a relation with the names of its columns; hands on every level of its plan. What always holds: the result edge has
-one column for each name, in order.
+the columns of the bound relation, in order, one for each name.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
 from flightmesh.errors import FlightmeshError, InternalError, UnsupportedFeature
 from flightmesh.logical.relations import Relation
+from flightmesh.logical.validate import require_same_columns
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.rules import optimize
 from flightmesh.physical.operators import Exchange
@@ -56,7 +57,7 @@ class QueryPlan:
     def schema(self) -> pa.Schema:
         """The result's columns under the user's names, with the engine's types."""
         fields = self.graph.edge(self.graph.result).fields
-        return pa.schema([pa.field(name, field.type) for name, field in zip(self.names, fields, strict=False)])
+        return pa.schema([pa.field(name, field.type) for name, field in zip(self.names, fields, strict=True)])
 
     @property
     def memory_keys(self) -> frozenset[str]:
@@ -68,5 +69,8 @@ class QueryPlan:
 def plan_query(relation: Relation, names: tuple[str, ...], context: Context, config: Config) -> QueryPlan:
     """Optimizes a relation, picks its operators and cuts them into stages."""
     optimized = optimize(relation, context)
+    require_same_columns(relation.fields, optimized.fields, "the optimized query")
     physical = plan_physical(optimized, context, config)
-    return QueryPlan(names, relation, optimized, physical, cut_stages(physical, names, config))
+    graph = cut_stages(physical, names, config)
+    require_same_columns(relation.fields, graph.edge(graph.result).fields, "the result")
+    return QueryPlan(names, relation, optimized, physical, graph)

@@ -9,7 +9,7 @@ from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Column, Field
 from flightmesh.ids import ColumnId, ColumnIds, SharedId
 from flightmesh.logical.relations import Apply, Definition, Filter, Item, Join, JoinKind, Project, Reference, With, passes
-from flightmesh.logical.validate import validate
+from flightmesh.logical.validate import require_same_columns, validate
 from tests.optimize.building import call, col, lit, scan
 
 
@@ -63,3 +63,11 @@ def test_references_must_be_defined() -> None:
     bad = Reference(SharedId(0), "a", (Field(ids.fresh(), "k", pa.string()),), (t.fields[0].id,))
     with pytest.raises(InternalError, match="not column #0"):
         validate(With((Definition(SharedId(0), "a", t),), bad))
+
+
+def test_columns_in_another_order() -> None:
+    x, k = Field(ColumnId(0), "x", pa.int64()), Field(ColumnId(1), "k", pa.int64())
+    require_same_columns((x, k), (x, Field(ColumnId(1), "other", pa.int64(), False)), "a rule")
+    for found in ((k, x), (x,), (x, k, k), (x, Field(ColumnId(1), "k", pa.int32()))):
+        with pytest.raises(InternalError, match=r"a rule: columns .* where .*x#0 int64, k#1 int64.* must be"):
+            require_same_columns((x, k), found, "a rule")

@@ -11,7 +11,7 @@ import pytest
 from flightmesh.logical.relations import Apply, Quantifier, Relation, SetKind, SetOperation
 from flightmesh.logical.text import format_relation
 from flightmesh.logical.traversal import walk
-from flightmesh.logical.validate import validate
+from flightmesh.logical.validate import require_same_columns, validate
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.rules import RULES, apply
 from tests.comparison import rows_of
@@ -61,6 +61,7 @@ def test_golden(rule: str, case: golden_files.Case, update_goldens: bool) -> Non
     validate(relation)
     before, after = before_and_after(relation, rule, context)
     validate(after)
+    require_same_columns(before.fields, after.fields, rule)
     database = connection()
     found = database.execute(case.sql).arrow()
     table = found if hasattr(found, "column_names") else found.read_all()
