@@ -105,7 +105,8 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
         return node
     if node.kind is JoinKind.LEFT and node.condition is None and exactly_one_row(node.right):
         node = replace(node, kind=JoinKind.INNER)
-    return unnest_by_domain(node, sharing, _whole)
+    # The left side becomes a shared relation, which no later pass enters: what waits in it is turned now.
+    return unnest_by_domain(replace(node, left=_whole(node.left, sharing)), sharing, _whole)
 
 
 def _join(node: Apply, pulled: Pulled, context: Context) -> Relation | None:
