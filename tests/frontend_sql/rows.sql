@@ -221,3 +221,9 @@ select count(*) from (select * from t limit 3) q, (select * from u limit 2) r
 select case when count(*) > 3 then 'many' else 'few' end as size, b from t group by b
 with big as (select a, b from t where a > 2), small as (select a, b from t where a <= 2) select count(*) from (select * from big union all select * from small union all select * from big) q
 with w as (select b, count(*) n from t group by b) select w1.b, w1.n, (select sum(n) from w) total from w w1 where n = (select max(n) from w)
+select 1e9+1, 1e9-1, (1e9+1), 1e2+1e1-1, -1e3-1, 1.5e3+2.5
+select a from t where a > 1e0+1
+select date '2024-01-31'::varchar, timestamp '2024-01-31 01:02:03'::varchar, time '10:00:00'::varchar
+select interval '1 day'::varchar, interval '3' day::varchar, decimal(3, 1) '2'::varchar, date '2024-01-31'::varchar::date
+select date '2024-01-31'::timestamp, (date '2024-01-31')::varchar, '2024-01-31'::varchar::date
+select e'a\nb\tc\\', E'it\'s', $$x$$, $tag$it's $$ here$tag$

@@ -21,6 +21,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
+from flightmesh.frontend.sql.tokens import tokenized
 
 POSITIONAL = "?"
 """Begins the text of the number literal that stands for a parameter; its name follows, or its ordinal, from 1."""
@@ -96,7 +97,7 @@ def _without_explain(source: Source) -> tuple[str, Analyze | None]:
 
 def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
     try:
-        tokens = dialect.tokenize(text)
+        tokens = tokenized(text, dialect)
     except TokenError as error:
         raise _token_error(source, error) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):

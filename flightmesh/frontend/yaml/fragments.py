@@ -17,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from flightmesh.errors import InvalidPlan
 from flightmesh.frontend.sql.parameters import parameter_name
 from flightmesh.frontend.sql.parse import dialect_named, with_parameters
+from flightmesh.frontend.sql.tokens import tokenized
 from flightmesh.frontend.yaml.document import Document, Node
 from flightmesh.frontend.yaml.validation import nearest
 
@@ -89,7 +90,7 @@ class Fragments:
     def _parse(self, node: Node, place: Place) -> Any:
         text, offsets = str(node.value), self._document.offsets(node)
         try:
-            tokens = with_parameters(self._dialect.tokenize(place.value + text))
+            tokens = with_parameters(tokenized(place.value + text, self._dialect))
             trees = [tree for tree in self._dialect.parser().parse(tokens, place.value + text) if tree is not None]
         except ParseError as error:
             raise self._parse_error(node, place, offsets, error) from None
