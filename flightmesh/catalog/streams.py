@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +89,20 @@ def read_blocks(storage: Storage, file: File, size: int, quoting: Quoting, span:
             rest = data[cut:]
         if rest:
             yield Block(rest, line, begin)
+
+
+def read_head(storage: Storage, file: File, size: int, quoting: Quoting) -> Block | None:
+    """The first lines of a file, about `size` bytes: all of it when it is no longer, its last line finished or not.
+
+    None for an empty file. Raises InvalidInput where decompressing fails.
+    """
+    blocks = read_blocks(storage, file, size, quoting)
+    first = next(blocks, None)
+    if first is None or (file.size > size and not is_compressed(file)):
+        return first
+    second = next(blocks, None)
+    whole = second is not None and len(first.data) + len(second.data) <= size and next(blocks, None) is None
+    return replace(first, data=first.data + second.data) if whole and second is not None else first
 
 
 def _read(source: pa.NativeFile, size: int, name: str) -> bytes:

@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 
 _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _MOMENT = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+_BLANKS = " \t"
 _BOOLEAN = r"^(?i:true|false|t|f)$"
-_INTEGER = r"^-?\d+$"
-_DOUBLE = r"^-?((\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|(?i:inf|infinity|nan))$"
+# 007 is a code, and as a number it would lose its zeros; -007 is not, for DuckDB and for us.
+_INTEGER = r"^(0|[1-9]\d*|-\d+)$"
+_DOUBLE = r"^(((0|[1-9]\d*|-\d+)(\.\d*)?|-?\.\d+)([eE][-+]?\d+)?|-?(?i:inf|infinity|nan))$"
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 
@@ -48,9 +50,17 @@ def infer_type(texts: pa.Array, source: Texts = Texts.ANY) -> pa.DataType:
     if source is Texts.ANY and _all_match(known, _BOOLEAN):
         return pa.bool_()
     for pattern, kind in _CANDIDATES if source is Texts.ANY else _QUOTED_CANDIDATES:
-        if _all_match(known, pattern) and _casts(known, kind):
+        tried = _without_blanks(known, kind) if source is Texts.ANY else known
+        if _all_match(tried, pattern) and _casts(tried, kind):
             return kind
     return pa.string()
+
+
+def _without_blanks(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The texts without the blanks that may stand around a value of `kind`: those of DuckDB, which Arrow's parser skips."""
+    if pa.types.is_timestamp(kind):
+        return texts
+    return pc.utf8_ltrim(texts, _BLANKS) if pa.types.is_floating(kind) else pc.utf8_trim(texts, _BLANKS)
 
 
 def _all_match(texts: pa.Array, pattern: str) -> bool:

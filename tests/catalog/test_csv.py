@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
+import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from flightmesh.catalog.formats import csv as csv_format
-from flightmesh.catalog.formats.csv_options import parse_options
+from flightmesh.catalog.formats.csv_options import CsvOptions, parse_options
+from flightmesh.catalog.formats.csv_quotes import find_unclosed
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.streams import Quoting, read_blocks
@@ -52,6 +56,19 @@ LIKE_DUCKDB = {
     "one column": "a\n1\n2\n",
     "floats": "a\n1e5\n-.5\n3.\ninf\n",
     "t and f": "a,b\nt,1\nf,2\n",
+    "one row, no end of line": "a,b\n1,2",
+    "one row of numbers": "1,2",
+    "a header, no end of line": "a,b",
+    "the last line decides": "a,b\n1,2\n3,x",
+    "leading zeros": "a,b\n007,1\n008,2\n",
+    "a leading zero somewhere": "a,b,c\n7,00,1.5\n008,0,2\n",
+    "leading zeros of fractions": "a,b,c\n00.5,0.5,0e5\n01.5,-00.5,1.\n",
+    "zeros and signs": "a,b,c\n0,-007,+7\n-0,-8,+8\n",
+    "a code without header": "1,007\n2,008\n",
+    "blanks around numbers": "a,b,c,d\n 1, 1.5,\t2,2.5 \n2 , 2, 3 ,3\n",
+    "blanks around dates and times": "a,b\n 2024-01-05,10:11:12 \n2024-01-06 , 10:11:13\n",
+    "blanks around words": "a,b,c\n true,x, 007\nfalse , y,8\n",
+    "blanks alone": "a,b\n ,x\n1,y\n",
     "not quite dates": "a,b\n2020-13-45,1\n2020-01-01,2\n",
 }
 
@@ -190,6 +207,70 @@ def test_ragged_lines(tmp_path: Path) -> None:
     fails(tmp_path, "a,b,c\n1,2,3\n4,5\n", "line 3", "2 fields where 3")
     fails(tmp_path, 'a,b\n1,"x\ny"\n\n1,2,3\n', "line 5", "3 fields where 2")
     fails(tmp_path, "a,b\n" + "1,2\n" * 300_000 + "1\n", "line 300002", "1 fields where 2")
+
+
+UNCLOSED = {
+    "at the end": ('a,b\n1,2\n3,"x', "line 3"),
+    "with lines after it": ('a,b\n1,"x\n2,y\n', "line 2"),
+    "after closed ones": ('a,b\n"1","x\ny"\n2,"z ""q"" \n3,y\n', "line 4"),
+    "with doubled ones inside": ('a,b\n1,"""x""\n2,y\n', "line 2"),
+    "in the middle": ('a,b,c\n1,"x,y\n2,z,w\n', "line 2"),
+    "of one column": ('a\nx\n"y\nz\n', "line 3"),
+    "in the header": ('a,"b\n1,2\n', "line 1"),
+    "among stray ones": ('a,b\n1,5" pipe\n2,"x\n3,y\n', "line 3"),
+    "with windows ends": ('a,b\r\n1,"x\r\n2,y\r\n', "line 2"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLOSED)
+def test_a_quote_that_is_never_closed(tmp_path: Path, case: str) -> None:
+    text, line = UNCLOSED[case]
+    fails(tmp_path, text, line, "never closed")
+
+
+def test_a_quote_that_is_never_closed_far_down(tmp_path: Path) -> None:
+    fails(tmp_path, "a,b\n" + "1,x\n" * 300_000 + '1,"x\n' + "1,x\n" * 300_000, "line 300002", "never closed")
+    table = table_of(tmp_path, "a,b\n" + "1,x\n" * 300_000 + '1,"x\n')
+    with pytest.raises(InvalidInput, match="line 300002"):
+        read_all(table, ["a"])
+    with pytest.raises(InvalidInput, match="line 300002"):
+        read_all(table, [])
+
+
+def test_unclosed_quotes_by_the_options(tmp_path: Path) -> None:
+    fails(tmp_path, "# it's\na;b\n1;'x\n2;y\n", "line 3", "never closed", skip="1", quote="'", delim=";")
+    fails(tmp_path, 'a,b\n1,"x\\"\n2,y\n', "line 2", "never closed", escape="\\")
+    assert rows_of(table_of(tmp_path, 'a,b\n1,"x\n2,y\n', quote="")) == [(1, '"x'), (2, "y")]
+    assert rows_of(table_of(tmp_path, 'a,b\n1,\\"x\n2,y\n', escape="\\")) == [(1, '"x'), (2, "y")]
+
+
+CLOSED = {
+    "ends in a delimiter": 'a,b\n1,"x,"\n2,"y,"\n',
+    "ends in a line": 'a,b\n1,"x\n"\n2,"y\n"\n',
+    "empty": 'a,b\n1,""\n,"x"\n',
+    "quotes alone": 'a,b\n1,""""\n2,""""""\n',
+    "with more after it": 'a,b\n1,"x"y\n2,z\n',
+    "stray ones": 'a,b\n1,5" pipe\n2,6" pipe\n3,x"\n',
+}
+
+
+@pytest.mark.parametrize("case", CLOSED)
+def test_quotes_that_are_closed(tmp_path: Path, case: str) -> None:
+    table = table_of(tmp_path, CLOSED[case])
+    expected = list(csv.reader(io.StringIO(CLOSED[case], newline="")))[1:]
+    assert [[str(cell or "") for cell in row] for row in rows_of(table)] == expected
+
+
+def test_unclosed_is_what_the_parser_says() -> None:
+    """Random quotes: a field is unclosed exactly when a line put after the data becomes part of it."""
+    draw, options, found = random.Random(7), CsvOptions(delimiter=","), 0
+    for _ in range(20_000):
+        text = "".join(draw.choices('",\nx', k=draw.randrange(1, 12)))
+        after = list(csv.reader(io.StringIO(f"{text}\nend", newline="")))
+        unclosed = after[-1] != ["end"]
+        assert (find_unclosed(text.encode(), options) is not None) == unclosed, text
+        found += unclosed
+    assert 1000 < found < 19_000
 
 
 def test_a_type_that_fails_later(tmp_path: Path) -> None:

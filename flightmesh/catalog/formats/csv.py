@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from flightmesh.catalog.formats.csv_options import CsvOptions, parse_options
+from flightmesh.catalog.formats.csv_quotes import find_unclosed
 from flightmesh.catalog.formats.csv_sniff import column_names, has_header, numbered_records, records, sniff_delimiter
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import conform
 from flightmesh.catalog.storage import display
-from flightmesh.catalog.streams import Block, Quoting, read_blocks
+from flightmesh.catalog.streams import Block, Quoting, read_blocks, read_head
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import infer_type
@@ -76,7 +77,7 @@ def describe(storage: Storage, file: File, pairs: tuple[tuple[str, str], ...], s
 
 
 def _first_block(storage: Storage, file: File, size: int, options: CsvOptions) -> Block:
-    block = next(read_blocks(storage, file, size, _quoting(options)), None)
+    block = read_head(storage, file, size, _quoting(options))
     if block is None or not block.data.strip():
         raise InvalidInput(f"{display(storage, file.path)} is empty", hint="a CSV file needs at least a header")
     return block
@@ -207,12 +208,15 @@ def _parse(
     include: Sequence[str],
 ) -> pa.Table:
     """The block's rows, columns `include` of `names`, as `types`. Raises InvalidInput naming file, line and column."""
+    _check_closed(storage, file, options, block)
+    # A header alone must end its line for the parser to skip it.
+    data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
     try:
         return pacsv.read_csv(
-            cast("IO[bytes]", pa.BufferReader(block.data)),
+            cast("IO[bytes]", pa.BufferReader(data)),
             read_options=pacsv.ReadOptions(
                 use_threads=False,
-                block_size=max(len(block.data) + 1, 1024),
+                block_size=max(len(data) + 1, 1024),
                 column_names=list(names),
                 skip_rows=options.skip,
                 skip_rows_after_names=int(bool(options.header)),
@@ -235,6 +239,19 @@ def _parse(
         )
     except pa.ArrowInvalid as error:
         raise _explain(str(error), display(storage, file.path), options, block, names, types) from None
+
+
+def _check_closed(storage: Storage, file: File, options: CsvOptions, block: Block) -> None:
+    """Raises InvalidInput, naming the line, for a quoted field that is never closed: it would hold all lines after it."""
+    records = _skip_lines(block.data, options.skip)
+    position = find_unclosed(records, options)
+    if position is None:
+        return
+    line = block.line + block.data.count(b"\n", 0, len(block.data) - len(records) + position)
+    raise InvalidInput(
+        f"{display(storage, file.path)}, line {line}: a quote opens a field and is never closed",
+        hint="close it, or give quote='' when quotes are part of the text",
+    )
 
 
 def _explain(
