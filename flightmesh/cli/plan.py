@@ -9,7 +9,7 @@ import typer
 
 from flightmesh.cli import options
 from flightmesh.cli.guard import QUERY_FAILED, guarded, report
-from flightmesh.cli.options import Engine, open_session
+from flightmesh.cli.options import Engine, open_session, read_texts
 
 app = typer.Typer(help="Check YAML plans; print their JSON Schema.", no_args_is_help=True)
 
@@ -19,6 +19,8 @@ _CHECK_EXAMPLES = """\
 [cyan]flightmesh plan check plans/quickstart.yaml[/cyan]
 
 [cyan]flightmesh plan check plans/*.yaml[/cyan]
+
+[cyan]flightmesh plan check plans/tpch_q1.yaml --set data=/data/tpch[/cyan]
 """
 
 _SCHEMA_EXAMPLES = """\
@@ -36,6 +38,10 @@ An editor with YAML support completes and checks plans that begin with
 @guarded
 def check(
     plans: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="Plan files in YAML.", show_default=False)],
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the plans. May be repeated.", show_default=False),
+    ] = None,
     register: options.Tables = None,
 ) -> None:
     """Check plans without running them: keys, expressions, types, and that the inputs can be opened."""
@@ -43,10 +49,11 @@ def check(
     from flightmesh.frontend.yaml.plan import check_plan
 
     wrong = 0
+    params = read_texts(set)
     with open_session(Engine(threads=1), register) as session:
         for path in plans:
             try:
-                warnings = check_plan(path, session.catalog)
+                warnings = check_plan(path, session.catalog, params)
             except FlightmeshError as failure:
                 report(failure)
                 wrong += 1

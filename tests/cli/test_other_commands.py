@@ -91,6 +91,9 @@ def test_plan_check(plan: Path, tmp_path: Path) -> None:
     assert rows_of(flightmesh("plan", "check", plan)) == [f"{plan}: ok"]
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(plan.read_text().replace("total > :floor", "totl > :floor"))
+    unknown = flightmesh("plan", "check", plan, "--set", "no_such=1")
+    assert unknown.returncode == 1
+    assert "the plan has no parameter 'no_such'" in unknown.stderr
     failed = flightmesh("plan", "check", plan, wrong)
     assert failed.returncode == 1
     assert f"{plan}: ok" in failed.stdout

@@ -82,11 +82,11 @@ def bind_params(document: Document, declared: Mapping[str, Param], given: Mappin
     return values
 
 
-def sample_params(document: Document, declared: Mapping[str, Param]) -> dict[str, Any]:
-    """The values with which a plan can be checked without being given any: defaults, and stand-ins of the right type."""
-    given: dict[str, Any] = {}
+def sample_params(document: Document, declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with which a plan can be checked: those given, else defaults, else stand-ins of the right type."""
+    given = dict(given)
     for name, param in declared.items():
-        if param.default is None:
+        if param.default is None and name not in given:
             sample = _SAMPLES[type_of(param)]
             given[name] = param.enum[0] if param.enum else next((v for v in (param.min, param.max) if v is not None), sample)
     return bind_params(document, declared, given)

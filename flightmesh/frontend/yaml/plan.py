@@ -104,13 +104,15 @@ def plan_file(plan: PlanFile, *, catalog: Catalog, params: Mapping[str, Any] | N
     return _planned(plan, catalog, bind_params(plan.document, plan.plan.params, params or {}), ids)
 
 
-def check_plan(source: str | os.PathLike[str], catalog: Catalog | None = None) -> tuple[str, ...]:
+def check_plan(
+    source: str | os.PathLike[str], catalog: Catalog | None = None, params: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
     """Checks everything that can be without running: the inputs exist and every step binds. Returns warnings.
 
-    Parameters that are required stand in with a value of their type.
+    For required parameters that are not given a value of their type stands in.
     """
     plan = load_plan(source)
-    values = sample_params(plan.document, plan.plan.params)
+    values = sample_params(plan.document, plan.plan.params, params or {})
     tables = catalog or Catalog()
     _planned(plan, tables, values, ColumnIds())
     steps = _lowered(plan, values)
