@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from flightmesh.catalog.names import join_name
 from flightmesh.catalog.open import Source, open_table, refresh
 from flightmesh.catalog.table import FileTable, Format, Storage, Table
 from flightmesh.errors import InvalidQuery
@@ -160,5 +161,5 @@ def _key(parts: tuple[str, str, str]) -> _Key:
 
 def _shown(listing: Listing) -> str:
     if (listing.catalog.casefold(), listing.schema.casefold()) == (DEFAULT_CATALOG, DEFAULT_SCHEMA):
-        return listing.name
-    return f"{listing.catalog}.{listing.schema}.{listing.name}"
+        return join_name([listing.name])
+    return join_name([listing.catalog, listing.schema, listing.name])

@@ -21,9 +21,9 @@ def connect(
     """
     chosen = _config(config)
     if threads is not None:
-        if threads < 1:
-            raise InvalidConfig(f"threads must be at least 1, not {threads}")
         chosen = replace(chosen, threads=threads)
+    if isinstance(chosen.threads, bool) or not isinstance(chosen.threads, int) or chosen.threads < 1:
+        raise InvalidConfig(f"threads must be a whole number of at least 1, not {chosen.threads!r}")
     if memory is not None:
         chosen = replace(chosen, memory=_bytes(memory))
     return Session(chosen)
@@ -36,10 +36,14 @@ def _config(config: Config | str | os.PathLike[str] | None) -> Config:
         return config
     from flightmesh.config_file import load  # reading YAML costs time that a session without a file need not spend
 
+    if not isinstance(config, str | os.PathLike):
+        raise InvalidConfig(f"config is a Config or the path of a file, not {config!r}")
     return load(os.fspath(config))
 
 
 def _bytes(memory: int | str) -> int:
+    if isinstance(memory, bool) or not isinstance(memory, int | str):
+        raise InvalidConfig(f"memory is a number of bytes, or a text such as 4GiB, not {memory!r}")
     try:
         size = parse_size(memory)
     except ValueError as error:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA, Catalog, Listing, View
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.names import join_name, split_name
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.statistics import statistics
 from flightmesh.catalog.table import MemoryTable, Storage
@@ -64,22 +65,24 @@ class Session:
     def register(self, name: str, source: Any, **options: Any) -> None:
         """Gives a table a name, which a later one of the same name replaces.
 
+        `name`: table, schema.table or catalog.schema.table; a part that has dots itself stands in double quotes.
         `source`: a file, folder, glob or s3:// URL (or a list of them), or data: a pyarrow Table, RecordBatch,
         RecordBatchReader or dataset, a pandas DataFrame, a dict of lists. `options` for files: `format` ("parquet", "csv",
         "json", "arrow"; told by the extension otherwise), `storage` (a dict for s3, such as endpoint_override), and those
         of the format (CSV: delimiter, header, nulls, ...). Raises InvalidInput when the source cannot be read.
         """
         self._check_open()
+        parts = split_name(name)
         if _is_path(source):
             storage = options.pop("storage", None)
             place = None if storage is None else Storage("s3", _pairs(storage))
             texts = {key: _option(value) for key, value in options.items() if key != "format"}
-            table = open_table(name, source, format=options.get("format"), options=texts, storage=place)
-            self._replace((name,), table)
+            table = open_table(parts[-1], source, format=options.get("format"), options=texts, storage=place)
+            self._replace(parts, table)
         elif options:
             raise InvalidQuery(f"a table in memory takes no options, but got {', '.join(options)}")
         else:
-            self._replace((name,), self._tables.put(name, source))
+            self._replace(parts, self._tables.put(parts[-1], source))
 
     @typed_errors()
     def sql(self, text: str, dialect: str | None = None, params: Params | None = None) -> Result:
@@ -192,7 +195,8 @@ class Session:
     def _drop(self, name: tuple[str, ...], missing: Missing, kind: type[View] | None) -> Result:
         if missing is Missing.IGNORE and name not in self.catalog:
             return _nothing()
-        entry = self.catalog.lookup(name)
+        # A table whose files are gone can be dropped too.
+        entry = self.catalog.peek(name)
         if isinstance(entry, View) != (kind is View):
             what, other = ("view", "TABLE") if isinstance(entry, View) else ("table", "VIEW")
             wrong = "VIEW" if other == "TABLE" else "TABLE"
@@ -225,8 +229,8 @@ def _is_path(source: Any) -> bool:
 def _short_name(listing: Listing) -> str:
     """A name as a query can write it: without the default catalog and schema."""
     if (listing.catalog, listing.schema) == (DEFAULT_CATALOG, DEFAULT_SCHEMA):
-        return listing.name
-    return f"{listing.catalog}.{listing.schema}.{listing.name}"
+        return join_name([listing.name])
+    return join_name([listing.catalog, listing.schema, listing.name])
 
 
 def _option(value: Any) -> str:

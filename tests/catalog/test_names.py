@@ -9,6 +9,7 @@ import pytest
 
 from flightmesh.catalog.catalog import Catalog, View
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.names import join_name, split_name
 from flightmesh.catalog.table import FileTable, MemoryTable
 from flightmesh.errors import InvalidInput, InvalidQuery
 
@@ -111,3 +112,16 @@ def test_threads(orders: MemoryTable) -> None:
     for thread in threads:
         thread.join()
     assert len(catalog.tables()) == 200
+
+
+@pytest.mark.parametrize("parts", [("a",), ("a b",), ("s", "t"), ("c", "s", "t"), ("a.b",), ('x"y', "."), ("*", "ä", "t.1")])
+def test_names_survive_their_text(parts: tuple[str, ...]) -> None:
+    assert split_name(join_name(parts)) == parts
+
+
+def test_hints_write_names_as_queries_do(orders: MemoryTable) -> None:
+    catalog = Catalog()
+    catalog.register(["new.orders"], orders)
+    with pytest.raises(InvalidQuery) as caught:
+        catalog.lookup(["new", "orders"])
+    assert caught.value.hint == 'did you mean "new.orders"?'

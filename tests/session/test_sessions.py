@@ -79,6 +79,38 @@ def test_a_table_replaced_or_dropped_is_there_for_results_that_read_it(plain: Se
     assert plain.tables() == ["p", "t"]
 
 
+def test_names_of_several_parts(plain: Session) -> None:
+    plain.register("sch.tab", {"x": [1]})
+    plain.register('other.sch."a.b"', {"x": [2]})
+    plain.register('"c.d"', {"x": [3]})
+    plain.register("with blank-s", {"x": [4]})
+    assert rows(plain, "from sch.tab") == rows(plain, "from memory.sch.tab") == [(1,)]
+    assert rows(plain, 'from other.sch."a.b"') == [(2,)]
+    assert rows(plain, 'from "c.d"') == [(3,)]
+    assert rows(plain, 'from "with blank-s"') == [(4,)]
+    assert plain.tables() == ['"c.d"', "p", "t", "with blank-s", "memory.sch.tab", 'other.sch."a.b"']
+    plain.register("sch.tab", {"x": [5]})
+    assert rows(plain, "from sch.tab") == [(5,)]
+    plain.sql("drop table sch.tab")
+    with pytest.raises(InvalidQuery, match="no table"):
+        plain.sql("from sch.tab")
+    for wrong in ("", ".", "a.", ".a", "a..b", "a.b.c.d", '"a', 'a"b"'):
+        with pytest.raises(InvalidQuery, match="is not a table name"):
+            plain.register(wrong, {"x": [1]})
+
+
+def test_a_table_whose_files_are_gone_can_be_dropped(plain: Session, tmp_path: Path) -> None:
+    pq.write_table(SMALL, tmp_path / "a.parquet")
+    plain.register("a", tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(InvalidInput, match="does not exist"):
+        plain.sql("from a")
+    with pytest.raises(InvalidQuery, match="is a table"):
+        plain.sql("drop view a")
+    plain.sql("drop table a")
+    assert "a" not in plain.tables()
+
+
 def test_create_table_as_and_drop(session: Session) -> None:
     assert session.sql("create table top as select k, max(v) as m from t group by k").to_arrow().num_columns == 0
     assert rows(session, "select m from top where k = 3") == [(999_993,)]
@@ -212,9 +244,25 @@ def test_configuration(tmp_path: Path) -> None:
         assert session.runtime.budget.limit == 512_000_000
     with connect(config=Config(threads=2)) as session:
         assert session.runtime.budget.limit > 1 << 20
-    for wrong in ({"threads": 0}, {"memory": "lots"}, {"memory": 0}):
-        with pytest.raises(InvalidConfig):
-            connect(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"threads": 0}, "threads must be a whole number of at least 1, not 0"),
+        ({"threads": "x"}, "threads must be a whole number of at least 1, not 'x'"),
+        ({"threads": 1.5}, "threads must be"),
+        ({"threads": True}, "threads must be"),
+        ({"config": Config(threads=0)}, "threads must be"),
+        ({"memory": "lots"}, "not a size: 'lots'"),
+        ({"memory": 0}, "at least 1 byte"),
+        ({"memory": 1.5}, "memory is a number of bytes"),
+        ({"config": 5}, "config is a Config"),
+    ],
+)
+def test_wrong_configuration(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidConfig, match=message):
+        connect(**wrong)  # type: ignore[arg-type]
 
 
 def test_past_the_memory_budget(tmp_path: Path) -> None:
