@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from flightmesh.expression.lower import evaluate_constant
 from flightmesh.expression.nodes import SortKey, walk
 from flightmesh.expression.text import format_expression
 from flightmesh.logical.relations import Project, Sort
@@ -83,13 +84,19 @@ def test_quotes(dialect: str, text: str) -> None:
     ("dialect", "text", "same"),
     [
         ("mysql", "ifnull(a, 0)", "coalesce(a, 0)"),
-        ("mysql", "date_add(d, interval 1 month)", "d + interval 1 month"),
+        ("mysql", "date_add(d, interval 1 month)", "(d + interval 1 month)::date"),
+        ("mysql", "date_add(d, interval 1 hour)", "d + interval 1 hour"),
+        ("bigquery", "date_add(d, interval 1 month)", "(d + interval 1 month)::date"),
+        ("bigquery", "date_sub(d, interval b month)", "(d - interval (b) month)::date"),
+        ("trino", "date_add('month', 1, d)", "(d + interval 1 month)::date"),
+        ("trino", "date_add('hour', 1, d)", "d + interval 1 hour"),
+        ("duckdb", "date_add(d, interval 1 month)", "d + interval 1 month"),
         ("mysql", "if(a > 1, 'x', 'y')", "case when a > 1 then 'x' else 'y' end"),
         ("spark", "nvl(a, 0)", "coalesce(a, 0)"),
         ("spark", "date_add(d, 3)", "d + 3"),
         ("spark", "a <=> b", "a is not distinct from b"),
         ("snowflake", "iff(a > 1, 1, 2)", "case when a > 1 then 1 else 2 end"),
-        ("snowflake", "dateadd(month, 2, d)", "d + interval 2 month"),
+        ("snowflake", "dateadd(month, 2, d)", "(d + interval 2 month)::date"),
         ("postgres", "s ~ 'x'", "regexp_matches(s, 'x')"),
         ("postgres", "extract(year from d)", "year(d)"),
         ("bigquery", "safe_cast(s as int64)", "try_cast(s as bigint)"),
@@ -97,6 +104,31 @@ def test_quotes(dialect: str, text: str) -> None:
 )
 def test_functions_by_other_names(dialect: str, text: str, same: str) -> None:
     assert _shown(f"select {text} from t", dialect) == _shown(f"select {same} from t", "duckdb")
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "spark", "trino", "bigquery", "snowflake"])
+def test_a_null_makes_the_whole_concat_null(dialect: str) -> None:
+    assert _values("select concat('a', null), concat('a', 1, 'b'), concat(null)", dialect) == [None, "a1b", None]
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres"])
+def test_a_null_is_left_out_of_concat(dialect: str) -> None:
+    assert _values("select concat('a', null), concat('a', 1, 'b'), concat(null)", dialect) == ["a", "a1b", ""]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "of_nulls"),
+    [("mysql", None), ("trino", None), ("bigquery", None), ("duckdb", 1), ("postgres", 1), ("spark", 1)],
+)
+def test_nulls_in_greatest_and_least_are_the_dialects(dialect: str, of_nulls: int | None) -> None:
+    text = "select greatest(1, null), least(null, 1), greatest(1, 3, 2), least(2, 1)"
+    assert _values(text, dialect) == [of_nulls, of_nulls, 3, 1]
+
+
+def _values(text: str, dialect: str) -> list[object]:
+    relation = query(text, dialect=dialect).relation
+    assert isinstance(relation, Project)
+    return [evaluate_constant(item.expression).value.as_py() for item in relation.items]
 
 
 def test_casts_of_lenient_dialects_give_null() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -86,6 +86,8 @@ WRONG: tuple[Case, ...] = (
     Case("select * from read_parquet()", "syntax error at ')': something is missing here", (1, 28, 1), None),
     Case("explain", "EXPLAIN needs a query", (1, 7, 1), None),
     Case("select lower(s, s) from t", "too many arguments for this function", (1, 18, 1), None),
+    Case("select 1 + 100000000000000000000000000000000000000", "an integer has at most 38 digits", (1, 12, 39), "for a DOUBLE, write it with an exponent: 1e40"),
+    Case("select -100000000000000000000000000000000000000", "an integer has at most 38 digits", (1, 9, 39), "for a DOUBLE, write it with an exponent: 1e40"),
     Case("select 1 +", "syntax error at '+': something is missing here", (1, 10, 1), None),
 )
 
@@ -125,6 +127,9 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select * from t positional join u", "not supported yet: POSITIONAL JOIN", (1, 33, 1), None),
     Case("select t.a from t full join u on t.a = u.a and exists (select 1 from v where v.a = t.a and v.a = u.a)", "not supported yet: a subquery in ON of a full join that reads both sides", (1, 34, 67), None),
     Case("select * from generate_series(1, 3)", "not supported yet: the table function generate_series", (1, 15, 20), None),
+    Case("select * from range(3)", "not supported yet: the table function range", (1, 15, 7), None),
+    Case("select unnest([1]) from t", "not supported yet: the function unnest", (1, 8, 9), None),
+    Case("select Generate_Series(3) from t", "not supported yet: the function generate_series", (1, 8, 17), None),
     Case("select x -> 'a' from (select s as x from t)", "not supported yet: JSON paths", (1, 8, 1), None),
     Case("explain analyze insert into t values (1)", "not supported yet: the statement INSERT", (1, 17, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
 )
@@ -174,6 +179,11 @@ def test_an_unknown_dialect_is_named() -> None:
 @pytest.mark.parametrize("text", ["", "  ", ";", "-- nothing"])
 def test_an_empty_text_is_refused(text: str) -> None:
     assert _error(text).message == "there is no statement"
+
+
+@pytest.mark.parametrize("text", [None, 5, b"select 1"])
+def test_a_text_that_is_none_is_refused(text: Any) -> None:
+    assert _error(text).message == f"a statement is text (str), not {type(text).__name__}"
 
 
 def test_deep_nesting_is_an_error_of_the_query() -> None:

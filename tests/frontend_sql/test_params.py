@@ -139,3 +139,10 @@ def test_a_value_without_a_type_is_refused() -> None:
 def test_text_as_params_is_refused() -> None:
     with pytest.raises(InvalidQuery, match="params must be a mapping"):
         query("select ?", "abc")
+
+
+@pytest.mark.parametrize("value", [10**50, -(10**38), Decimal("1." + "1" * 40)])
+def test_a_number_of_too_many_digits_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidQuery, match=r"the parameter 'x': an? \w+ has at most 38 digits") as caught:
+        query("select :x", {"x": value})
+    assert caught.value.position == Position(1, 8, 2)

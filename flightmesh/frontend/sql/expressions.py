@@ -56,7 +56,8 @@ class ExpressionBinder:
         translated = functions_map.translate(node, self.context.dialect_name)
         if translated is None:
             name = node.sql_name().lower() if isinstance(node, exp.Func) else node.key.upper()
-            raise self.context.source.unsupported(f"the function {name}", node)
+            word = self.context.source.word(node)
+            raise self.context.source.unsupported(f"the function {word.lower() if word else name}", node)
         name, parts = translated
         if not isinstance(node, exp.Anonymous):
             return bind_call(name, [self.bind(part) for part in parts], self.at(node))
@@ -96,6 +97,8 @@ def _literal(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         return _parameter(binder, node)
     try:
         return literals.number(node.this)
+    except InvalidQuery as error:
+        raise binder.context.source.error(error.message, node, error.hint) from None
     except (ValueError, InvalidOperation):
         raise binder.context.source.error(f"{node.this!r} is not a number", node) from None
 
@@ -151,6 +154,9 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.If: operators.conditional,
     exp.Cast: operators.cast,
     exp.TryCast: operators.cast,
+    exp.Concat: operators.concatenated,
+    exp.Greatest: operators.extreme,
+    exp.Least: operators.extreme,
     exp.Div: operators.divided,
     exp.IntDiv: operators.divided,
     exp.Mod: operators.divided,

@@ -1,7 +1,7 @@
 """Constants: number, text and interval literals, and Python values, as typed Literals.
 
-What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, then DOUBLE; DECIMAL
-where there is a point; DOUBLE where there is an exponent), and a Python value keeps its own type; neither is ever
+What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, past which it is refused;
+DECIMAL where there is a point, past its 38 digits DOUBLE; DOUBLE where there is an exponent), and a Python value keeps its own type; neither is ever
 pasted into text.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from flightmesh.errors import InvalidQuery
 from flightmesh.expression.nodes import Literal
 from flightmesh.expression.types import HUGEINT, INTERVAL, MAX_PRECISION, TIME, TIMESTAMP, TIMESTAMP_TZ, normal_type
 
@@ -41,20 +42,26 @@ def number(text: str) -> Literal:
     if "e" in text or "E" in text:
         return Literal(pa.scalar(float(text), pa.float64()))
     if "." not in text:
+        if len(text.lstrip("-0")) > MAX_PRECISION:
+            raise _too_many_digits("an integer")
         return integer(int(text))
     value = Decimal(text)
     return decimal(value) or Literal(pa.scalar(float(text), pa.float64()))
 
 
 def integer(value: int) -> Literal:
-    """An integer in the smallest of INTEGER, BIGINT and HUGEINT that holds it; DOUBLE past those."""
+    """An integer in the smallest of INTEGER, BIGINT and HUGEINT that holds it. Raises InvalidQuery past those."""
     if -_INT32 <= value < _INT32:
         return Literal(pa.scalar(value, pa.int32()))
     if -_INT64 <= value < _INT64:
         return Literal(pa.scalar(value, pa.int64()))
     if -_HUGE < value < _HUGE:
         return Literal(pa.scalar(Decimal(value), HUGEINT))
-    return Literal(pa.scalar(float(value), pa.float64()))
+    raise _too_many_digits("an integer")
+
+
+def _too_many_digits(what: str) -> InvalidQuery:
+    return InvalidQuery(f"{what} has at most {MAX_PRECISION} digits", hint="for a DOUBLE, write it with an exponent: 1e40")
 
 
 def decimal(value: Decimal) -> Literal | None:
@@ -70,6 +77,12 @@ def decimal(value: Decimal) -> Literal | None:
 def text(value: str) -> Literal:
     """A text constant."""
     return Literal(pa.scalar(value, pa.string()))
+
+
+def is_whole_days(unit: str) -> bool:
+    """Whether a unit of time is a day or longer."""
+    name = unit.upper()
+    return any(known in _DAYS or known in _MONTHS for known in (name, name.removesuffix("S")))
 
 
 def interval(amount: Decimal, unit: str) -> Literal | None:
@@ -90,7 +103,10 @@ def _months_days_nanoseconds(months: int, days: int, nanoseconds: int) -> Litera
 
 
 def of_python(value: Any) -> Literal | None:
-    """A Python value as a literal of its own type; None for a value of no type that a parameter can have."""
+    """A Python value as a literal of its own type; None for a value of no type that a parameter can have.
+
+    Raises InvalidQuery for a number of too many digits.
+    """
     match value:
         case None:
             return NULL
@@ -101,7 +117,10 @@ def of_python(value: Any) -> Literal | None:
         case float():
             return Literal(pa.scalar(value, pa.float64()))
         case Decimal():
-            return decimal(value)
+            found = decimal(value)
+            if found is None:
+                raise _too_many_digits("a decimal")
+            return found
         case str():
             return text(value)
         case bytes() | bytearray() | memoryview():

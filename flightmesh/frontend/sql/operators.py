@@ -1,4 +1,4 @@
-"""Binds operators: AND, IS, BETWEEN, IN, comparisons, CASE, CAST, division.
+"""Binds operators: AND, IS, BETWEEN, IN, comparisons, CASE, CAST, division, and functions whose NULLs are the dialect's.
 
 Handed a binder and an operator's node; hands on the typed expression. What always holds: a row is compared value by
 value, and a typed literal (DATE '2020-01-01', NULL::INTEGER) is a literal, not a cast.
@@ -6,6 +6,7 @@ value, and a typed literal (DATE '2020-01-01', NULL::INTEGER) is a literal, not 
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from flightmesh.expression.registry import bind_call, bind_case, bind_cast, bind
 from flightmesh.expression.types import Family, family, is_string
 from flightmesh.frontend.sql import subquery
 from flightmesh.frontend.sql.division import bind_division
+from flightmesh.frontend.sql.literals import NULL, text
 from flightmesh.frontend.sql.type_names import arrow_type
 
 if TYPE_CHECKING:
@@ -146,10 +148,31 @@ def converted(binder: ExpressionBinder, operand: Expression, target: pa.DataType
     """A bound value as another type; constant text becomes a literal where the type is one of time."""
     at = binder.at(node)
     if isinstance(operand, Literal) and mode is CastMode.STRICT:
-        text = is_string(operand.type) and family(target) in _FOLDED
-        if text or operand.is_null:
+        folded = is_string(operand.type) and family(target) in _FOLDED
+        if folded or operand.is_null:
             return coerce(operand, target, at)
     return bind_cast(operand, target, mode, at)
+
+
+def concatenated(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """CONCAT: NULLs are left out, or make the whole NULL, as the dialect has it."""
+    parts = [binder.bind(part) for part in node.expressions]
+    if node.args.get("coalesce") or not parts:
+        return bind_call("concat", parts, binder.at(node))
+    if len(parts) == 1:
+        parts.append(text(""))
+    return reduce(lambda left, right: bind_call("concat_operator", (left, right), binder.at(node)), parts)
+
+
+def extreme(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """GREATEST and LEAST: NULLs are left out, or make the whole NULL, as the dialect has it."""
+    at = binder.at(node)
+    parts = [binder.bind(part) for part in (node.this, *node.expressions)]
+    picked = bind_call(node.key, parts, at)
+    if node.args.get("ignore_nulls"):
+        return picked
+    missing = [bind_call("is_null", (part,), at) for part in parts]
+    return bind_case(((bind_call("or", missing, at) if len(missing) > 1 else missing[0], NULL),), picked, at)
 
 
 def divided(binder: ExpressionBinder, node: exp.Expr) -> Expression:

@@ -55,7 +55,10 @@ class Parameters:
         if name not in self._given:
             raise self._missing(node, name, source)
         value = self._given[name]
-        found = literals.of_python(value)
+        try:
+            found = literals.of_python(value)
+        except InvalidQuery as error:
+            raise _at(source, node, name, f"the parameter {name!r}: {error.message}", "for a DOUBLE, give a float") from None
         if found is None:
             raise _at(
                 source,

@@ -31,6 +31,8 @@ def plan_statement(
     text: str, *, catalog: Names, dialect: str = "duckdb", params: Params = None, ids: ColumnIds | None = None
 ) -> Statement:
     """The one statement of a text, bound. Raises InvalidQuery or UnsupportedFeature with line, column and caret."""
+    if not isinstance(text, str):
+        raise InvalidQuery(f"a statement is text (str), not {type(text).__name__}", hint="for instance 'SELECT 1'")
     source = Source(text)
     speech = dialect_named(dialect)
     parsed = parse_statement(source, speech)

@@ -6,6 +6,8 @@ their offsets in `meta` ("start", "end"), and any other node spans what stands b
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from flightmesh.errors import InvalidQuery, Position, UnsupportedFeature
@@ -50,6 +52,12 @@ class Source:
         if error.text is None and error.position is not None:
             error.text = self.text
         return error
+
+    def word(self, node: exp.Expr) -> str | None:
+        """The word that a function's call begins with, as the text has it; None where the node has no place of its own."""
+        start = (node._meta or {}).get("start")
+        match = None if start is None else re.compile(r"[A-Za-z_]\w*").match(self.text, start)
+        return None if match is None else match[0]
 
     def before(self, node: exp.Expr) -> str | None:
         """The word or sign that stands before a node and its opening parentheses; None for a node without a place."""

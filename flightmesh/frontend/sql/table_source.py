@@ -113,6 +113,7 @@ def _function(call: exp.Expr, node: exp.Table, context: Context) -> tuple[Bound,
     name = call.name if isinstance(call, exp.Anonymous) else call.sql_name() if isinstance(call, exp.Func) else call.key
     name = name.lower()
     if name not in _READERS:
+        name = (context.source.word(call) or name).lower()
         near = nearest(name, {reader: reader for reader in _READERS})
         raise context.source.unsupported(f"the table function {name}", node, f"did you mean {near}?" if near else None)
     args = [part for part in ([call.args.get("this")] if isinstance(call, exp.ReadCSV) else []) if part is not None] + list(

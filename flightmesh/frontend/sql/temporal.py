@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.errors import Position
 from flightmesh.expression.nodes import CastMode, Expression, Literal
-from flightmesh.expression.registry import bind_call, coerce
+from flightmesh.expression.registry import bind_call, bind_cast, coerce
 from flightmesh.expression.types import INTERVAL, TIME, TIMESTAMP, TIMESTAMP_TZ, is_string
 from flightmesh.frontend.sql import literals
 from flightmesh.frontend.sql.operators import converted
@@ -21,6 +22,13 @@ from flightmesh.frontend.sql.parse import POSITIONAL
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+_DATES_STAY_DATES = frozenset(
+    {
+        "athena", "bigquery", "doris", "fabric", "mysql", "presto", "singlestore", "snowflake", "starrocks", "trino", "tsql",
+    }
+)  # fmt: skip
+"""Dialects whose DATE_ADD gives a DATE for a date and a unit of days or longer; in the others it gives a TIMESTAMP."""
 
 
 def to_date(binder: ExpressionBinder, node: exp.Expr) -> Expression:
@@ -77,12 +85,26 @@ def shifted(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     if isinstance(start, Literal) and is_string(start.type):
         start = coerce(start, TIMESTAMP if ":" in start.value.as_py() else pa.date32(), at)
     if unit is None or amount.type == INTERVAL:
-        return bind_call(name, (start, amount), at)
+        return _kept_a_date(
+            binder, start, bind_call(name, (start, amount), at), unit or node.args["expression"].args.get("unit"), at
+        )
     if unit.name.upper() == "DAY" and pa.types.is_date(start.type):
         if isinstance(amount, Literal) and is_string(amount.type):
             amount = coerce(amount, pa.int32(), at)
         return bind_call(name, (start, amount), at)
-    return bind_call(name, (start, _of_units(binder, amount, unit.name, node)), at)
+    return _kept_a_date(binder, start, bind_call(name, (start, _of_units(binder, amount, unit.name, node)), at), unit, at)
+
+
+def _kept_a_date(
+    binder: ExpressionBinder, start: Expression, moved: Expression, unit: exp.Expr | None, at: Position | None
+) -> Expression:
+    """What a date was moved to: a date, where the dialect has it so and the unit is no part of a day."""
+    stays = (
+        binder.context.dialect_name in _DATES_STAY_DATES and pa.types.is_date(start.type) and not pa.types.is_date(moved.type)
+    )
+    if not stays or unit is None or not literals.is_whole_days(unit.name):
+        return moved
+    return bind_cast(moved, pa.date32(), CastMode.STRICT, at)
 
 
 def today(binder: ExpressionBinder, node: exp.Expr) -> Expression:
