@@ -120,6 +120,8 @@ class Apply:
             raise located(error, self.source, self.at) from error
         except pa.ArrowInvalid as error:
             raise located(DataError(str(error)), self.source, self.at) from error
+        except pa.ArrowCapacityError as error:
+            raise too_large(error, frame, self.source, self.at) from error
         if result.type != self.type:
             raise InternalError(f"{format_expression(self.source)} gave {result.type} where {self.type} was promised")
         return result
@@ -146,6 +148,14 @@ class Convert:
             raise located(error, self.source, self.at) from error
         except pa.ArrowInvalid as error:
             raise located(DataError(str(error)), self.source, self.at) from error
+        except pa.ArrowCapacityError as error:
+            raise too_large(error, frame, self.source, self.at) from error
+
+
+def too_large(error: pa.ArrowCapacityError, frame: Frame, source: Expression, at: Position | None) -> Exception:
+    """What to raise where texts pass the 2 GiB of an array: a DataError for one value; of more rows fewer may fit, which is for
+    the caller to try."""
+    return error if frame.rows > 1 else located(DataError("a value is larger than 2 GiB"), source, at)
 
 
 def located(error: FlightmeshError, source: Expression, at: Position | None) -> FlightmeshError:

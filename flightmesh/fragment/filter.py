@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from flightmesh.expression.lower import compile_expressions
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.metrics import Pull
+from flightmesh.fragment.portions import Portions
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.masks import filter_rows
 from flightmesh.physical.operators import FilterRows
@@ -20,8 +20,8 @@ def run_filter(node: FilterRows, rows: Pull, site: Site) -> Iterator[pa.RecordBa
 
 
 def _passing(node: FilterRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
-    program = compile_expressions((node.predicate,))
+    portions = Portions((node.predicate,))
     for batch in rows:
         site.context.check()
-        (mask,) = program.run(batch)
-        yield filter_rows(batch, mask)
+        for part, (mask,) in portions.run(batch):
+            yield filter_rows(part, mask)

@@ -1,28 +1,35 @@
-"""Runs ProjectColumns: one output batch for each input batch, its columns computed together by one program."""
+"""Runs ProjectColumns: its columns computed together by one program, in portions of a batch where they come out long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from flightmesh.expression.lower import compile_expressions
 from flightmesh.expression.nodes import Column
 from flightmesh.fragment.metrics import Pull
+from flightmesh.fragment.portions import Portions
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.values import Array
 from flightmesh.physical.operators import ProjectColumns
 
 
 def run_project(node: ProjectColumns, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The computed columns, named by id. Columns that are only passed on cost nothing and need no program."""
     computed = [item.expression for item in node.items if not isinstance(item.expression, Column)]
-    program = compile_expressions(tuple(computed)) if computed else None
-    names = [item.field.key for item in node.items]
+    portions = Portions(computed) if computed else None
     for batch in rows:
         site.context.check()
-        results = iter(program.run(batch) if program is not None else ())
-        columns = [
-            batch.column(item.expression.key) if isinstance(item.expression, Column) else next(results) for item in node.items
-        ]
-        yield make_batch(columns, names, batch.num_rows)
+        if portions is None:
+            yield _put_together(node, batch, ())
+            continue
+        for part, values in portions.run(batch):
+            yield _put_together(node, part, values)
+            site.context.check()
+
+
+def _put_together(node: ProjectColumns, batch: pa.RecordBatch, values: Sequence[Array]) -> pa.RecordBatch:
+    computed = iter(values)
+    columns = [batch.column(i.expression.key) if isinstance(i.expression, Column) else next(computed) for i in node.items]
+    return make_batch(columns, [item.field.key for item in node.items], batch.num_rows)

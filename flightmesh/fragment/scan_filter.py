@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from flightmesh.expression.lower import Program, compile_expressions
 from flightmesh.expression.nodes import Column, Expression, columns_of, conjunction, walk
 from flightmesh.expression.properties import is_volatile, may_fail
+from flightmesh.fragment.portions import Portions
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.masks import filter_rows
 from flightmesh.kernel.values import Array, Mask, integers, unpack_bits, validity
@@ -25,10 +25,11 @@ WORTH_CUTTING = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ScanFilter:
-    """`texts` are conjuncts over one string column each, by its key; `rest` computes the conjunction of the others."""
+    """`texts` are conjuncts over one string column each, by its key; `rest` computes the conjunction of the others.
+    Used by one task."""
 
-    texts: tuple[tuple[str, Program], ...]
-    rest: Program | None
+    texts: tuple[tuple[str, Portions], ...]
+    rest: Portions | None
 
     def apply(self, batch: pa.RecordBatch, kept: list[str]) -> pa.RecordBatch:
         """The rows that pass, with the columns `kept`; dictionaries stay."""
@@ -40,33 +41,33 @@ class ScanFilter:
             if self.rest is not None and share <= WORTH_CUTTING:
                 batch, mask = filter_rows(batch, pa.array(mask)), None
         if self.rest is not None:
-            passed = unpack_bits(self.rest.run(batch)[0])
+            passed = _verdicts(self.rest, batch)
             mask = passed if mask is None else mask & passed
         rows = batch.select(kept)
         return rows if mask is None else filter_rows(rows, pa.array(mask))
 
     def _texts_mask(self, batch: pa.RecordBatch) -> Mask | None:
         mask: Mask | None = None
-        for key, program in self.texts:
-            passed = _passed(batch, key, program)
+        for key, verdicts in self.texts:
+            passed = _passed(batch, key, verdicts)
             mask = passed if mask is None else mask & passed
         return mask
 
 
 def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter | None:
     """The filter for these conjuncts; None for none."""
-    texts: list[tuple[str, Program]] = []
+    texts: list[tuple[str, Portions]] = []
     rest: list[Expression] = []
     for conjunct in filters:
         columns = columns_of(conjunct)
         if len(columns) == 1 and _is_text(conjunct) and not may_fail(conjunct) and not is_volatile(conjunct):
-            texts.append((f"c{next(iter(columns))}", compile_expressions((conjunct,))))
+            texts.append((f"c{next(iter(columns))}", Portions((conjunct,))))
         else:
             rest.append(conjunct)
     whole = conjunction(tuple(rest))
     if whole is None and not texts:
         return None
-    return ScanFilter(tuple(texts), None if whole is None else compile_expressions((whole,)))
+    return ScanFilter(tuple(texts), None if whole is None else Portions((whole,)))
 
 
 def decode(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -77,13 +78,18 @@ def decode(batch: pa.RecordBatch) -> pa.RecordBatch:
     return make_batch(columns, batch.schema.names, batch.num_rows)
 
 
-def _passed(batch: pa.RecordBatch, key: str, program: Program) -> Mask:
+def _passed(batch: pa.RecordBatch, key: str, portions: Portions) -> Mask:
     column = batch.column(key)
     if not pa.types.is_dictionary(column.type) or len(column.dictionary) >= len(column):
-        return unpack_bits(program.run(batch)[0])
+        return _verdicts(portions, batch)
     entries = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
-    verdicts = unpack_bits(program.run(make_batch([entries], [key], len(entries)))[0])
+    verdicts = _verdicts(portions, make_batch([entries], [key], len(entries)))
     return np.take(verdicts, _entry_numbers(column), mode="clip")
+
+
+def _verdicts(portions: Portions, batch: pa.RecordBatch) -> Mask:
+    verdicts = [unpack_bits(values[0]) for _, values in portions.run(batch)]
+    return verdicts[0] if len(verdicts) == 1 else np.concatenate([np.zeros(0, np.bool_), *verdicts])
 
 
 def _entry_numbers(column: Array) -> np.ndarray:

@@ -18,6 +18,8 @@ from flightmesh.kernel.masks import filter_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
 
 _FAR_TOO_MANY = 4
+_MANY_BYTES = 4 << 20
+"""Rows far too many are not held back for later when they are long."""
 
 
 class TopRows:
@@ -40,7 +42,7 @@ class TopRows:
             return
         self._kept.append(batch)
         self._rows += batch.num_rows
-        if self._rows > self._limit:
+        if self._rows > self._limit or (self._rows > _FAR_TOO_MANY * self._count and self.nbytes > _MANY_BYTES):
             self._shrink()
 
     def result(self, schema: pa.Schema) -> pa.RecordBatch:
