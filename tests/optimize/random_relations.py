@@ -50,8 +50,10 @@ class RandomQuery:
         self.ids = ColumnIds()
 
     def build(self) -> Relation:
-        """A query whose columns have a fixed order."""
+        """A query whose columns have a fixed order: often a bare join or the like, which a rule may be tempted to reorder."""
         relation = self.relation(4, ())
+        if self.random.random() < 0.4:
+            return relation
         kept = self.random.sample(relation.fields, self.random.randint(1, len(relation.fields)))
         return Project(relation, tuple(passes(f.column()) for f in kept))
 
@@ -170,12 +172,18 @@ class RandomQuery:
         if not all(numbers):
             return parts[0]
         width = min(2, *(len(n) for n in numbers))
-        narrowed = [
-            Project(part, tuple(passes(f.column()) for f in fields[:width]))
-            for part, fields in zip(parts, numbers, strict=True)
-        ]
+        narrowed = [self.arm(part, fields[:width]) for part, fields in zip(parts, numbers, strict=True)]
         fields = tuple(Field(self.ids.fresh(), "n", INT) for _ in range(width))
         return SetOperation(self.random.choice(list(SetKind)), self.random.choice(list(Quantifier)), tuple(narrowed), fields)
+
+    def arm(self, part: Relation, fields: list[Field]) -> Relation:
+        """An input of a set operation; sometimes a join of relations that give one column each."""
+        if len(fields) == 1 or self.random.random() < 0.6:
+            return Project(part, tuple(passes(f.column()) for f in fields))
+        other = scan(self.random.choice(["t", "u", "e"]), self.ids)
+        number = self.random.choice([f for f in other.fields if f.type == INT]).column()
+        first = Project(part, (passes(fields[-1].column()),))
+        return Join(first, Project(other, (passes(number),)), JoinKind.INNER, call("equal", fields[-1].column(), number))
 
     def top(self, depth: int, outer: Outer) -> Relation:
         count = self.random.choice([0, 1, 2, 3, 5])

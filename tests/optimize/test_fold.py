@@ -98,7 +98,8 @@ class RandomExpression:
             case 7:
                 return bind_call(self.random.choice(COMPARISONS), (self.value(depth - 1), self.value(depth - 1)))
             case 8:
-                return self.random.choice([COLUMNS[6], lit(True), lit(False), lit(None, pa.bool_())])
+                options: list[Expression] = [COLUMNS[6], lit(True), lit(False), lit(None, pa.bool_())]
+                return self.random.choice(options)
             case _:
                 column = self.random.choice(COLUMNS[:6])
                 sides = [column, self.constant(self.random.choice(COLUMNS[:4]) if column in COLUMNS[:4] else column)]
