@@ -1,8 +1,8 @@
 """Constants: number, text and interval literals, and Python values, as typed Literals.
 
-What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, past which it is refused;
-DECIMAL where there is a point, past its 38 digits DOUBLE; DOUBLE where there is an exponent), and a Python value keeps its own type; neither is ever
-pasted into text.
+What always holds: a number literal gets the type that DuckDB gives it (INTEGER, BIGINT, HUGEINT, past which it is
+refused; DECIMAL where there is a point, past 38 digits DOUBLE; DOUBLE where there is an exponent), and a Python value
+keeps its own type; neither is ever pasted into text.
 """
 
 from __future__ import annotations
