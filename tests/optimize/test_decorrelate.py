@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from flightmesh.expression.nodes import Column, Expression, Field, SortKey
-from flightmesh.expression.registry import bind_aggregate
+from flightmesh.expression.registry import bind_aggregate, bind_cast
 from flightmesh.ids import ColumnIds
 from flightmesh.logical.relations import (
     Aggregate,
@@ -207,6 +207,34 @@ def test_scalar_subquery_in_where(name: str) -> None:
     last = applied.fields[-1].column()
     kept = Filter(applied, call("less_equal", call("coalesce", last, lit(0)) if name == "sum" else last, lit(3)))
     optimized_step_by_step(Project(kept, (passes(col(t, "k")), passes(col(t, "s")))), connection())
+
+
+WAITING: dict[str, Make] = {
+    "nested": nested,
+    "nested_scalar": nested_scalar,
+    "sum_below": summed(below),
+}
+
+
+@pytest.mark.parametrize("second", WAITING)
+@pytest.mark.parametrize("first", WAITING)
+def test_dependent_joins_on_one_another(first: str, second: str) -> None:
+    """Each waits for the other or is shared by it; the lower one is a filter, a mark and a value in turn."""
+    for kind in (JoinKind.SEMI, JoinKind.MARK, JoinKind.SINGLE):
+        ids = ColumnIds()
+        t = scan("t", ids)
+        right = WAITING[first](t, ids)
+        tied = None if kind is JoinKind.SINGLE else call("greater_equal", col(t, "x"), _number(right))
+        mark = Field(ids.fresh(), "mark", pa.bool_()) if kind is JoinKind.MARK else None
+        lower = Apply(t, right, kind, tied, mark)
+        upper = Apply(lower, WAITING[second](t, ids), JoinKind.SINGLE)
+        items = tuple(passes(f.column()) for f in upper.fields)
+        optimized_step_by_step(Project(upper, items), connection())
+
+
+def _number(right: Relation) -> Expression:
+    last = right.fields[-1].column()
+    return last if last.type == pa.int64() else bind_cast(last, pa.int64())
 
 
 def in_y(right: Relation, left: Relation) -> Expression:
