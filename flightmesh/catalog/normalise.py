@@ -180,10 +180,17 @@ def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, numb
     known.seen += 1
 
 
-def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+class Repeats(enum.Enum):
+    """How texts that repeat leave a reader: PLAIN like all others, or as DICTIONARIES of them where they were read as such."""
+
+    PLAIN = "plain"
+    DICTIONARIES = "dictionaries"
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema, repeats: Repeats = Repeats.PLAIN) -> pa.RecordBatch:
     """`batch` with exactly the columns of `schema`, cast; columns that it lacks are NULL. `schema` has at least one column.
 
-    Raises DataError when a value does not fit.
+    With Repeats.DICTIONARIES a dictionary of texts of the right type stays. Raises DataError when a value does not fit.
     """
     present = {name: number for number, name in enumerate(batch.schema.names)}
     columns: list[pa.Array] = []
@@ -191,9 +198,15 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         number = present.get(entry.name)
         if number is None:
             columns.append(pa.nulls(batch.num_rows, entry.type))
+        elif repeats is Repeats.DICTIONARIES and _is_dictionary_of(batch.column(number).type, entry.type):
+            columns.append(batch.column(number))
         else:
             columns.append(cast_array(batch.column(number), entry.type, entry.name))
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def _is_dictionary_of(kind: pa.DataType, text: pa.DataType) -> bool:
+    return bool(pa.types.is_string(text) and pa.types.is_dictionary(kind) and kind.value_type == text)
 
 
 def drops_only_time(kind: pa.DataType) -> bool:

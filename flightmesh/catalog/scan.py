@@ -1,13 +1,15 @@
 """The two questions a scan asks of any table: which splits are there, and what rows has this one.
 
 Handed a table, filters over fields, or one split; hands on pruned splits, or batches. What always holds: batches have the asked
-columns, in that order, under the table's names and with its normalised types, and at most `morsel_rows` rows. When `columns` is
-empty the batches have one int8 column named `__rows`, because an Arrow batch without columns cannot carry a row count.
+columns, in that order, under the table's names and with its normalised types (unless dictionaries are asked for), and at most
+`morsel_rows` rows. When `columns` is empty the batches have one int8 column named `__rows`, because an Arrow batch without
+columns cannot carry a row count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -16,6 +18,7 @@ from flightmesh.catalog import memory as memory_tables
 from flightmesh.catalog.formats import arrow, csv, json, parquet
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.metrics import ReadMetrics
+from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.partitions import partition_may_match
 from flightmesh.catalog.table import FileSplit, FileTable, Format, MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import InternalError
@@ -47,8 +50,10 @@ def read_split(
     check: Callable[[], None] = lambda: None,
     memory: MemoryTables | None = None,
     metrics: ReadMetrics | None = None,
+    repeats: Repeats = Repeats.PLAIN,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a split. `check` is called between batches and may raise; `memory` holds tables in memory.
+    """The rows of a split. `check` is called between batches and may raise; `memory` holds tables in memory; with
+    Repeats.DICTIONARIES the text columns of some batches are dictionaries.
 
     Without `columns` the batches have one int8 column named `__rows` (zeros), so that they carry their row count.
     Raises InputChanged when a file is not the one that the table pinned, InvalidInput when it cannot be read.
@@ -61,7 +66,7 @@ def read_split(
                 raise InternalError(f"table {table.name} is in memory, and the reader was given none")
             batches = _memory_batches(memory.get(table.key), split, columns, morsel_rows)
         case FileTable(), FileSplit():
-            batches = _file_batches(table, split, columns, morsel_rows, check, counted)
+            batches = _file_batches(table, split, columns, morsel_rows, _reader_of(table.format, repeats), check, counted)
         case _:
             raise InternalError(f"{type(split).__name__} is not a split of a {type(table).__name__}")
     for batch in batches:
@@ -98,6 +103,7 @@ def _file_batches(
     split: FileSplit,
     columns: Sequence[str],
     morsel_rows: int,
+    reader: _Reader,
     check: Callable[[], None],
     metrics: ReadMetrics,
 ) -> Iterator[pa.RecordBatch]:
@@ -106,7 +112,7 @@ def _file_batches(
         for batch in _counted_rows(split.rows, morsel_rows):
             yield _with_partition(table, split, columns, batch)
         return
-    batches = _reader_of(table.format)(table, split, stored, morsel_rows=morsel_rows, check=check, metrics=metrics)
+    batches = reader(table, split, stored, morsel_rows=morsel_rows, check=check, metrics=metrics)
     if len(stored) == len(columns) and stored:
         yield from batches
         return
@@ -127,10 +133,10 @@ class _Reader(Protocol):
     ) -> Iterator[pa.RecordBatch]: ...
 
 
-def _reader_of(format: Format) -> _Reader:
+def _reader_of(format: Format, repeats: Repeats) -> _Reader:
     match format:
         case Format.PARQUET:
-            return parquet.read
+            return partial(parquet.read, repeats=repeats)
         case Format.CSV:
             return csv.read
         case Format.JSON:

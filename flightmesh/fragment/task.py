@@ -25,7 +25,7 @@ class TaskContext(Protocol):
         """The next split of scan `source` of the stage, or None when there are none left. Gives up the slot while waiting."""
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-        """The rows of a split as batches of the table's normalised types."""
+        """The rows of a split as batches of the table's normalised types; texts that repeat may come as dictionaries."""
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
         """The batches of this task's buckets of an edge, as they come, until the edge is sealed. Gives up the slot while

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import Split, Table
 from flightmesh.errors import Cancelled
@@ -130,8 +131,15 @@ class RunningTask:
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """The rows of a split."""
-        around = self._around
-        return read_split(table, split, columns, morsel_rows=self.morsel_rows, check=self.check, memory=around.tables)
+        return read_split(
+            table,
+            split,
+            columns,
+            morsel_rows=self.morsel_rows,
+            check=self.check,
+            memory=self._around.tables,
+            repeats=Repeats.DICTIONARIES,
+        )
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
         """The batches of this task's buckets as they come."""

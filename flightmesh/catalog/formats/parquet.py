@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from flightmesh.catalog.distinct import Sample
 from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.normalise import cast_array, conform, normalise_type
+from flightmesh.catalog.normalise import Repeats, cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, encoded_values, read_dictionary_header
 from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
@@ -166,6 +166,7 @@ def read(
     morsel_rows: int,
     check: Callable[[], None],
     metrics: ReadMetrics,
+    repeats: Repeats = Repeats.PLAIN,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column)."""
     file = table.files[split.file]
@@ -185,7 +186,7 @@ def read(
     )
     try:
         for batch in batches:
-            yield conform(batch, wanted)
+            yield conform(batch, wanted, repeats)
             check()
     except DAMAGE as error:
         check_pinned(table.storage, file)
