@@ -14,12 +14,16 @@ from flightmesh.expression.lower import compile_expressions
 from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.join_build import JoinBuild, has_null_key
 from flightmesh.fragment.join_output import Rows
+from flightmesh.fragment.pair_blocks import PairBlocks
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch, take_rows
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.lookup import Lookup, all_pairs
-from flightmesh.kernel.values import Mask, unpack_bits, validity
+from flightmesh.kernel.values import Array, Mask, unpack_bits, validity
 from flightmesh.physical.operators import HashJoin
+
+WINDOW_BYTES = 64 << 20
+"""Bytes that the pairs looked at together may come to, about."""
 
 
 class JoinCondition:
@@ -34,6 +38,7 @@ class JoinCondition:
         self._probe_names = [f.key for f in node.probe.fields if f.id in read]
         self._build_names = [f.key for f in node.build.fields if f.id in read]
         self._build_schema = pa.schema([pa.field(f.key, f.type) for f in node.build.fields if f.id in read])
+        self._blocks = PairBlocks(built.rows.select(self._build_names), site.context.morsel_rows)
         self._null_keys = np.flatnonzero(has_null_key(built.rows, self._unsafe_build_keys())) if node.null_aware else None
 
     @property
@@ -43,13 +48,9 @@ class JoinCondition:
 
     def matches(self, batch: pa.RecordBatch, found: Lookup) -> Iterator[tuple[Rows, Rows]]:
         """The pairs that match, at most a morsel at a time, in order of probe rows."""
-        for probe, build in found.pairs(self._site.context.morsel_rows):
-            self._site.context.check()
-            if self._program is None:
+        for probe, build, _ in self._tested(batch, found):
+            if len(probe):
                 yield probe, build
-                continue
-            true, _ = self._verdict(batch, probe, build)
-            yield probe[true], build[true]
 
     def truth(self, batch: pa.RecordBatch, found: Lookup) -> tuple[Mask, Mask]:
         """For each probe row whether some build row matches, and, where none does, whether that is unknown."""
@@ -58,14 +59,36 @@ class JoinCondition:
             true, unknown = found.matched(), np.zeros(rows, np.bool_)
         else:
             true, unknown = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
-            for probe, build in found.pairs(self._site.context.morsel_rows):
-                self._site.context.check()
-                hit, maybe = self._verdict(batch, probe, build)
-                true[probe[hit]] = True
-                unknown[probe[maybe]] = True
+            for hit, _, maybe in self._tested(batch, found):
+                true[hit] = True
+                unknown[maybe] = True
         if self._node.null_aware and self._built.count:
             self._add_unknown_keys(batch, true, unknown)
         return true, unknown & ~true
+
+    def _tested(self, batch: pa.RecordBatch, found: Lookup) -> Iterator[tuple[Rows, Rows, Rows]]:
+        """Of at most a morsel of candidates at a time: the probe and build rows that match, the probe rows of unknown ones."""
+        if self._program is None:
+            for probe, build in found.pairs(self._window(batch)):
+                self._site.context.check()
+                yield probe, build, probe[:0]
+        elif self._built.index is None:
+            for block in self._blocks.of(batch.select(self._probe_names)):
+                self._site.context.check()
+                (value,) = self._program.run(block.pairs)
+                matching = block.rows(np.flatnonzero(unpack_bits(value)))
+                yield *matching, block.rows(np.flatnonzero(_unknown(value)))[0] if value.null_count else matching[0][:0]
+        else:
+            for probe, build in found.pairs(self._window(batch)):
+                self._site.context.check()
+                true, null = self._verdict(batch, probe, build)
+                yield probe[true], build[true], probe[null]
+
+    def _window(self, batch: pa.RecordBatch) -> int:
+        """Pairs at a time: a morsel, or fewer when their rows are long."""
+        built = self._built.rows
+        size = int(built.nbytes) // max(1, built.num_rows) + int(batch.nbytes) // max(1, batch.num_rows)
+        return max(1, min(self._site.context.morsel_rows, WINDOW_BYTES // max(1, size)))
 
     def _verdict(self, batch: pa.RecordBatch, probe: Rows, build: Rows) -> tuple[Mask, Mask]:
         """Of each pair whether the residual is true, and whether it is NULL."""
@@ -75,7 +98,7 @@ class JoinCondition:
         right = take_rows(self._built.rows.select(self._build_names), build, self._build_schema)
         pairs = make_batch([*left.columns, *right.columns], [*self._probe_names, *self._build_names], len(probe))
         (value,) = self._program.run(pairs)
-        return unpack_bits(value), unpack_bits(pc.is_null(value))
+        return unpack_bits(value), _unknown(value)
 
     def _add_unknown_keys(self, batch: pa.RecordBatch, true: Mask, unknown: Mask) -> None:
         """Adds the probe rows for which a comparison with a NULL key, on either side, is all that stands between."""
@@ -117,3 +140,8 @@ class JoinCondition:
 
     def _unsafe_build_keys(self) -> list[str]:
         return [k.build.key for k in self._node.keys if not k.null_safe]
+
+
+def _unknown(verdicts: Array) -> Mask:
+    """Which verdicts are NULL."""
+    return unpack_bits(pc.is_null(verdicts)) if verdicts.null_count else np.zeros(len(verdicts), np.bool_)
