@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, assert_never
 import pyarrow as pa
 
 from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA, Catalog, Listing, View
+from flightmesh.catalog.datasets import open_dataset
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.names import join_name, split_name
 from flightmesh.catalog.open import open_table
@@ -67,9 +68,10 @@ class Session:
 
         `name`: table, schema.table or catalog.schema.table; a part that has dots itself stands in double quotes.
         `source`: a file, folder, glob or s3:// URL (or a list of them), or data: a pyarrow Table, RecordBatch,
-        RecordBatchReader or dataset, a pandas DataFrame, a dict of lists. `options` for files: `format` ("parquet", "csv",
-        "json", "arrow"; told by the extension otherwise), `storage` (a dict for s3, such as endpoint_override), and those
-        of the format (CSV: delimiter, header, nulls, ...). Raises InvalidInput when the source cannot be read.
+        RecordBatchReader or dataset, a pandas DataFrame, a dict of lists. Data is read now, but a dataset of whole Parquet
+        files on the local disk is those files. `options` for files: `format` ("parquet", "csv", "json", "arrow"; told by the
+        extension otherwise), `storage` (a dict for s3, such as endpoint_override), and those of the format (CSV: delimiter,
+        header, nulls, ...). Raises InvalidInput when the source cannot be read.
         """
         self._check_open()
         parts = split_name(name)
@@ -82,7 +84,8 @@ class Session:
         elif options:
             raise InvalidQuery(f"a table in memory takes no options, but got {', '.join(options)}")
         else:
-            self._replace(parts, self._tables.put(parts[-1], source))
+            files = open_dataset(parts[-1], source)
+            self._replace(parts, self._tables.put(parts[-1], source) if files is None else files)
 
     @typed_errors()
     def sql(self, text: str, dialect: str | None = None, params: Params | None = None) -> Result:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import flightmesh
+from flightmesh.catalog.table import FileTable, MemoryTable
 from flightmesh.config import Config
 from flightmesh.errors import Cancelled, InternalError, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
 from flightmesh.session import Session, connect
@@ -43,6 +44,16 @@ SMALL = pa.table({"x": [1, 2, 3]})
 def test_data_of_every_kind(plain: Session, source: object) -> None:
     plain.register("small", source)
     assert rows(plain, "select sum(x) from small") == [(6,)]
+
+
+def test_datasets_of_files_are_read_by_queries(plain: Session, tmp_path: Path) -> None:
+    pq.write_table(SMALL, tmp_path / "a.parquet")
+    plain.register("d", ds.dataset(tmp_path))
+    plain.register("filtered", ds.dataset(tmp_path).filter(ds.field("x") > 1))
+    assert isinstance(plain.catalog.peek("d"), FileTable)
+    assert isinstance(plain.catalog.peek("filtered"), MemoryTable)
+    assert rows(plain, "select sum(x) from d") == [(6,)]
+    assert rows(plain, "select sum(x) from filtered") == [(5,)]
 
 
 def test_files_with_options(plain: Session, tmp_path: Path) -> None:
