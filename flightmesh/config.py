@@ -40,7 +40,7 @@ class Config:
     partitions: int | None = None
     """Tasks of a partitioned stage; None: as many as threads."""
     memory: int | None = None
-    """Budget in bytes for builds, groupings, sorts and channels; None: 70 % of the machine's memory."""
+    """Budget in bytes for builds, groupings, sorts, channels, gathered results and created tables; None: 70 % of the memory."""
     morsel_rows: int = 131_072
     """Rows in one record batch on its way through a fragment."""
     dialect: str = "duckdb"

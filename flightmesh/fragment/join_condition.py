@@ -22,7 +22,7 @@ from flightmesh.kernel.lookup import Lookup, all_pairs
 from flightmesh.kernel.values import Array, Mask, unpack_bits, validity
 from flightmesh.physical.operators import HashJoin
 
-WINDOW_BYTES = 64 << 20
+WINDOW_BYTES = 16 << 20
 """Bytes that the pairs looked at together may come to, about."""
 
 
@@ -87,7 +87,7 @@ class JoinCondition:
     def _window(self, batch: pa.RecordBatch) -> int:
         """Pairs at a time: a morsel, or fewer when their rows are long."""
         built = self._built.rows
-        size = int(built.nbytes) // max(1, built.num_rows) + int(batch.nbytes) // max(1, batch.num_rows)
+        size: int = built.nbytes // max(1, built.num_rows) + batch.nbytes // max(1, batch.num_rows)
         return max(1, min(self._site.context.morsel_rows, WINDOW_BYTES // max(1, size)))
 
     def _verdict(self, batch: pa.RecordBatch, probe: Rows, build: Rows) -> tuple[Mask, Mask]:
