@@ -22,6 +22,7 @@ from flightmesh.errors import InternalError
 from flightmesh.expression.arrays import broadcast
 from flightmesh.expression.compiler import compile_block
 from flightmesh.expression.functions.declare import Datum
+from flightmesh.expression.headroom import with_headroom
 from flightmesh.expression.nodes import Expression, Literal, conjunction, require_boolean
 from flightmesh.expression.steps import Block, Frame
 
@@ -45,7 +46,7 @@ class Program:
 
 def compile_expressions(exprs: Sequence[Expression]) -> Program:
     """The program that computes all of `exprs`, sharing what they have in common."""
-    return Program(compile_block(exprs), tuple(expr.type for expr in exprs))
+    return Program(with_headroom(lambda: compile_block(exprs)), tuple(expr.type for expr in exprs))
 
 
 @dataclass(frozen=True, slots=True)

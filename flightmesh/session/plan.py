@@ -16,6 +16,7 @@ import pyarrow as pa
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
 from flightmesh.errors import FlightmeshError, InternalError, UnsupportedFeature
+from flightmesh.expression.headroom import with_headroom
 from flightmesh.logical.relations import Relation
 from flightmesh.logical.validate import require_same_columns
 from flightmesh.optimize.context import Context
@@ -68,6 +69,10 @@ class QueryPlan:
 
 def plan_query(relation: Relation, names: tuple[str, ...], context: Context, config: Config) -> QueryPlan:
     """Optimizes a relation, picks its operators and cuts them into stages."""
+    return with_headroom(lambda: _planned(relation, names, context, config))
+
+
+def _planned(relation: Relation, names: tuple[str, ...], context: Context, config: Config) -> QueryPlan:
     optimized = optimize(relation, context)
     require_same_columns(relation.fields, optimized.fields, "the optimized query")
     physical = plan_physical(optimized, context, config)

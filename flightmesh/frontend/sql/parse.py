@@ -19,6 +19,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flightmesh.errors import InvalidQuery, Position
+from flightmesh.expression.headroom import is_roomy, with_headroom
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
 from flightmesh.frontend.sql.tokens import tokenized
@@ -73,7 +74,10 @@ def parse_expression(text: str, dialect: str = "duckdb", *, name: str | None = N
     speech = dialect_named(dialect)
     tokens = _one_statement(source, _tokens(source, speech, text))
     select = Token(TokenType.SELECT, "SELECT", 1, 0, 0, 0)
-    tree = _parse(source, speech, [select, *tokens])
+    try:
+        tree = with_headroom(lambda: _parse(source, speech, [select, *tokens]))
+    except RecursionError:
+        raise too_deep() from None
     items = tree.expressions if isinstance(tree, exp.Select) else []
     extra = [key for key, value in tree.args.items() if value and key != "expressions"]
     if len(items) != 1 or extra:
@@ -156,17 +160,39 @@ def _one_statement(source: Source, tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def too_deep() -> InvalidQuery:
+    """The error for a query past what can be read."""
+    return InvalidQuery("the query is nested too deeply", hint="split it into views or WITH entries")
+
+
 def _parse(source: Source, dialect: Dialect, tokens: Sequence[Token]) -> exp.Expr:
+    _require_room(tokens)
     try:
         trees = dialect.parser().parse(list(tokens), source.text)
     except ParseError as error:
         raise _parse_error(source, error, tokens) from None
-    except RecursionError:
-        raise InvalidQuery("the query is nested too deeply") from None
     tree = trees[0] if trees else None
     if tree is None or len(trees) != 1:
         raise InvalidQuery("there is no statement", position=source.at(tokens[0].start, tokens[0].end), text=source.text)
     return tree
+
+
+def _require_room(tokens: Sequence[Token]) -> None:
+    """Raises before the parser, which watches neither its stack nor the recursion limit for every shape, goes too deep."""
+    depth = deepest = 0
+    for token in tokens:
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST:
+        raise too_deep()
+    if deepest > _DEEPEST_HERE and not is_roomy():
+        raise RecursionError
+
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_DEEPEST, _DEEPEST_HERE = 2000, 150
+"""Brackets within brackets: at most, and on a stack of the usual size."""
 
 
 def _not_a_statement(source: Source, token: Token) -> InvalidQuery:

@@ -15,11 +15,12 @@ from sqlglot.dialects.dialect import Dialect
 from flightmesh.catalog.catalog import View
 from flightmesh.catalog.table import Table
 from flightmesh.errors import InvalidQuery
+from flightmesh.expression.headroom import with_headroom
 from flightmesh.frontend.sql.context import Context, Names, State
 from flightmesh.frontend.sql.ctes import Entry, Environment
 from flightmesh.frontend.sql.definitions import bind_definition
 from flightmesh.frontend.sql.parameters import Parameters, Params
-from flightmesh.frontend.sql.parse import Parsed, dialect_named, parse_statement
+from flightmesh.frontend.sql.parse import Parsed, dialect_named, parse_statement, too_deep
 from flightmesh.frontend.sql.query import bind_query
 from flightmesh.frontend.sql.root import bind_root
 from flightmesh.frontend.sql.source import Source
@@ -33,7 +34,13 @@ def plan_statement(
     """The one statement of a text, bound. Raises InvalidQuery or UnsupportedFeature with line, column and caret."""
     if not isinstance(text, str):
         raise InvalidQuery(f"a statement is text (str), not {type(text).__name__}", hint="for instance 'SELECT 1'")
-    source = Source(text)
+    try:
+        return with_headroom(lambda: _planned(Source(text), catalog, dialect, params, ids))
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _planned(source: Source, catalog: Names, dialect: str, params: Params, ids: ColumnIds | None) -> Statement:
     speech = dialect_named(dialect)
     parsed = parse_statement(source, speech)
     context = _context(catalog, speech, dialect, source, params, ids)
@@ -46,8 +53,6 @@ def plan_statement(
         return _explained(parsed, bind_root(parsed.tree, context, Environment()))
     except InvalidQuery as error:
         raise source.complete(error) from None
-    except RecursionError:
-        raise _too_deep() from None
 
 
 def bind_query_ast(
@@ -66,17 +71,18 @@ def bind_query_ast(
     entries: read once they are inlined, read more often computed once. Parameters that the tree does not use are no error.
     """
     source = source or Source("")
-    context = _context(catalog, dialect_named(dialect), dialect, source, params, ids)
-    try:
+    speech = dialect_named(dialect)
+
+    def bound() -> Query:
+        context = _context(catalog, speech, dialect, source, params, ids)
         return bind_root(ast, context, _environment(ast, named or {}, context))
+
+    try:
+        return with_headroom(bound)
     except InvalidQuery as error:
         raise source.complete(error) from None
     except RecursionError:
-        raise _too_deep() from None
-
-
-def _too_deep() -> InvalidQuery:
-    return InvalidQuery("the query is nested too deeply", hint="split it into views or WITH entries")
+        raise too_deep() from None
 
 
 def _context(

@@ -1,0 +1,60 @@
+"""Deep nesting: queries of hundreds of levels run, those of thousands are refused, none ends the process."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+import flightmesh
+from flightmesh.errors import InvalidQuery
+from flightmesh.expression.headroom import with_headroom
+from tests.frontend_sql.tables import plan
+
+
+def _calls(depth: int) -> str:
+    return "select " + "abs(" * depth + "a" + ")" * depth + " as x from (select 1 as a) s"
+
+
+def _derived(depth: int) -> str:
+    return "select * from (" * depth + "select 1 as x" + "".join(f") s{i}" for i in range(depth))
+
+
+def _sums(depth: int) -> str:
+    return "select a" + "+1" * depth + f" - {depth} as x from (select 1 as a) s"
+
+
+_SHAPES: tuple[Callable[[int], str], ...] = (_calls, _derived, _sums)
+
+
+@pytest.mark.parametrize("shape", _SHAPES)
+def test_hundreds_of_levels_run(shape: Callable[[int], str]) -> None:
+    with flightmesh.connect(threads=2) as session:
+        assert session.sql(shape(300)).to_arrow().to_pylist() == [{"x": 1}]
+
+
+def test_a_thousand_terms_run() -> None:
+    with flightmesh.connect(threads=2) as session:
+        assert session.sql(_sums(1000)).to_arrow().to_pylist() == [{"x": 1}]
+
+
+@pytest.mark.parametrize("shape", _SHAPES)
+def test_ten_thousand_levels_are_refused(shape: Callable[[int], str]) -> None:
+    usual = sys.getrecursionlimit()
+    with pytest.raises(InvalidQuery, match="the query is nested too deeply"):
+        plan(shape(10_000))
+    assert sys.getrecursionlimit() == usual
+
+
+def test_errors_and_places_are_the_same_on_the_larger_stack() -> None:
+    text = "select " + "(" * 200 + "nope" + ")" * 200 + " from t"
+    with pytest.raises(InvalidQuery, match="there is no column 'nope'") as caught:
+        plan(text)
+    assert caught.value.position is not None
+    assert caught.value.position.column == 208
+
+
+def test_shallow_work_stays_on_its_thread() -> None:
+    assert with_headroom(threading.current_thread) is threading.current_thread()
