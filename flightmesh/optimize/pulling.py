@@ -184,7 +184,7 @@ def _aggregate(node: Aggregate, outer: Outer, context: Context) -> Pulled | None
         if sides is None:
             return None
         inner, other = sides
-        key = _group_key(groups, inner, context)
+        key = _group_key(groups, inner, below.relation.fields, context)
         predicates.append(replace(part, args=(key, other)) if isinstance(part, Call) else part)
     grouped = Aggregate(below.relation, tuple(groups), node.aggregates)
     if node.groups:
@@ -210,10 +210,15 @@ def _binding(part: Expression, outer: Outer) -> tuple[Expression, Expression] | 
     return None
 
 
-def _group_key(groups: list[Item], inner: Expression, context: Context) -> Column:
+def _group_key(groups: list[Item], inner: Expression, fields: tuple[Field, ...], context: Context) -> Column:
+    """The group that holds the inner side. Only a column of the input keeps its id: one of a query further out is not made
+    here."""
     for item in groups:
         if item.expression == inner:
             return item.field.column()
-    made = passes(inner) if isinstance(inner, Column) else Item(Field(context.ids.fresh(), "key", inner.type), inner)
+    if isinstance(inner, Column) and any(f.id == inner.id for f in fields):
+        made = passes(inner)
+    else:
+        made = Item(Field(context.ids.fresh(), "key", inner.type), inner)
     groups.append(made)
     return made.field.column()
