@@ -227,3 +227,8 @@ select date '2024-01-31'::varchar, timestamp '2024-01-31 01:02:03'::varchar, tim
 select interval '1 day'::varchar, interval '3' day::varchar, decimal(3, 1) '2'::varchar, date '2024-01-31'::varchar::date
 select date '2024-01-31'::timestamp, (date '2024-01-31')::varchar, '2024-01-31'::varchar::date
 select e'a\nb\tc\\', E'it\'s', $$x$$, $tag$it's $$ here$tag$
+select sum(b) as a from t having a > 2
+select sum(b) as a from t group by a having a > 2
+select b, sum(a) as a from t group by b having a > 5 and sum(a) < 100
+select a as b from t group by a having b > 2
+select a + 1 as a from t group by a having a > 2

@@ -13,3 +13,6 @@ select a, sum(a) from t group by a order by (select max(c) from u where u.a = t.
 select b, min(a) as lo, max(a) as hi from t group by b order by hi - lo desc, b
 select substring(s, 1, 1) as first, count(*) from t group by 1 having count(*) >= 1 order by 2 desc, 1
 select a, b from t where a > 1 union all select a, c from u where c > 10 order by 2 desc, 1 limit 3
+(select a, b from t union all select a, c from u) order by t.a, t.b
+(select b as k, a from t union all select c, a from u where a > 1) order by u.c, t.a desc
+select a from t union select a from u order by u.a

@@ -31,7 +31,7 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
     parts, distinct = _arguments(node, binder.context)
-    within = dataclasses.replace(clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, alias=None)
+    within = dataclasses.replace(clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, alias=None, grouped=None)
     inside = binder.within(within)
     args = [inside.bind(part) for part in parts]
     kept = None if condition is None else inside.bind(condition)

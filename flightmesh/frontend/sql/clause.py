@@ -71,7 +71,8 @@ Alias = Callable[[str], Expression | None]
 class Clause:
     """One clause: its name for errors, where subqueries go, whether aggregates may stand in it, what select aliases it sees.
 
-    A column of the query's own tables wins over an `alias` of the same name. `alias_names` are for suggestions.
+    A column of the query's own tables wins over an `alias` of the same name; where `grouped` is given (HAVING), only a column
+    that the query groups by does. `alias_names` are for suggestions.
     """
 
     name: str
@@ -79,3 +80,4 @@ class Clause:
     aggregates: Aggregates | None = None
     alias: Alias | None = None
     alias_names: dict[str, str] = field(default_factory=dict)
+    grouped: frozenset[ColumnId] | None = None

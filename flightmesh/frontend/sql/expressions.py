@@ -73,11 +73,11 @@ class ExpressionBinder:
             found = level.find(name)
             if isinstance(found, list):
                 raise self.context.source.error(f"the column {name!r} is ambiguous", node, f"write {' or '.join(found)}")
-            if found is not None:
-                return found
-            named = clause.alias(name) if level is self.scope and clause.alias is not None else None
-            if named is not None:
-                return named
+            hidden = clause.grouped is not None and found is not None and found.id not in clause.grouped
+            alias = clause.alias if level is self.scope and (found is None or hidden) else None
+            meant = (None if alias is None else alias(name)) or found
+            if meant is not None:
+                return meant
         raise unknown_column(self.scope, name, node, self.context.source, clause.alias_names)
 
 

@@ -7,6 +7,7 @@ what the dialect says where the query does not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -45,8 +46,11 @@ class Key:
         return SortKey(expression, self.descending, self.nulls_first)
 
 
-def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder) -> list[Key]:
-    """The keys of an ORDER BY. A bare name means an output column first; inside an expression, a column of the rows first."""
+def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder, inputs: Sequence[exp.Select] = ()) -> list[Key]:
+    """The keys of an ORDER BY. A bare name means an output column first; inside an expression, a column of the rows first.
+
+    `inputs` are those of a set operation: `t.a` means the output column that one of them takes from its table t.
+    """
     refuse_clauses(order, ("expressions",), binder.context.source)
     keys: list[Key] = []
     for ordered in order.expressions:
@@ -59,8 +63,8 @@ def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder) -> li
             keys += [Key(node, descending, nulls_first, output=i) for i in range(len(names))]
             continue
         number = ordinal(node, len(names), "ORDER BY", binder.context)
-        if number is None and isinstance(node, exp.Column) and len(node.parts) == 1:
-            number = _named(node.name, names)
+        if number is None and isinstance(node, exp.Column):
+            number = _named(node.name, names) if len(node.parts) == 1 else _of_input(node, names, inputs)
         if number is not None:
             keys.append(Key(node, descending, nulls_first, output=number))
             continue
@@ -85,6 +89,36 @@ def _named(name: str, names: list[str]) -> int | None:
     return next((i for i, known in enumerate(names) if known.casefold() == wanted), None)
 
 
+def _of_input(node: exp.Column, names: list[str], inputs: Sequence[exp.Select]) -> int | None:
+    """The output column that an input of a set operation takes from the column that a qualified name means."""
+    wanted, table = node.name.casefold(), node.parts[-2].name.casefold()
+    for select in inputs:
+        source = select.args.get("from_")
+        read = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+        if table not in [part.alias_or_name.casefold() for part in read]:
+            continue
+        for number, item in enumerate(select.expressions):
+            if isinstance(item, exp.Star):
+                return _named(node.name, names)
+            column = item.unalias()
+            if isinstance(column, exp.Column) and column.name.casefold() == wanted and column.table.casefold() in ("", table):
+                return number
+    return None
+
+
+def _inputs(node: exp.Expr) -> list[exp.Select]:
+    """The SELECTs of a set operation, also within parentheses; none of any other query."""
+    found: list[exp.Select] = []
+    rest = [node.unnest()]
+    while rest and isinstance(node.unnest(), exp.SetOperation):
+        part = rest.pop().unnest()
+        if isinstance(part, exp.SetOperation):
+            rest += [part.args["expression"], part.this]
+        elif isinstance(part, exp.Select):
+            found.append(part)
+    return found
+
+
 def order_and_limit(node: exp.Expr, bound: Bound, context: Context, environment: Environment, parent: Scope | None) -> Bound:
     """ORDER BY and LIMIT of a set operation, VALUES or parentheses: keys read the output columns only."""
     order = node.args.get("order")
@@ -92,7 +126,7 @@ def order_and_limit(node: exp.Expr, bound: Bound, context: Context, environment:
         return limited(node, bound, context)
     site = Site()
     scope = Scope(Tables((Range("the result", bound.fields),), bound.fields), parent, environment)
-    keys = bind_keys(order, list(bound.names), ExpressionBinder(context, scope, Clause("ORDER BY", site)))
+    keys = bind_keys(order, list(bound.names), ExpressionBinder(context, scope, Clause("ORDER BY", site)), _inputs(node))
     if not keys:
         return limited(node, bound, context)
     sort_keys = []

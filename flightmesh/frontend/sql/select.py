@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from flightmesh.expression.nodes import Expression
+from flightmesh.expression.nodes import Column, Expression
 from flightmesh.frontend.sql.clause import Aggregates, Clause, Site
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
@@ -146,6 +146,7 @@ class _Select:
         if having is None:
             return None
         clause = self._clause("HAVING", "having", aliases, aggregates)
+        clause.grouped = frozenset(item.expression.id for item in self.groups if isinstance(item.expression, Column))
         return predicate(ExpressionBinder(self.context, self.scope, clause), having.this, "HAVING")
 
     def _keys(self, aliases: Aliases, aggregates: Aggregates) -> list[Key]:
