@@ -155,11 +155,11 @@ def test_a_limit_stops_the_scans(runtime: EmbeddedRuntime, shape: Config, graph:
 
 
 @pytest.mark.parametrize("count", [0, 10])
-def test_a_limit_skips_stages_that_were_never_placed(runtime: EmbeddedRuntime, shape: Config, count: int) -> None:
+def test_a_limit_over_many_stages_stops_the_scans(runtime: EmbeddedRuntime, shape: Config, count: int) -> None:
     table, record = run_on(runtime, chained_limiting(parts(shape), count, LONG))
     assert table.num_rows == count
     assert len(record.stages) == 6
-    if count == 0:
+    if count == 0 or parts(shape) <= 2:  # with more tasks each deals few rows at a time, which wait to become blocks
         assert sum(task.splits for task in record.stages[0].tasks) < LONG_SPLITS / 2
 
 
