@@ -175,10 +175,24 @@ def bind_in(operand: Expression, options: Sequence[Expression], at: Position | N
     """`operand IN (options)`: an InList where all options are constants, otherwise a disjunction of equalities."""
     target = shared_type((operand, *options))
     if target is not None and all(isinstance(option, Literal) for option in options):
-        cast = [coerce(option, target, at) for option in options]
-        return InList(coerce(operand, target, at), tuple(option for option in cast if isinstance(option, Literal)))
+        literals = [option for option in options if isinstance(option, Literal)]
+        return InList(coerce(operand, target, at), _coerced(literals, target, at))
     parts = tuple(bind_call("equal", (operand, option), at) for option in options)
     return parts[0] if len(parts) == 1 else bind_call("or", parts, at)
+
+
+def _coerced(literals: Sequence[Literal], type: pa.DataType, at: Position | None) -> tuple[Literal, ...]:
+    """Literals by an implicit cast, those of one type in one go: a list may have thousands."""
+    result = list(literals)
+    for old in {literal.type for literal in literals} - {type}:
+        places = [number for number, literal in enumerate(literals) if literal.type == old]
+        try:
+            cast = cast_datum(pa.array([literals[number].value for number in places], old), type, CastMode.STRICT)
+        except DataError:
+            cast = [_coerced_literal(literals[number], type, at).value for number in places]
+        for number, value in zip(places, cast, strict=True):
+            result[number] = Literal(value)
+    return tuple(result)
 
 
 def unify(parts: Sequence[Expression], what: str, at: Position | None = None) -> tuple[Expression, ...]:
@@ -198,8 +212,12 @@ def coerce(expr: Expression, type: pa.DataType, at: Position | None = None) -> E
         return expr
     if not isinstance(expr, Literal):
         return Cast(expr, type, CastMode.STRICT, at)
+    return _coerced_literal(expr, type, at)
+
+
+def _coerced_literal(literal: Literal, type: pa.DataType, at: Position | None) -> Literal:
     try:
-        return Literal(cast_datum(expr.value, type, CastMode.STRICT))
+        return Literal(cast_datum(literal.value, type, CastMode.STRICT))
     except DataError as error:
         raise InvalidQuery(error.message, hint=error.hint, position=at) from None
 

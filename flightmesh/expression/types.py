@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -64,6 +65,7 @@ _INTEGER_DIGITS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def family(type: pa.DataType) -> Family:
     """The family of an Arrow type; dictionaries belong to that of their values."""
     kind = pa.types

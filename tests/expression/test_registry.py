@@ -6,13 +6,15 @@ import pyarrow as pa
 import pytest
 
 from flightmesh.errors import InvalidQuery, Position
-from flightmesh.expression.nodes import Cast, Column, Literal
+from flightmesh.expression.nodes import Cast, Column, InList, Literal
 from flightmesh.expression.registry import (
     aggregate_names,
     bind_aggregate,
     bind_call,
     bind_case,
     bind_function,
+    bind_in,
+    coerce,
     find_function,
     function_names,
     is_aggregate,
@@ -149,3 +151,17 @@ def test_parts_of_dates_bind_to_their_functions() -> None:
 def test_the_clock_is_read_when_the_query_is_bound() -> None:
     assert isinstance(bind_call("now", []), Literal)
     assert bind_call("current_date", []).type == pa.date32()
+
+
+def test_the_options_of_an_in_list_are_cast_together_and_one_by_one_alike() -> None:
+    operand = Column(ColumnId(1), "x", pa.decimal128(10, 2), True)
+    options = [Literal(pa.scalar(n, type)) for n, type in ((1, pa.int32()), (None, pa.int32()), (1 << 40, pa.int64()))]
+    bound = bind_in(operand, options)
+    assert isinstance(bound, InList)
+    assert bound.options == tuple(coerce(option, bound.operand.type) for option in options)
+
+
+def test_an_option_that_cannot_be_cast_is_named() -> None:
+    operand = Column(ColumnId(1), "x", pa.date32(), True)
+    with pytest.raises(InvalidQuery, match="cannot cast 'nope'"):
+        bind_in(operand, [Literal(pa.scalar(text)) for text in ("2024-01-31", "nope")])

@@ -28,6 +28,9 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
     """The aggregate `name`, over the rows where `condition` holds."""
     source, clause = binder.context.source, binder.clause
     if clause.aggregates is None:
+        if binder.scope.parent is not None and clause.name != INSIDE:
+            inside = binder.within(dataclasses.replace(clause, name=INSIDE, alias=None))
+            _refuse_outer(binder, [inside.bind(part) for part in _arguments(node, binder.context)[0]], node)
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
     parts, distinct = _arguments(node, binder.context)
