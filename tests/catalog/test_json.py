@@ -35,6 +35,12 @@ def test_lines_as_duckdb_reads_them(tmp_path: Path) -> None:
     assert read_all(table, expected.schema.names).to_pylist() == expected.to_pylist()
 
 
+def test_a_last_line_without_end_counts(tmp_path: Path) -> None:
+    table = open_table("t", put(tmp_path, '{"i": 1}\n{"i": 2.5, "more": "x"}'))
+    assert table.schema == pa.schema([("i", pa.float64()), ("more", pa.string())])
+    assert read_all(table).to_pylist() == [{"i": 1.0, "more": None}, {"i": 2.5, "more": "x"}]
+
+
 def test_an_array_of_objects(tmp_path: Path) -> None:
     text = '[{"i": 1, "d": "2020-01-02"},\n {"i": 2.5, "z": "x"}]'
     table = open_table("t", put(tmp_path, text, "a.json"))

@@ -19,7 +19,7 @@ import pyarrow.json as pajson
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import conform
 from flightmesh.catalog.storage import display
-from flightmesh.catalog.streams import Block, Quoting, Span, open_text, read_blocks
+from flightmesh.catalog.streams import Block, Quoting, Span, open_text, read_blocks, read_head
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import Texts, infer_type
@@ -35,7 +35,7 @@ _MEMBER_IN_ERROR = re.compile(r"Column\(/?([^)]*)\) ")
 
 def describe(storage: Storage, file: File, sample_bytes: int) -> pa.Schema:
     """The schema of a file, from its first `sample_bytes` (all of it, if it is an array)."""
-    block = next(read_blocks(storage, file, sample_bytes, _LINES), None)
+    block = read_head(storage, file, sample_bytes, _LINES)
     name = display(storage, file.path)
     if block is None or not block.data.strip():
         raise InvalidInput(f"{name} is empty", hint="a JSON file needs at least one object")
