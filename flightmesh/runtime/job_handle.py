@@ -89,7 +89,7 @@ class JobHandle:
                 held += batch.nbytes
                 gathered.append(batch)
         except ResourceExhausted as error:
-            if held > self._budget.limit // 2:  # whoever asked last: it is the result that holds the memory
+            if held > self._budget.limit // 4:  # whoever asked last: the result is much of what holds the memory
                 raise ResourceExhausted(error.message, hint=STREAM_IT) from None
             raise
         finally:
