@@ -19,6 +19,8 @@ _STACK_BYTES = 512 << 20
 """Reserved, not used: memory is taken only as deep as a stack grows."""
 _FRAMES = 30_000
 
+_one_at_a_time = threading.RLock()
+"""The limit is all threads': none may be past the usual one on a usual stack, least of all when it comes down again."""
 _lock = threading.Lock()
 _here = threading.local()
 _raised_by = 0
@@ -27,12 +29,14 @@ _usual_limit = 0
 
 def with_headroom(work: Callable[[], T]) -> T:
     """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack."""
-    try:
+    if is_roomy():
         return work()
-    except RecursionError:
-        if is_roomy():
-            raise
-    return _on_a_large_stack(work)
+    with _one_at_a_time:
+        try:
+            return work()
+        except RecursionError:
+            pass
+        return _on_a_large_stack(work)
 
 
 def is_roomy() -> bool:

@@ -58,3 +58,17 @@ def test_errors_and_places_are_the_same_on_the_larger_stack() -> None:
 
 def test_shallow_work_stays_on_its_thread() -> None:
     assert with_headroom(threading.current_thread) is threading.current_thread()
+
+
+def test_deep_queries_of_several_threads_at_once() -> None:
+    found: list[int] = []
+    with flightmesh.connect(threads=2) as session:
+        text = _sums(500)
+        threads = [
+            threading.Thread(target=lambda: found.extend(session.sql(text).to_arrow()["x"].to_pylist())) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [1] * 4
