@@ -82,9 +82,9 @@ def bind_params(document: Document, declared: Mapping[str, Param], given: Mappin
     return values
 
 
-def sample_params(document: Document, declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with which a plan can be checked: those given, else defaults, else stand-ins of the right type."""
-    given = dict(given)
+def sample_params(document: Document, declared: Mapping[str, Param], chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values with which a plan can be checked: those chosen, else defaults, else stand-ins of the right type."""
+    given = dict(chosen or {})
     for name, param in declared.items():
         if param.default is None and name not in given:
             sample = _SAMPLES[type_of(param)]
