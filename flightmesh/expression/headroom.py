@@ -19,23 +19,71 @@ _STACK_BYTES = 512 << 20
 """Reserved, not used: memory is taken only as deep as a stack grows."""
 _FRAMES = 30_000
 
-_one_at_a_time = threading.RLock()
-"""The limit is all threads': none may be past the usual one on a usual stack, least of all when it comes down again."""
 _lock = threading.Lock()
 _here = threading.local()
 _raised_by = 0
 _usual_limit = 0
 
 
-def with_headroom(work: Callable[[], T]) -> T:
-    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack."""
-    if is_roomy():
-        return work()
-    with _one_at_a_time:
+class _Gate:
+    """Usual work goes on side by side, deep work alone: Python has one recursion limit for all threads, and none may go past
+    the usual one on a usual stack."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._usual = 0
+        self._deep = 0
+        self._deep_runs = False
+
+    @contextmanager
+    def usual(self) -> Iterator[None]:
+        """Side by side with other usual work; waits for deep work, also for such as waits itself."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._deep == 0)
+            self._usual += 1
         try:
-            return work()
-        except RecursionError:
-            pass
+            yield
+        finally:
+            with self._changed:
+                self._usual -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def deep(self) -> Iterator[None]:
+        """Alone."""
+        with self._changed:
+            self._deep += 1
+            self._changed.wait_for(lambda: self._usual == 0 and not self._deep_runs)
+            self._deep_runs = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._deep -= 1
+                self._deep_runs = False
+                self._changed.notify_all()
+
+
+_gate = _Gate()
+
+
+def with_headroom(work: Callable[[], T]) -> T:
+    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack.
+
+    Inside other such work it is simply done: if it is too deep, the outermost is done again.
+    """
+    if getattr(_here, "inside", False):
+        return work()
+    try:
+        with _gate.usual():
+            _here.inside = True
+            try:
+                return work()
+            finally:
+                _here.inside = False
+    except RecursionError:
+        pass
+    with _gate.deep():
         return _on_a_large_stack(work)
 
 
@@ -49,7 +97,7 @@ def _on_a_large_stack(work: Callable[[], T]) -> T:
     failures: list[BaseException] = []
 
     def run() -> None:
-        _here.roomy = True
+        _here.roomy = _here.inside = True
         try:
             with _more_frames():
                 results.append(work())

@@ -72,3 +72,27 @@ def test_deep_queries_of_several_threads_at_once() -> None:
         for thread in threads:
             thread.join()
     assert found == [1] * 4
+
+
+def test_usual_work_of_several_threads_goes_on_side_by_side() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    others = threading.Thread(target=lambda: with_headroom(meeting.wait))
+    others.start()
+    with_headroom(meeting.wait)  # each waits for the other: one at a time would break the barrier
+    others.join()
+    assert not meeting.broken
+
+
+def test_work_inside_work_is_done_again_as_a_whole() -> None:
+    outer_runs: list[str] = []
+
+    def inner(depth: int) -> int:
+        return 0 if depth == 0 else 1 + inner(depth - 1)
+
+    def outer() -> int:
+        outer_runs.append(threading.current_thread().name)
+        return with_headroom(lambda: inner(5_000))
+
+    assert with_headroom(outer) == 5_000
+    assert len(outer_runs) == 2
+    assert outer_runs[1] == "flightmesh-deep"
