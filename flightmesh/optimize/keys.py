@@ -21,6 +21,7 @@ from flightmesh.logical.relations import (
 
 Key = frozenset[ColumnId]
 
+MOST_KEYS = 8
 LEFT_ONLY = (JoinKind.SEMI, JoinKind.ANTI, JoinKind.MARK, JoinKind.SINGLE)
 
 
@@ -50,18 +51,30 @@ def _join_keys(join: Join) -> tuple[Key, ...]:
         return left
     right = unique_keys(join.right)
     found: list[Key] = []
-    if join.kind in (JoinKind.INNER, JoinKind.LEFT) and binds_key(join, join.right):
+    if join.kind in (JoinKind.INNER, JoinKind.LEFT) and _binds(join, join.right, right):
         found.extend(left)
-    if join.kind in (JoinKind.INNER, JoinKind.RIGHT) and binds_key(join, join.left):
+    if join.kind in (JoinKind.INNER, JoinKind.RIGHT) and _binds(join, join.left, left):
         found.extend(right)
     if join.kind is not JoinKind.FULL:
         found.extend(a | b for a in left for b in right)
-    return tuple(found)
+    return _smallest(found)
+
+
+def _smallest(keys: list[Key]) -> tuple[Key, ...]:
+    """The keys that contain no other, the shortest few: joins of joins would make more of them than there are plans."""
+    kept: list[Key] = []
+    for key in sorted(dict.fromkeys(keys), key=len):
+        if len(kept) < MOST_KEYS and not any(other <= key for other in kept):
+            kept.append(key)
+    return tuple(kept)
 
 
 def binds_key(join: Join, side: Relation) -> bool:
     """Whether the join's equalities let a row of the other side meet at most one row of `side`."""
-    keys = unique_keys(side)
+    return _binds(join, side, unique_keys(side))
+
+
+def _binds(join: Join, side: Relation, keys: tuple[Key, ...]) -> bool:
     if not keys:
         return False
     inside = frozenset(f.id for f in side.fields)

@@ -46,3 +46,10 @@ def test_a_plan_with_other_columns_is_a_bug(plain: Session, monkeypatch: pytest.
     monkeypatch.setattr("flightmesh.session.plan.optimize", wrong)
     with pytest.raises(InternalError, match="the optimized query: columns"):
         plain.sql("select k, name from p")
+
+
+def test_nested_scalar_subqueries_are_planned_in_time_that_grows_with_their_depth() -> None:
+    """Sixty levels would take longer than the universe is old if each level doubled the work."""
+    depth = 60
+    with flightmesh.connect() as session:
+        assert session.sql("select " + "(select " * depth + "1" + ")" * depth + " as x").to_arrow().to_pylist() == [{"x": 1}]
