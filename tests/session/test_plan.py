@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+import flightmesh
 from flightmesh.errors import InternalError
 from flightmesh.logical.relations import Project, Relation, passes
 from flightmesh.optimize.context import Context
