@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from flightmesh.catalog.storage import display, filesystem, unreadable
+from flightmesh.catalog.storage import REFUSALS, display, filesystem, unreadable
 from flightmesh.catalog.table import Storage
 from flightmesh.errors import InvalidInput
 
@@ -57,7 +57,7 @@ def _expand(storage: Storage, path: str) -> list[Found]:
 def _status(storage: Storage, path: str) -> pafs.FileInfo:
     try:
         return filesystem(storage).get_file_info(path)
-    except OSError as error:
+    except REFUSALS as error:
         raise unreadable(display(storage, path), error) from None
 
 
@@ -66,7 +66,7 @@ def _list(storage: Storage, folder: str, *, recursive: bool) -> list[pafs.FileIn
         raise unreadable(folder, PermissionError(13, "Permission denied"))
     try:
         return list(filesystem(storage).get_file_info(pafs.FileSelector(folder, recursive=recursive)))
-    except OSError as error:
+    except REFUSALS as error:
         raise unreadable(display(storage, folder), error) from None
 
 

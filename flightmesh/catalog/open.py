@@ -39,6 +39,8 @@ _EXTENSIONS = {
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _TEXT = (Format.CSV, Format.JSON)
 _LEAST_SAMPLE_BYTES = 65_536
+_LOCAL = ("/", "./", "../", "~", "file://")
+"""How a path begins that no store could hold."""
 _HIVE = "hive_partitioning"
 _OPTIONS_OF_ALL = frozenset({_HIVE, "union_by_name", "auto_detect"})
 """Options of DuckDB's readers that every format takes. Columns are always matched by name, and details always detected."""
@@ -100,6 +102,11 @@ def _resolve(source: Source, storage: Storage | None) -> tuple[Storage, list[str
         options = storage.options if storage is not None else ()
         return Storage("s3", options), [text.partition("://")[2].strip("/") for text in texts]
     if storage is not None and storage.scheme != "local":
+        local = next((text for text in texts if text.startswith(_LOCAL)), None)
+        if local is not None:
+            raise InvalidInput(
+                f"storage is for s3:// paths, and {local} is local", hint="write s3://bucket/prefix, or leave storage out"
+            )
         return storage, texts
     return LOCAL, [_local_path(text) for text in texts]
 

@@ -20,6 +20,8 @@ from flightmesh.errors import InputChanged, InvalidInput
 LOCAL = Storage()
 DAMAGE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What pyarrow raises over bytes that are not what their headers say."""
+REFUSALS = (OSError, pa.ArrowInvalid)
+"""What pyarrow's file systems raise over a path: that it cannot be read, and that it cannot be a path."""
 _S3_TEXT = {
     "access_key",
     "secret_key",
@@ -33,15 +35,23 @@ _S3_TEXT = {
 }
 _S3_FLAGS = {"anonymous", "force_virtual_addressing"}
 _S3_NUMBERS = {"request_timeout", "connect_timeout"}
+_CREDENTIALS = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give storage={'access_key': ..., 'secret_key': ...} "
+    "({'anonymous': True} for public data)"
+)
 
 
 @lru_cache(maxsize=64)
 def filesystem(storage: Storage) -> pafs.FileSystem:
-    """The file system of a storage, made once. Raises InvalidInput for an unknown scheme or option."""
+    """The file system of a storage, made once. Raises InvalidInput for an unknown scheme, or options that do not fit."""
     if storage.scheme == "local":
         return pafs.LocalFileSystem()
     if storage.scheme == "s3":
-        return pafs.S3FileSystem(**_s3_options(storage.options))
+        options = _s3_options(storage.options)
+        try:
+            return pafs.S3FileSystem(**options)
+        except (ValueError, OSError) as error:  # pyarrow says which option is missing or wrong; ArrowInvalid is a ValueError
+            raise InvalidInput(f"the storage options do not fit: {error}", hint=_CREDENTIALS) from None
     raise InvalidInput(f"no storage is named {storage.scheme!r}", hint="paths are local, or s3://bucket/prefix")
 
 
@@ -53,7 +63,7 @@ def _s3_options(options: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         elif name in _S3_FLAGS:
             found[name] = value.lower() in ("true", "1", "yes")
         elif name in _S3_NUMBERS:
-            found[name] = float(value)
+            found[name] = _seconds(name, value)
         else:
             known = ", ".join(sorted(_S3_TEXT | _S3_FLAGS | _S3_NUMBERS))
             raise InvalidInput(f"S3 has no option {name!r}", hint=f"options are {known}")
@@ -64,6 +74,13 @@ def _s3_options(options: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         # An endpoint of one's own rarely answers for bucket.host names and never knows AWS's regions.
         found.setdefault("region", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
     return found
+
+
+def _seconds(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InvalidInput(f"the storage option {name} is a number of seconds, not {value!r}", hint="for instance 10") from None
 
 
 def display(storage: Storage, path: str) -> str:
@@ -90,8 +107,13 @@ def _identity(storage: Storage, path: str) -> tuple[int, int] | None:
             status = Path(path).stat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise unreadable(display(storage, path), error) from None
         return status.st_size, status.st_mtime_ns
-    info = filesystem(storage).get_file_info(path)
+    try:
+        info = filesystem(storage).get_file_info(path)
+    except REFUSALS as error:
+        raise unreadable(display(storage, path), error) from None
     return None if info.type is pafs.FileType.NotFound else (info.size, info.mtime_ns or 0)
 
 
@@ -102,7 +124,7 @@ def open_file(storage: Storage, file: File) -> pa.NativeFile:
         if storage.scheme == "local":
             return pa.OSFile(file.path, "rb")
         return filesystem(storage).open_input_file(file.path)
-    except OSError as error:
+    except REFUSALS as error:
         raise unreadable(display(storage, file.path), error) from None
 
 
@@ -121,9 +143,13 @@ def map_file(storage: Storage, file: File) -> pa.NativeFile:
         raise unreadable(display(storage, file.path), error) from None
 
 
-def unreadable(name: str, error: OSError) -> InvalidInput:
+def unreadable(name: str, error: OSError | pa.ArrowInvalid) -> InvalidInput:
     """The error for a file or folder that the operating system or the store refuses to open."""
-    if isinstance(error, PermissionError) or "ccess denied" in str(error).lower() or "ACCESS_DENIED" in str(error):
-        return InvalidInput(f"{name} cannot be read: permission denied", hint="check who may read it, or run as its owner")
-    reason = error.strerror or str(error)
-    return InvalidInput(f"{name} cannot be read: {reason}", hint="check the path and the storage's credentials")
+    is_remote, text = name.startswith("s3://"), str(error)
+    if isinstance(error, PermissionError) or "ccess denied" in text.lower() or "ACCESS_DENIED" in text:
+        hint = _CREDENTIALS if is_remote else "check who may read it, or run as its owner"
+        return InvalidInput(f"{name} cannot be read: permission denied", hint=hint)
+    reason = (error.strerror if isinstance(error, OSError) else None) or text
+    return InvalidInput(
+        f"{name} cannot be read: {reason}", hint=f"check the path; {_CREDENTIALS}" if is_remote else "check the path"
+    )

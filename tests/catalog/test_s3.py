@@ -11,9 +11,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from flightmesh.catalog.catalog import Catalog
-from flightmesh.catalog.open import open_table
+from flightmesh.catalog.open import open_table, refresh
 from flightmesh.catalog.scan import splits
 from flightmesh.catalog.statistics import statistics
+from flightmesh.catalog.storage import open_file
 from flightmesh.catalog.table import FileTable, Storage
 from flightmesh.errors import InputChanged, InvalidInput
 from tests.catalog.reading import compare, fields_of, read_all
@@ -152,3 +153,40 @@ def test_credentials_are_not_shown(storage: Storage) -> None:
     table = open_table("t", "s3://lake/one", storage=storage)
     assert ("secret_key", "secret") in table.storage.options
     assert "secret" not in repr(table)
+
+
+class Denying:
+    """A store that lets nobody in."""
+
+    def get_file_info(self, path: object) -> None:
+        raise OSError("When getting information: AWS Error ACCESS_DENIED during HeadObject operation: No response body.")
+
+
+def test_a_store_that_refuses_says_how_to_give_credentials(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = open_table("t", "s3://lake/one/a.parquet", storage=storage)
+    for room in ("listing", "storage"):
+        monkeypatch.setattr(f"flightmesh.catalog.{room}.filesystem", lambda place: Denying())
+    for attempt in (
+        lambda: open_table("t", "s3://lake/one/a.parquet", storage=storage),
+        lambda: refresh(table),
+        lambda: open_file(table.storage, table.files[0]),
+    ):
+        with pytest.raises(InvalidInput, match=r"s3://lake/one/a\.parquet cannot be read: permission denied") as caught:
+            attempt()
+        assert "AWS_ACCESS_KEY_ID" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message", "hint"),
+    [
+        ("/local/dir", {"region": "x"}, "storage is for s3:// paths, and /local/dir is local", "leave storage out"),
+        ("s3://lake//one", {"region": "x"}, "s3://lake//one cannot be read: Empty path component", "check the path"),
+        ("s3://lake/one", {"access_key": "k"}, "the storage options do not fit", "secret_key"),
+        ("s3://lake/one", {"request_timeout": "soon"}, "request_timeout is a number of seconds, not 'soon'", "10"),
+    ],
+)
+def test_paths_and_options_that_do_not_fit(path: str, options: dict[str, str], message: str, hint: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        open_table("t", path, storage=Storage("s3", tuple(options.items())))
+    assert message in caught.value.message
+    assert hint in str(caught.value.hint)
