@@ -1,7 +1,7 @@
 """Where the rows of a result go: drawn as a table, as text lines, or as Arrow and Parquet.
 
-Handed a result, a format and perhaps a file; leaves the rows there. What always holds: a file is written beside its place and
-renamed when it is whole, so a failure leaves nothing half-written; rows stream, one batch at a time.
+Handed a result, a format and perhaps a file; leaves the rows there. What always holds: a file appears when it is whole, so a
+failure leaves nothing half-written; a pipe at the file's place is written into; rows stream, one batch at a time.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -63,6 +61,9 @@ def choose_target(format: OutputFormat | None, path: Path | None, max_rows: int 
     format = format or OutputFormat.TABLE
     if format in _BINARY and path is None and sys.stdout.isatty():
         raise typer.BadParameter(f"{format} is binary, and stdout is a terminal: add -o FILE", param_hint="--format")
+    if format is OutputFormat.PARQUET and path is not None and _is_pipe(path):
+        reason = f"{str(path)!r} is a pipe or a device, and a Parquet file cannot be streamed: take arrow, csv or json"
+        raise typer.BadParameter(reason, param_hint="--output")
     default = _ROWS_ON_A_TERMINAL if path is None and sys.stdout.isatty() else 0
     return Target(format, path, default if max_rows is None else max_rows)
 
@@ -75,7 +76,9 @@ def write_result(result: Result, target: Target) -> None:
                 _write(result, target, sys.stdout.buffer, progress)
                 sys.stdout.buffer.flush()
             else:
-                with _whole_file(target.path) as stream:
+                from flightmesh.session.whole_file import opened
+
+                with opened(target.path) as stream:
                     _write(result, target, stream, progress)
         except BaseException:
             result.cancel()
@@ -101,10 +104,12 @@ def _write(result: Result, target: Target, stream: IO[bytes], progress: Progress
     writer(result, target, stream, progress)
 
 
-def _batches(result: Result, progress: Progress) -> Iterator[pa.RecordBatch]:
+def _batches(result: Result, target: Target, progress: Progress) -> Iterator[pa.RecordBatch]:
     """The rows as they come. The bar makes way for the first of them if both go to the terminal."""
+    shared = target.path is None and sys.stdout.isatty()
     for batch in result:
-        progress.make_way()
+        if shared:
+            progress.stop()
         yield batch
 
 
@@ -122,20 +127,25 @@ def _write_table(result: Result, target: Target, stream: IO[bytes], progress: Pr
 def _write_csv(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
     from flightmesh.session.csv_lines import csv_header, csv_rows
 
-    _write_lines(result, stream, progress, csv_header(result.schema.names), csv_rows)
+    _write_lines(result, target, stream, progress, csv_header(result.schema.names), csv_rows)
 
 
 def _write_json(result: Result, target: Target, stream: IO[bytes], progress: Progress) -> None:
     from flightmesh.session.json_lines import json_rows
 
-    _write_lines(result, stream, progress, b"", json_rows)
+    _write_lines(result, target, stream, progress, b"", json_rows)
 
 
 def _write_lines(
-    result: Result, stream: IO[bytes], progress: Progress, header: bytes, rows: Callable[[pa.RecordBatch], bytes]
+    result: Result,
+    target: Target,
+    stream: IO[bytes],
+    progress: Progress,
+    header: bytes,
+    rows: Callable[[pa.RecordBatch], bytes],
 ) -> None:
     written = False
-    for batch in _batches(result, progress):
+    for batch in _batches(result, target, progress):
         stream.write(rows(batch) if written else header + rows(batch))
         written = True
     if not written:
@@ -146,9 +156,9 @@ def _write_arrow(result: Result, target: Target, stream: IO[bytes], progress: Pr
     import pyarrow as pa
 
     # A stream can be read from a pipe as it comes; a file can be mapped.
-    make = pa.ipc.new_stream if target.path is None else pa.ipc.new_file
+    make = pa.ipc.new_stream if target.path is None or _is_pipe(target.path) else pa.ipc.new_file
     with make(stream, result.schema) as writer:
-        for batch in _batches(result, progress):
+        for batch in _batches(result, target, progress):
             writer.write_batch(batch)
 
 
@@ -156,34 +166,22 @@ def _write_parquet(result: Result, target: Target, stream: IO[bytes], progress: 
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(stream, result.schema, compression="zstd") as writer:
-        for batch in _batches(result, progress):
+        for batch in _batches(result, target, progress):
             writer.write_batch(batch)
 
 
 def _checked_path(path: Path) -> Path:
+    folder = Path(os.path.realpath(path)).parent
     if path.is_dir():
         raise typer.BadParameter(f"{str(path)!r} is a folder", param_hint="--output")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {str(path.parent)!r}", param_hint="--output")
+    if not (folder.is_dir() or path.exists()):
+        shown = folder if path.is_symlink() else path.parent
+        raise typer.BadParameter(f"there is no folder {str(shown)!r}", param_hint="--output")
     return path
 
 
-@contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A stream whose content becomes the file at `path` when the block ends well, and vanishes when it does not."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+def _is_pipe(path: Path) -> bool:
+    """Whether a pipe, a device or a socket is there: rows go into it as they come."""
+    from flightmesh.session.whole_file import is_stream
 
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+    return is_stream(path)

@@ -38,11 +38,6 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def make_way(self) -> None:
-        """Stops if rows now go to the same terminal."""
-        if not self._stopped.is_set() and sys.stdout.isatty():
-            self.stop()
-
     def stop(self) -> None:
         """Takes the bar off the screen; harmless when there is none."""
         self._stopped.set()

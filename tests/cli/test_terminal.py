@@ -70,6 +70,21 @@ def test_long_work_shows_a_bar_until_it_is_cancelled(terminal: Terminal, numbers
     assert rest.endswith("cancelled\r\n")
 
 
+def test_the_bar_stays_while_a_file_is_written(terminal: Terminal, numbers: Path, tmp_path: Path) -> None:
+    """Rows come at once and go on for long; the bar appears after the first of them."""
+    query = "select a.i from n a, n b where a.i % 1000 < 100"
+    process = start(terminal, "sql", query, "-r", f"n={numbers}", "-o", str(tmp_path / "out.csv"))
+    seen = terminal.read(until="B ")
+    while not re.search(r"[1-9][\d,]* rows  ", plain(seen)):
+        seen = terminal.read(until="B ")
+    later = terminal.read(until="B ")
+    assert "rows" in plain(later)
+    process.send_signal(signal.SIGINT)
+    terminal.read()
+    assert process.wait(30) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_bar_is_for_terminals_only(terminal: Terminal, numbers: Path) -> None:
     """Standard output is a terminal, standard error is not: rows, and nothing else, on the first; nothing on the second."""
     query = "select count(*) as n from n a, n b where a.i < 7000 and b.i < 7000 and a.i + b.i < 0"
