@@ -43,6 +43,14 @@ def test_a_key_is_what_is_written() -> None:
     assert document("{1: a, null: b, on: c}").root.plain() == {"1": "a", "null": "b", "on": "c"}
 
 
+def test_a_quoted_merge_key_is_a_key() -> None:
+    assert document("{'<<': 1}").root.plain() == {"<<": 1}
+
+
+def test_a_hundred_levels_are_read() -> None:
+    assert document("[" * 100 + "1" + "]" * 100).root.kind == "list"
+
+
 def test_anchors_are_resolved() -> None:
     assert document("a: &x [1, 2]\nb: *x\n").root.plain() == {"a": [1, 2], "b": [1, 2]}
 
@@ -82,6 +90,9 @@ def test_offsets_never_go_back(name: str) -> None:
     assert offsets == sorted(offsets)
 
 
+LAUGHS = "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 7)
+)
 REFUSED = {
     "two keys": ("a: 1\nb: 2\na: 3\n", "the key 'a' is here twice; first at p.yaml:1:1", 3, 1),
     "two keys inside": ("s:\n  x: {k: 1, k: 2}\n", "the key 'k' is here twice; first at p.yaml:2:7", 2, 13),
@@ -94,6 +105,10 @@ REFUSED = {
     "map as key": ("? {a: 1}\n: 2\n", "a key must be text, not a map", 1, 3),
     "control character": ("a: \x01\n", "this is not YAML", 1, 1),
     "empty": ("# nothing\n", "the plan is empty", 1, 1),
+    "merge key": ("a: &x {b: 1}\nc: {<<: *x}\n", "merge keys (<<) are not part of YAML 1.2", 2, 5),
+    "many brackets": ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply: more than 100 lists and maps", 1, 104),
+    "deep by anchors": ("a: &x " + "[" * 60 + "]" * 60 + "\nb: " + "[" * 60 + "*x" + "]" * 60, "nested too deeply", 1, 47),
+    "many anchors": (LAUGHS, "the plan has more than 100,000 values", 1, 25),
     "circle": ("a: &x [*x]\n", "an anchor contains itself", 1, 4),
 }
 

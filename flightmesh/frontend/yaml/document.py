@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -28,7 +29,9 @@ _WORDS.update(dict.fromkeys(("null", "Null", "NULL")))
 _WORDS.update(dict.fromkeys(("true", "True", "TRUE"), True))
 _WORDS.update(dict.fromkeys(("false", "False", "FALSE"), False))
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n|.)")
-_DEEPEST = 64
+_DEEPEST = 100
+_MOST_NODES = 100_000
+"""More values than any plan has, and few enough to look at: anchors in anchors make a small file billions of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,12 @@ def read_document(text: str, name: str) -> Document:
 
     Raises InvalidPlan for what is not YAML 1.2, for two documents, for duplicate keys and for anchors in a circle.
     """
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _ShallowComposer
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = reader.compose(text)
+    except _TooDeep as error:
+        raise InvalidPlan(_TOO_DEEP, position=place_of(text, name, error.offset), text=text) from None
     except MarkedYAMLError as error:
         raise _syntax_error(text, name, error) from None
     except YAMLError as error:
@@ -158,12 +165,37 @@ def read_document(text: str, name: str) -> Document:
     return _Reader(text, name).document(root)
 
 
+_TOO_DEEP = f"the plan is nested too deeply: more than {_DEEPEST} lists and maps in one another"
+
+
+class _TooDeep(Exception):
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+class _ShallowComposer(Composer):
+    """Composes nodes down to a depth, as composing calls itself and a hostile file would use up the stack."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > _DEEPEST + 1:
+            raise _TooDeep(self.parser.peek_event().start_mark.index)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 class _Reader:
     """Turns ruamel's nodes into ours."""
 
     def __init__(self, text: str, name: str) -> None:
         self._text = text
         self._name = name
+        self._nodes = 0
 
     def document(self, root: Any) -> Document:
         return Document(self._name, self._text, self._node(root, False, 0))
@@ -171,7 +203,12 @@ class _Reader:
     def _node(self, node: Any, in_flow: bool, depth: int) -> Node:
         start, end = node.start_mark.index, node.end_mark.index
         if depth > _DEEPEST:
-            raise self._error("the plan is nested too deeply, or an anchor contains itself", start, end)
+            raise self._error(f"{_TOO_DEEP}, or an anchor contains itself", start, end)
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise self._error(
+                f"the plan has more than {_MOST_NODES:,} values, those of its anchors counted each time", start, end
+            )
         if isinstance(node, ScalarNode):
             return Node("scalar", start, end, _scalar(node), node.style, in_flow)
         inside = in_flow or bool(node.flow_style)
@@ -189,6 +226,13 @@ class _Reader:
                 raise self._error(f"a key must be text, not a {key.kind}", key.start, key.end)
             # A key is what is written, so that `1:` and `null:` are names like any other.
             text = str(key.value) if isinstance(key.value, str) else self._text[key.start : key.end]
+            if text == "<<" and key.style is None:
+                raise self._error(
+                    "merge keys (<<) are not part of YAML 1.2",
+                    key.start,
+                    key.end,
+                    "write the keys out, or let a step read another",
+                )
             before = seen.get(text)
             if before is not None:
                 first = place_of(self._text, self._name, before.start)
