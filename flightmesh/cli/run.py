@@ -44,4 +44,4 @@ def command(
     target = choose_target(format, output, max_rows)
     params = read_texts(set)
     with open_session(Engine(threads, memory, partitions, config), register) as session:
-        write_result(session.run_plan(plan, params=params), target)
+        write_result(session.open_plan(plan, params=params), target)

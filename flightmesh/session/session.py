@@ -120,16 +120,24 @@ class Session:
         A plan with `write` is run at once, and gives one row for each file that it wrote. Raises InvalidPlan, with the
         place in the file.
         """
+        from flightmesh.session.write import WrittenFiles
+
+        result = self.open_plan(path, params)
+        return Result.of_table(result.to_arrow()) if isinstance(result, WrittenFiles) else result
+
+    @typed_errors()
+    def open_plan(self, path: str | os.PathLike[str], params: Mapping[str, Any] | None = None) -> Result:
+        """As `run_plan`, but a plan with `write` is run when its result is first used, so that its progress can be seen."""
         # Only those who run plans wait for the models that check them to load.
         from flightmesh.frontend.yaml.plan import load_plan, plan_file
-        from flightmesh.session.write import write_files
+        from flightmesh.session.write import WrittenFiles
 
         self._check_open()
         ids = ColumnIds()
         planned = plan_file(load_plan(path), catalog=self.catalog, params=params, ids=ids)
         config = replace(self.config, partitions=planned.settings.partitions or self.config.partitions)
         result = self._result(self._plan(planned.relation, planned.names, ids, config))
-        return result if planned.write is None else Result.of_table(write_files(result, planned.write))
+        return result if planned.write is None else WrittenFiles(result, planned.write)
 
     @typed_errors()
     def explain(self, text: str, level: str = "optimized", dialect: str | None = None, params: Params | None = None) -> str:

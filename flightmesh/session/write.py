@@ -21,6 +21,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from flightmesh.catalog.table import Format
+from flightmesh.driver.record import JobRecord, Progress
 from flightmesh.errors import InvalidInput
 from flightmesh.session.csv_lines import csv_header, csv_rows
 from flightmesh.session.json_lines import json_rows
@@ -34,7 +35,41 @@ Writer: TypeAlias = AbstractContextManager[Callable[[pa.RecordBatch], object]]
 """Opens a file of one format; takes its batches."""
 PART_ROWS = 8_000_000
 """Rows after which a folder gets another file."""
+_FILES = pa.schema([("file", pa.string()), ("rows", pa.int64())])
 _PARTIAL = re.compile(r"\.flightmesh-[0-9a-f]{16}\.partial")
+
+
+class WrittenFiles(Result):
+    """The files of a plan's `write`, one a row: written when they are first asked for, once."""
+
+    def __init__(self, rows: Result, target: Target) -> None:
+        super().__init__(_FILES, None)
+        self._rows = rows
+        self._target = target
+
+    def to_arrow(self) -> pa.Table:
+        """Writes the files, unless that is done, and names them."""
+        with self._lock:
+            if self._table is None:
+                self._table = write_files(self._rows, self._target)
+            return self._table
+
+    def progress(self) -> Progress:
+        """How far the query is whose rows are written."""
+        return self._rows.progress()
+
+    def cancel(self) -> None:
+        """Ends the query; files that are not whole vanish."""
+        self._rows.cancel()
+
+    @property
+    def metrics(self) -> JobRecord | None:
+        """What the query did whose rows were written."""
+        return self._rows.metrics
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The files, when all are written."""
+        return iter(self.to_arrow().to_batches())
 
 
 def write_files(result: Result, target: Target) -> pa.Table:
@@ -49,7 +84,7 @@ def write_files(result: Result, target: Target) -> pa.Table:
     except OSError as error:
         raise InvalidInput(f"cannot write {target.path}: {_reason(error)}", hint="check the path and its permissions") from None
     files, rows = [name for name, _ in written], [count for _, count in written]
-    return pa.table({"file": pa.array(files, pa.string()), "rows": pa.array(rows, pa.int64())})
+    return pa.table([files, rows], schema=_FILES)
 
 
 def _reason(error: OSError) -> str:

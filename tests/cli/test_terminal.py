@@ -85,6 +85,17 @@ def test_the_bar_stays_while_a_file_is_written(terminal: Terminal, numbers: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plan_that_writes_shows_a_bar(terminal: Terminal, numbers: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"inputs:\n  n: {{parquet: {numbers}}}\nsteps:\n  s: {{sql: '{ENDLESS}'}}\nwrite: {{csv: out/}}\n")
+    process = start(terminal, "run", str(plan))
+    assert re.search(r"\d/\d stages  \d+/\d+ tasks  [\d,]+ rows  [\d.]+ [kM]?B", terminal.read(until="B "))
+    process.send_signal(signal.SIGINT)
+    assert terminal.read().endswith("cancelled\r\n")
+    assert process.wait(30) == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_the_bar_is_for_terminals_only(terminal: Terminal, numbers: Path) -> None:
     """Standard output is a terminal, standard error is not: rows, and nothing else, on the first; nothing on the second."""
     query = "select count(*) as n from n a, n b where a.i < 7000 and b.i < 7000 and a.i + b.i < 0"

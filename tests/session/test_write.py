@@ -120,3 +120,30 @@ def test_what_cannot_be_written_is_named(plain: Session, tmp_path: Path) -> None
         plain.run_plan(plan_of(tmp_path, "select k from t where v < 1", "{csv: plan.yaml/o.csv}"))
     assert ".partial" not in str(caught.value)
     assert "plan.yaml/o.csv" in str(caught.value)
+
+
+def test_an_opened_plan_writes_once_and_shows_its_progress(plain: Session, tmp_path: Path) -> None:
+    opened = plain.open_plan(plan_of(tmp_path, "select k from t", "{csv: o.csv}"))
+    assert names(tmp_path) == ["plan.yaml"]
+    assert opened.progress().rows == 0
+    assert [batch.to_pydict() for batch in opened] == [{"file": [str(tmp_path / "o.csv")], "rows": [1_000_000]}]
+    assert opened.progress().rows == 1_000_000
+    (tmp_path / "o.csv").unlink()
+    assert opened.to_arrow()["rows"].to_pylist() == [1_000_000]
+    assert names(tmp_path) == ["plan.yaml"]
+    assert plain.open_plan(plan_of(tmp_path, "select k from t", "{csv: o.csv}")).schema == opened.to_arrow().schema
+
+
+def test_a_cancelled_writing_leaves_what_was_there(plain: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "o.csv").write_text("the old one")
+    opened = plain.open_plan(plan_of(tmp_path, "select a.v from t a, t b", "{csv: o.csv}"))
+
+    def cancelling(batch: pa.RecordBatch) -> bytes:
+        opened.cancel()
+        return b""
+
+    monkeypatch.setattr(write, "csv_rows", cancelling)
+    with pytest.raises(flightmesh.errors.Cancelled):
+        opened.to_arrow()
+    assert (tmp_path / "o.csv").read_text() == "the old one"
+    assert names(tmp_path) == ["o.csv", "plan.yaml"]
