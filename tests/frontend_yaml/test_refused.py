@@ -63,7 +63,45 @@ REFUSED: dict[str, tuple[str, str, str, str, str]] = {
         "wher:",
         "did you mean where?",
     ),
-    "unknown key of a plan": ("steps:", "stepz:", "the key 'steps' is missing", "plan:", "a plan has steps"),
+    "unknown key of a plan": ("steps:", "stepz:", "the key 'stepz' is unknown", "stepz:", "did you mean steps?"),
+    "key with an angle": (
+        "{from: flights,",
+        "{from: flights, <b: 1,",
+        "step 'late': the key '<b' is unknown",
+        "<b",
+        "there is",
+    ),
+    "input that is a path": (
+        "{csv: data/airlines.csv}",
+        "data/airlines.csv",
+        "input 'airlines': expected a map, found the text 'data/airlines.csv'",
+        "data/airlines.csv",
+        "write {csv: data/airlines.csv}",
+    ),
+    "write that is a path": ("{parquet: out/}", "out/", "write: expected a map, found", "out/", "write {parquet: out/}"),
+    "step that is SQL": (
+        "{from: flights, where: dep_delay > 60 and month = :month and time_hour >= :since}",
+        "select 1",
+        "step 'late': expected a map",
+        "select 1",
+        'write {sql: "select ..."}',
+    ),
+    "parameter with a colon in a path": (
+        "data/airlines.csv",
+        "':month'",
+        ":month is a parameter only in expressions",
+        "':month'",
+        'in a path write "{month}"',
+    ),
+    "too few partitions": (
+        "{dialect: duckdb}",
+        "{partitions: 0}",
+        "settings.partitions: must be at least 1, not 0",
+        "0}",
+        "",
+    ),
+    "too many partitions": ("{dialect: duckdb}", "{partitions: 5000}", "must be at most 4096, not 5000", "5000}", ""),
+    "lines to skip": ("airlines.csv}", "airlines.csv, skip: -1}", "input 'airlines', skip: must be at least 0", "-1}", ""),
     "unknown key of a join": (
         "on: carrier",
         "om: carrier",
@@ -328,3 +366,19 @@ def test_a_plan_that_is_not_utf8(tmp_path: Path) -> None:
     path.write_bytes("plan: caf\xe9\n".encode("latin-1"))
     with pytest.raises(InvalidPlan, match="is not text in UTF-8"):
         load_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("plan: x\n", "the key 'steps' is missing", "a plan has steps"),
+        ("steps: {}\n", "steps: expected at least 1 entry, found none", "a plan has steps"),
+        ("steps: {a: {union: [b]}}\n", "step 'a', union.distinct: expected at least 2 entries, found 1", ""),
+        ("inputs: data/x.csv\nsteps: {a: {from: x}}\n", "inputs: expected a map", "write inputs: {name: {csv: data/x.csv}}"),
+    ],
+)
+def test_plans_that_lack_something(text: str, message: str, hint: str) -> None:
+    with pytest.raises(InvalidPlan) as caught:
+        load_plan(text)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")

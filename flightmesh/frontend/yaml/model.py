@@ -34,6 +34,10 @@ Relations = Annotated[
 ]
 
 
+TAGS = ("<map>", "<text>")
+"""What stands in the locations of errors for the shape of a named item; it is no key of the plan."""
+
+
 def _shape(value: Any) -> str:
     return "<map>" if isinstance(value, dict) else "<text>"
 

@@ -31,6 +31,7 @@ from flightmesh.ids import ColumnIds
 from flightmesh.logical.relations import Relation
 
 _SUBSTITUTION = re.compile(r"\{([^{}]*)\}")
+_COLON = re.compile(r":[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,8 @@ def _target(plan: PlanFile, values: Mapping[str, Any]) -> Target | None:
 
 def _filled(plan: PlanFile, path: str, node: Node | None, values: Mapping[str, Any]) -> str:
     """The path with `{name}` replaced by the values of parameters."""
+    if _COLON.fullmatch(path):
+        raise plan.document.error(f"{path} is a parameter only in expressions", node, f'in a path write "{{{path[1:]}}}"')
 
     def value(match: re.Match[str]) -> str:
         name = match[1].strip()

@@ -7,6 +7,7 @@ unknown key comes with the nearest one that is known.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 
 from flightmesh.errors import InvalidPlan
 from flightmesh.frontend.yaml.document import Document, Node
-from flightmesh.frontend.yaml.model import Input, Join, Model, Param, Plan, SetInputs, Settings, Step, Write
+from flightmesh.frontend.yaml.model import FORMATS, TAGS, Input, Join, Model, Param, Plan, SetInputs, Settings, Step, Write
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_COMMA = re.compile(r"\s*,")
 _TEXT_ERRORS = ("string_type", "string_sub_type")
 
 
@@ -30,8 +32,15 @@ def validate(document: Document) -> Plan:
     try:
         return Plan.model_validate(document.root.plain())
     except ValidationError as error:
-        problems = [_translate(document, problem) for problem in error.errors(include_url=False)]
+        problems = [_translate(document, problem) for problem in _causes(error)]
     raise min(problems, key=_place) from None
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """The problems without the missing keys that another of the same map explains: one that is misspelt."""
+    problems = error.errors(include_url=False)
+    misspelt = {problem["loc"][:-1] for problem in problems if problem["type"] == "extra_forbidden"}
+    return [problem for problem in problems if problem["type"] != "missing" or problem["loc"][:-1] not in misspelt]
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -49,7 +58,7 @@ def _place(error: InvalidPlan) -> tuple[int, int]:
 
 
 def _translate(document: Document, problem: Any) -> InvalidPlan:
-    location = tuple(part for part in problem["loc"] if not str(part).startswith("<"))
+    location = tuple(part for part in problem["loc"] if part not in TAGS)
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "plan":
         node = _find(document, (*location, context["key"])) if context["key"] else _find(document, location)
@@ -57,7 +66,7 @@ def _translate(document: Document, problem: Any) -> InvalidPlan:
     if kind == "extra_forbidden":
         return _unknown_key(document, location)
     if kind == "missing":
-        hint = "a plan has steps: {name: {from: ...}}" if location == ("steps",) else None
+        hint = _STEPS_HINT if location == ("steps",) else None
         return document.error(
             f"{_where(location[:-1])}the key {location[-1]!r} is missing", _find(document, location[:-1]), hint
         )
@@ -69,13 +78,37 @@ def _translate(document: Document, problem: Any) -> InvalidPlan:
             f"{_where(location)}expected text, found {node.described}", node, _quoting(document, node, location)
         )
     if kind == "literal_error":
-        expected = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+        options = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         written = str(node.value) if node is not None else ""
         return document.error(
-            f"{_where(location)}{written!r} is not one of {', '.join(expected)}", node, nearest(written, expected)
+            f"{_where(location)}{written!r} is not one of {', '.join(options)}", node, nearest(written, options)
         )
+    if kind in _BOUNDS:
+        expected, written = _BOUNDS[kind].format(**context), f", not {node.value}" if node is not None else ""
+        return document.error(f"{_where(location)}{expected}{written}", node)
+    if kind == "too_short":
+        least, what = context["min_length"], "entry" if context["min_length"] == 1 else "entries"
+        found = f"found {context['actual_length'] or 'none'}"
+        return document.error(f"{_where(location)}expected at least {least} {what}, {found}", node, _ENTRY_HINTS.get(location))
     found = f", found {node.described}" if node is not None else ""
-    return document.error(f"{_where(location)}{_EXPECTED.get(kind, problem['msg'])}{found}", node)
+    expected = _EXPECTED.get(kind, problem["msg"])
+    return document.error(f"{_where(location)}{expected}{found}", node, _form(location, node))
+
+
+def _form(location: tuple[Any, ...], node: Node | None) -> str | None:
+    """The right form of what was written as plain text where a map belongs."""
+    written = node.parts()[0].value if node is not None and node.parts() else None
+    if node is None or node.kind == "map" or not isinstance(written, str):
+        return None
+    text = '"select ..."' if re.match(r"(select|with)\b", written, re.IGNORECASE) else None
+    match location:
+        case ("inputs",) | ("inputs", _) | ("write",):
+            kind = next((kind for kind in FORMATS if f".{kind}" in written.lower()), "parquet")
+            form = f"{{{kind}: {written}}}"
+            return f"write {'inputs: {name: ' + form + '}' if location == ('inputs',) else form}"
+        case ("steps", _):
+            return f"write {{sql: {text}}}" if text else f"write {{from: {written}}}"
+    return None
 
 
 _NAME_HINT = "a name is letters, digits and underscores, and does not begin with a digit"
@@ -87,8 +120,10 @@ _EXPECTED = {
     "bool_type": "expected true or false",
     "int_type": "expected a whole number",
     "string_too_short": "expected some text",
-    "too_short": "expected more items",
 }
+_BOUNDS = {"greater_than_equal": "must be at least {ge}", "less_than_equal": "must be at most {le}"}
+_STEPS_HINT = "a plan has steps: {name: {from: ...}}"
+_ENTRY_HINTS = {("steps",): _STEPS_HINT}
 
 
 def _where(location: tuple[Any, ...]) -> str:
@@ -98,8 +133,8 @@ def _where(location: tuple[Any, ...]) -> str:
             kind = {"steps": "step", "inputs": "input", "params": "parameter"}[location[0]]
             keys = [str(part) for part in rest if not isinstance(part, int)]
             return f"{kind} {name!r}{', ' + '.'.join(keys) if keys else ''}: "
-        case (first, *_) if isinstance(first, str):
-            return f"{first}: "
+        case (first, *rest) if isinstance(first, str):
+            return f"{'.'.join([first, *(str(part) for part in rest if not isinstance(part, int))])}: "
     return ""
 
 
@@ -167,8 +202,8 @@ def _quoting(document: Document, node: Node, location: tuple[Any, ...]) -> str |
 def _refuse_split_expressions(document: Document, node: Node) -> None:
     """Finds the unquoted scalars in braces or brackets that YAML has ended at a comma inside parentheses."""
     if node.kind == "scalar":
-        ends_at_comma = document.text[node.end :].lstrip()[:1] == ","
-        if ends_at_comma and node.in_flow and node.style is None and _left_open(str(node.value)):
+        is_split = node.in_flow and node.style is None and _COMMA.match(document.text, node.end)
+        if is_split and _left_open(str(node.value)):
             whole = _whole_expression(document.text, node.start)
             raise document.error(
                 f"YAML has split this expression at a comma: {node.value!r}", node, f'put it in quotes: "{whole}"'
