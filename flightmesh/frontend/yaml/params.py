@@ -8,6 +8,7 @@ that does not fit its type is refused.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,9 @@ _SAMPLES: dict[str, Any] = {
 }
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
 def type_of(param: Param) -> ParamType:
     """The declared type, or the one that the default tells: text that is an ISO date or timestamp is one."""
     if param.type is not None:
@@ -47,7 +51,7 @@ def type_of(param: Param) -> ParamType:
 
 
 def _type_of_text(text: str) -> ParamType:
-    for kind, read, least in (("date", date.fromisoformat, 10), ("timestamp", datetime.fromisoformat, 16)):
+    for kind, read, least in (("date", _date, 10), ("timestamp", datetime.fromisoformat, 16)):
         try:
             read(text)
         except ValueError:
@@ -71,7 +75,8 @@ def bind_params(document: Document, declared: Mapping[str, Param], given: Mappin
             values[name] = _checked(document, node, name, param, given[name], Path.cwd())
         elif param.default is not None:
             default = node.get("default") or node if node is not None else None
-            values[name] = _checked(document, default, name, param, param.default, Path(document.name).absolute().parent)
+            written = _as_written(document, default, param)
+            values[name] = _checked(document, default, name, param, written, Path(document.name).absolute().parent)
         elif param.required:
             key = section.key(name) if section is not None else None
             raise document.error(
@@ -80,6 +85,13 @@ def bind_params(document: Document, declared: Mapping[str, Param], given: Mappin
         else:
             values[name] = None
     return values
+
+
+def _as_written(document: Document, node: Node | None, param: Param) -> Any:
+    """The default; that of a decimal with the digits that the file has, which the float that YAML makes of it would lose."""
+    if param.type == "decimal" and isinstance(param.default, float) and node is not None and node.kind == "scalar":
+        return document.text[node.start : node.end]
+    return param.default
 
 
 def sample_params(document: Document, declared: Mapping[str, Param], chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -140,13 +152,13 @@ def _converted(kind: ParamType, value: Any, folder: Path) -> Any:
         case "decimal":
             if isinstance(value, bool):
                 raise TypeError
-            return Decimal(str(value))
+            return _decimal(str(value))
         case "bool":
             return _boolean(value)
         case "date":
             if isinstance(value, datetime):
                 raise TypeError
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            return value if isinstance(value, date) else _date(value)
         case "timestamp":
             if isinstance(value, date) and not isinstance(value, datetime):
                 return datetime(value.year, value.month, value.day)
@@ -157,6 +169,20 @@ def _converted(kind: ParamType, value: Any, folder: Path) -> Any:
             return value
         case "path":
             return _path(os.fspath(value), folder)
+
+
+def _date(text: str) -> date:
+    # fromisoformat also takes 20130601 and 2013-W22-6, which a person who writes them rarely means as dates.
+    if not _DATE.fullmatch(text):
+        raise ValueError
+    return date.fromisoformat(text)
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    if not value.is_finite():
+        raise ValueError
+    return value
 
 
 def _whole(value: Any) -> int:
@@ -175,6 +201,8 @@ def _boolean(value: Any) -> bool:
 
 
 def _path(text: str, folder: Path) -> str:
+    if not text.strip():
+        raise ValueError
     if "://" in text:
         return text
     return os.path.normpath(folder / Path(text).expanduser())
