@@ -92,7 +92,7 @@ class Engine:
 
 def open_session(engine: Engine, tables: list[str] | None) -> Session:
     """A session with the settings of the file, those of the command line over it, and the registered tables."""
-    named = [_split_pair(text, "-r", "orders=data/orders") for text in tables or ()]
+    named = [_split_table(text) for text in tables or ()]
     import flightmesh
     from flightmesh.config import Config, parse_size
 
@@ -106,6 +106,8 @@ def open_session(engine: Engine, tables: list[str] | None) -> Session:
         memory = None if engine.memory is None else parse_size(engine.memory)
     except ValueError as failure:
         raise typer.BadParameter(str(failure), param_hint="--memory") from None
+    if memory is not None and memory < 1:
+        raise typer.BadParameter(f"{engine.memory!r} is less than 1 byte", param_hint="--memory")
     config = dataclasses.replace(
         config,
         threads=engine.threads or config.threads,
@@ -142,9 +144,17 @@ def read_statement(query: str | None, file: Path | None) -> str:
     return sys.stdin.read() if query == "-" else query
 
 
+def _split_table(text: str) -> tuple[str, str]:
+    name, path = _split_pair(text, "-r", "orders=data/orders")
+    if not path.strip():
+        raise typer.BadParameter(f"{text!r} has no path, as in orders=data/orders", param_hint="-r")
+    return name, path
+
+
 def _split_pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """Name and value; the value may be empty."""
     name, equals, value = text.partition("=")
-    if not (name.strip() and equals and value.strip()):
+    if not (name.strip() and equals):
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE, as in {example}", param_hint=option)
     return name.strip(), value
 

@@ -22,7 +22,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from prompt_toolkit.output import Output
 from pygments.lexers.sql import SqlLexer
 
-from flightmesh.cli.shell_state import Shell
+from flightmesh.cli.shell_state import Shell, written
 from flightmesh.cli.statements import is_complete
 from flightmesh.errors import FlightmeshError
 
@@ -68,17 +68,18 @@ class NameCompleter(Completer):
         if not word.strip():
             return
         upper = word.isupper()
+        in_quotes = document.text_before_cursor[: -len(word)].endswith('"')
         keywords = [keyword.upper() if upper else keyword for keyword in _KEYWORDS]
-        for name in dict.fromkeys([*self._names(), *keywords]):
-            if name.lower().startswith(word.lower()) and name != word:
-                yield Completion(name, start_position=-len(word))
+        for name in dict.fromkeys([*self._names(), *([] if in_quotes else keywords)]):
+            if name != word and any(begin.lower().startswith(word.lower()) for begin in (name, name.lstrip('"'))):
+                yield Completion(name, start_position=-len(word) - (in_quotes and name.startswith('"')))
 
     def _names(self) -> list[str]:
         tables = self._shell.table_names()
         for table in tables:
             if table not in self._columns:
                 self._columns[table] = self._look_up(table)
-        return [*tables, *(column for table in tables for column in self._columns[table])]
+        return [*tables, *(written(column) for table in tables for column in self._columns[table])]
 
     def _look_up(self, table: str) -> list[str]:
         try:

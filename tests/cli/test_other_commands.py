@@ -87,6 +87,13 @@ def test_run_refuses_a_wrong_parameter(plan: Path) -> None:
     assert "Traceback" not in failed.stderr
 
 
+def test_an_empty_setting_is_an_empty_text(plan: Path) -> None:
+    text = plan.read_text().replace("floor: 200", "mark: nothing").replace("total > :floor", "id < 1 and :mark = ''")
+    plan.write_text(text)
+    assert rows_of(flightmesh("run", plan, "--set", "mark=", "--format", "csv")) == ["id,total", "0,0.00"]
+    assert rows_of(flightmesh("run", plan, "--format", "csv")) == ["id,total"]
+
+
 def test_plan_check(plan: Path, tmp_path: Path) -> None:
     assert rows_of(flightmesh("plan", "check", plan)) == [f"{plan}: ok"]
     wrong = tmp_path / "wrong.yaml"

@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
@@ -83,9 +85,6 @@ def test_leaving(shell: Shell) -> None:
 
 
 def test_completion(shell: Shell) -> None:
-    from prompt_toolkit.completion import CompleteEvent
-    from prompt_toolkit.document import Document
-
     def offered(text: str) -> list[str]:
         return [found.text for found in NameCompleter(shell).get_completions(Document(text), CompleteEvent())]
 
@@ -93,3 +92,46 @@ def test_completion(shell: Shell) -> None:
     assert offered("select sta") == ["status"]
     assert offered("SEL") == ["SELECT"]
     assert offered("select ") == []
+
+
+ODD = {"a-b": "x", "select": "from", "with blank": 'q"q', "a.b": "x y"}
+"""Names of tables that SQL would not read as they are, with a column each."""
+
+
+@pytest.fixture
+def odd(shell: Shell) -> Shell:
+    for table, column in ODD.items():
+        shell.session.register(f'"{table}"', {column: [1]})
+    return shell
+
+
+def test_odd_names_are_quoted(odd: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert odd.table_names() == ['"a-b"', '"a.b"', "orders", '"select"', '"with blank"']
+    odd.run_script(".schema")
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[:4] == ['"a-b"', "  x  int64", '"a.b"', "  x y  int64"]
+    for name in odd.table_names():
+        assert odd.session.sql(f"select * from {name}").schema.names == [name for name, _ in odd.columns_of(name)]
+
+
+@pytest.mark.parametrize("name", ["a-b", '"a-b"', "select", "with blank", '"a.b"'])
+def test_a_schema_is_asked_for_with_quotes_or_without(odd: Shell, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    odd.run_script(f".schema {name}")
+    assert capsys.readouterr().out == f"{name}\n  {ODD[name.strip(chr(34))]}  int64\n"
+
+
+def test_odd_names_from_the_command_line(orders: Path) -> None:
+    done = running.flightmesh("shell", "-r", f"a-b={orders}", stdin='.tables\n.schema a-b\nselect count(*) as n from "a-b";')
+    lines = running.rows_of(done)
+    assert lines[:3] == ['"a-b"', "a-b", "  id      int64"]
+
+
+def test_completion_quotes_odd_names(odd: Shell) -> None:
+    def completed(text: str) -> list[str]:
+        found = NameCompleter(odd).get_completions(Document(text), CompleteEvent())
+        return [text[: len(text) + one.start_position] + one.text for one in found]
+
+    assert 'from "a-b"' in completed("from a")
+    assert completed('from "a') == ['from "a-b"', 'from "a.b"']
+    assert completed('from "')[0] == 'from "a-b"'
+    assert completed("select q") == ['select "q""q"']

@@ -103,6 +103,11 @@ def test_params_and_engine_settings(orders: Path, tmp_path: Path) -> None:
     assert lines == ["n", str(duckdb.sql(wanted).fetchone()[0])]
 
 
+def test_an_empty_param_is_an_empty_text() -> None:
+    lines = rows_of(flightmesh("sql", "select :x || '.' as t, :x is null as n", "--param", "x=", "--format", "csv"))
+    assert lines == ["t,n", ".,false"]
+
+
 def test_files_named_in_the_query(orders: Path) -> None:
     assert rows_of(flightmesh("sql", "select count(*) as n from 'part-*.parquet'", "--format", "csv", cwd=orders)) == [
         "n",
@@ -148,6 +153,10 @@ def test_query_errors(orders: Path, query: str, said: list[str]) -> None:
         (("sql",), "give the statement"),
         (("sql", "select 1", "-r", "orders"), "not NAME=VALUE"),
         (("sql", "select 1", "--memory", "lots"), "not a size"),
+        (("sql", "select 1", "-r", "orders="), "has no path"),
+        (("sql", "select 1", "--memory", "0"), "less than 1 byte"),
+        (("sql", "select 1", "--memory", "0GiB"), "less than 1 byte"),
+        (("sql", "select 1", "--param", "=x"), "not NAME=VALUE"),
         (("sql", "select 1", "--threads", "0"), "greater than or equal to 1"),
         (("sql", "select 1", "--format", "xml"), "xml"),
         (("sql", "select 1", "-o", "out.xyz"), "tells no format"),
