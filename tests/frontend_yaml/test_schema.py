@@ -68,6 +68,7 @@ CHANGES = {
     "no source": ("from: flights, ", "", False),
     "two formats": ("{parquet: data/flights}", "{parquet: a, csv: b}", False),
     "several paths": ("{parquet: data/flights}", "{parquet: [a, b]}", True),
+    "storage": ("{parquet: data/flights}", "{parquet: s3://b/x, storage: {region: eu-west-1, anonymous: true}}", True),
     "union": ("{from: flights, where:", "{union: [flights, airlines], where:", True),
     "union all": ("{from: flights, where:", "{union: {all: [flights, airlines]}, where:", True),
     "union of one": ("{from: flights, where:", "{union: [flights], where:", False),

@@ -152,6 +152,9 @@ class Input(Model):
         None, description="CSV: names and SQL types of all columns, whatever the header says."
     )
     all_varchar: bool | None = Field(None, description="CSV: whether all columns are text.")
+    storage: dict[str, Constant] | None = Field(
+        None, description="s3:// paths: options such as region, endpoint_override, access_key, secret_key, anonymous."
+    )
     description: str | None = Field(None, description="What the rows are, for people.")
 
     @model_validator(mode="after")
@@ -165,6 +168,8 @@ class Input(Model):
         for key in self.options():
             if given[0] != "csv":
                 raise refuse(f"{key} is an option of csv, not of {given[0]}", key)
+        if given[0] == "table" and self.storage is not None:
+            raise refuse("storage is for files, not for a table of the session", "storage")
         return self
 
     def source(self) -> tuple[str, list[str]]:

@@ -17,7 +17,8 @@ from typing import Any
 from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import Catalog, Entry
-from flightmesh.catalog.table import Format
+from flightmesh.catalog.open import open_table
+from flightmesh.catalog.table import Format, Storage
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, Position
 from flightmesh.frontend.yaml.binding import Scope, bind_steps
 from flightmesh.frontend.yaml.document import Document, Node, read_document
@@ -180,12 +181,27 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
         if kind == "table":
             return catalog.lookup(paths[0].split("."))
         resolved = [_absolute(plan, _filled(plan, path, place, values)) for path in paths]
-        return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
+        if entry.storage is None:
+            return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
+        return open_table(
+            name, resolved, format=kind, options=entry.options(), storage=_storage(plan, entry.storage, node, values)
+        )
     except InvalidQuery as error:
         raise plan.document.error(error.message, place, error.hint) from None
     except (InvalidInput, DataError) as error:
         at = plan.document.error("", place).position
         raise type(error)(error.message, hint=error.hint, position=at, text=plan.document.text) from None
+
+
+def _storage(plan: PlanFile, options: Mapping[str, Any], node: Node | None, values: Mapping[str, Any]) -> Storage:
+    """The S3 of an input; its texts may hold parameters, so that a key need not stand in the file."""
+    section = node.get("storage") if node is not None else None
+    pairs = []
+    for name, option in options.items():
+        place = section.get(name) if section is not None else None
+        text = _filled(plan, option, place, values) if isinstance(option, str) else str(option).lower()
+        pairs.append((name, text))
+    return Storage("s3", tuple(sorted(pairs)))
 
 
 def _target(plan: PlanFile, values: Mapping[str, Any]) -> Target | None:
