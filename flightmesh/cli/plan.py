@@ -18,7 +18,7 @@ _CHECK_EXAMPLES = """\
 
 [cyan]flightmesh plan check plans/quickstart.yaml[/cyan]
 
-[cyan]flightmesh plan check plans/*.yaml[/cyan]
+[cyan]flightmesh plan check plans/worst_months.yaml plans/idle_planes.yaml[/cyan]
 
 [cyan]flightmesh plan check plans/tpch_q1.yaml --set data=/data/tpch[/cyan]
 """
