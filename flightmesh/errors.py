@@ -33,6 +33,11 @@ class Position:
         return f"{self.source}:{self.line}:{self.column}" if self.source else where
 
 
+def with_article(noun: str) -> str:
+    """The noun with a or an before it, as a message says it."""
+    return f"an {noun}" if noun[:1].lower() in ("a", "e", "i", "o") else f"a {noun}"
+
+
 class FlightmeshError(Exception):
     """Root of every error a user can meet. `code` names the class on the wire."""
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.normalise import cast_array, normalise_schema
 from flightmesh.catalog.table import MemorySplit, MemoryTable
-from flightmesh.errors import DataError, InternalError, InvalidInput
+from flightmesh.errors import DataError, InternalError, InvalidInput, with_article
 
 _KINDS = "a pyarrow Table, RecordBatch(es), RecordBatchReader or dataset, a pandas DataFrame, or a dict of lists"
 
@@ -76,7 +76,7 @@ def as_table(data: Any) -> pa.Table:
             return pa.RecordBatchReader.from_stream(data).read_all()
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InvalidInput(f"the data does not make a table: {error}", hint="each column needs values of one type") from None
-    raise InvalidInput(f"a {type(data).__name__} is not a table", hint=f"give {_KINDS}")
+    raise InvalidInput(f"{with_article(type(data).__name__)} is not a table", hint=f"give {_KINDS}")
 
 
 def _is_a(data: Any, module: str, name: str) -> bool:

@@ -275,7 +275,7 @@ def test_unclosed_is_what_the_parser_says() -> None:
 
 def test_a_type_that_fails_later(tmp_path: Path) -> None:
     fails(tmp_path, "a,b\n" + "1,2\n" * 300_000 + "1,x\n", "line 300002", "column 'b'", "'x' is not a BIGINT")
-    fails(tmp_path, "a,b\n1,x\n", "line 2", "column 'b'", "'x' is not a INTEGER", types="b=INTEGER")
+    fails(tmp_path, "a,b\n1,x\n", "line 2", "column 'b'", "'x' is not an INTEGER", types="b=INTEGER")
 
 
 def test_not_utf8_and_empty(tmp_path: Path) -> None:

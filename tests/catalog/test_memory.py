@@ -97,7 +97,7 @@ def test_empty_tables() -> None:
 
 def test_what_is_not_a_table_is_refused() -> None:
     memory = MemoryTables()
-    with pytest.raises(InvalidInput, match="a int is not a table") as caught:
+    with pytest.raises(InvalidInput, match="an int is not a table") as caught:
         memory.put("t", 5)
     assert "RecordBatch" in str(caught.value.hint)
     with pytest.raises(InvalidInput, match="does not make a table"):

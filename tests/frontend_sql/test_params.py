@@ -132,7 +132,7 @@ def test_missing_and_extra(text: str, params: Any, message: str, place: Any, hin
 
 
 def test_a_value_without_a_type_is_refused() -> None:
-    with pytest.raises(InvalidQuery, match="the parameter 'x' is a object, which has no SQL type"):
+    with pytest.raises(InvalidQuery, match="the parameter 'x' is an object, which has no SQL type"):
         query("select :x", {"x": object()})
 
 

@@ -27,7 +27,7 @@ from flightmesh.catalog.streams import Block, Quoting, read_blocks, read_head
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import infer_type
-from flightmesh.errors import InvalidInput
+from flightmesh.errors import InvalidInput, with_article
 from flightmesh.expression.types import sql_type_name
 
 SAMPLE_BYTES = 1024 * 1024
@@ -280,7 +280,8 @@ def _explain(
     for line, row in rows[int(bool(options.header)) :]:
         if named is not None and row[number].strip() == named[1].strip():
             return InvalidInput(
-                f"{file}, line {block.line + line}, column {names[number]!r}: {row[number]!r} is not a {sql_type_name(kind)}",
+                f"{file}, line {block.line + line}, column {names[number]!r}: {row[number]!r} is not "
+                f"{with_article(sql_type_name(kind))}",
                 hint=f'the type was told from the first lines: give another, types=\'{{"{names[number]}": "VARCHAR"}}\'',
             )
     return InvalidInput(f"{file}, from line {block.line}, column {names[number]!r}: {message}", hint="give the column's type")

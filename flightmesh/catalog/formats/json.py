@@ -23,7 +23,7 @@ from flightmesh.catalog.streams import Block, Quoting, Span, open_text, read_blo
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import Texts, infer_type
-from flightmesh.errors import DataError, InvalidInput
+from flightmesh.errors import DataError, InvalidInput, with_article
 from flightmesh.expression.types import sql_type_name
 
 SAMPLE_BYTES = 4 * 1024 * 1024
@@ -155,8 +155,8 @@ def _explain(message: str, name: str, block: Block, schema: pa.Schema | None) ->
     if row is not None and int(row[1]) < len(lines):
         place = f"{name}, line {block.line + lines[int(row[1])]}"
     if member is not None and schema is not None and member[1] in schema.names:
-        kind = sql_type_name(schema.field(member[1]).type)
-        return InvalidInput(f"{place}, member {member[1]!r}: the value is not a {kind}", hint="a column has values of one type")
+        kind = with_article(sql_type_name(schema.field(member[1]).type))
+        return InvalidInput(f"{place}, member {member[1]!r}: the value is not {kind}", hint="a column has values of one type")
     plain = _ROW_IN_ERROR.sub("", message.removeprefix("JSON parse error: "))
     return InvalidInput(f"{place}: {_MEMBER_IN_ERROR.sub(_quoted, plain)}", hint="a column has values of one type")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from flightmesh.errors import InvalidQuery
+from flightmesh.errors import InvalidQuery, with_article
 from flightmesh.expression.nodes import Literal
 from flightmesh.frontend.sql import literals
 from flightmesh.frontend.sql.parse import POSITIONAL
@@ -64,7 +64,7 @@ class Parameters:
                 source,
                 node,
                 name,
-                f"the parameter {name!r} is a {type(value).__name__}, which has no SQL type",
+                f"the parameter {name!r} is {with_article(type(value).__name__)}, which has no SQL type",
                 "values are None, bool, int, float, Decimal, str, bytes, date, datetime, time or timedelta",
             )
         return found
