@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,11 +75,14 @@ def test_the_bar_stays_while_a_file_is_written(terminal: Terminal, numbers: Path
     """Rows come at once and go on for long; the bar appears after the first of them."""
     query = "select a.i from n a, n b where a.i % 1000 < 100"
     process = start(terminal, "sql", query, "-r", f"n={numbers}", "-o", str(tmp_path / "out.csv"))
-    seen = terminal.read(until="B ")
-    while not re.search(r"[1-9][\d,]* rows  ", plain(seen)):
-        seen = terminal.read(until="B ")
-    later = terminal.read(until="B ")
-    assert "rows" in plain(later)
+    watchdog = threading.Timer(20, process.kill)  # without a bar there is nothing to read
+    watchdog.start()
+    seen = ""
+    while not re.search(r"[1-9][\d,]* rows  ", seen):
+        seen = plain(terminal.read(until="B "))
+        assert seen, "no bar was shown"
+    assert "rows" in plain(terminal.read(until="B "))
+    watchdog.cancel()
     process.send_signal(signal.SIGINT)
     terminal.read()
     assert process.wait(30) == 130
