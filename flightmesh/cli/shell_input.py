@@ -22,7 +22,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from prompt_toolkit.output import Output
 from pygments.lexers.sql import SqlLexer
 
-from flightmesh.cli.shell_state import Shell, written
+from flightmesh.cli.shell_state import Shell
 from flightmesh.cli.statements import is_complete
 from flightmesh.errors import FlightmeshError
 
@@ -79,6 +79,8 @@ class NameCompleter(Completer):
         for table in tables:
             if table not in self._columns:
                 self._columns[table] = self._look_up(table)
+        from flightmesh.frontend.sql.quoting import written
+
         return [*tables, *(written(column) for table in tables for column in self._columns[table])]
 
     def _look_up(self, table: str) -> list[str]:

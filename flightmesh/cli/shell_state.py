@@ -89,12 +89,14 @@ class Shell:
     def table_names(self) -> list[str]:
         """Names as a query writes them; those of the default schema without it."""
         from flightmesh.catalog.names import split_name
+        from flightmesh.frontend.sql.quoting import written
 
         return [".".join(map(written, split_name(name))) for name in self.session.tables()]
 
     def columns_of(self, table: str) -> list[tuple[str, str]]:
         """Names and types of the columns of a table or view, named with quotes or without."""
         from flightmesh.catalog.names import split_name
+        from flightmesh.frontend.sql.quoting import quoted
         from flightmesh.session.cells import type_text
 
         source = ".".join(map(quoted, split_name(table)))
@@ -152,27 +154,6 @@ def cut_script(text: str) -> list[str]:
         parts.append(statements[0].text)
         start = len(statements[0].text) + 1
     return parts
-
-
-def written(name: str) -> str:
-    """A name of one part as a query writes it: in quotes where SQL would read something else."""
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import SqlglotError
-
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        return quoted(name)
-    try:
-        read = parse_one(f"select {name}, {name}.a from {name}", read="duckdb")
-    except SqlglotError:
-        return quoted(name)
-    columns = [column.sql() for column in read.find_all(exp.Column)]
-    tables = [table.sql() for table in read.find_all(exp.Table)]
-    return name if (columns, tables) == ([name, f"{name}.a"], [name]) else quoted(name)
-
-
-def quoted(name: str) -> str:
-    """A name of one part in double quotes."""
-    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _nearest_command(name: str, known: list[str]) -> str:
