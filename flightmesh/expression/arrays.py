@@ -22,16 +22,6 @@ INTERVAL_LAYOUT = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanos", "<i8")
 """The memory of month_day_nano_interval."""
 
 
-def is_scalar(datum: Datum) -> bool:
-    """Whether this is one value for all rows."""
-    return isinstance(datum, pa.Scalar)
-
-
-def is_null_scalar(datum: Datum) -> bool:
-    """Whether this is NULL for all rows."""
-    return isinstance(datum, pa.Scalar) and not datum.is_valid
-
-
 def null_of(type: pa.DataType) -> pa.Scalar:
     """A typed NULL."""
     return pa.scalar(None, type)

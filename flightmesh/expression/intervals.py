@@ -68,14 +68,6 @@ def unit_name(text: str) -> str | None:
     return None
 
 
-def make_interval(amount: int | float, unit: str) -> pa.Scalar:
-    """The interval of `amount` units, as `INTERVAL 3 MONTH` writes it. Raises ValueError for an unknown unit."""
-    name = unit_name(unit)
-    if name is None:
-        raise ValueError(f"unknown interval unit {unit}")
-    return interval_scalar(*_fractional(amount, name))
-
-
 def _fractional(amount: int | float, name: str) -> tuple[int, int, int]:
     months, days, micros = _UNITS[name]
     if isinstance(amount, int) or float(amount).is_integer():

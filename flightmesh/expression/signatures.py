@@ -130,11 +130,6 @@ def comparison_type(left: Expression, right: Expression) -> pa.DataType | None:
     return None
 
 
-def is_hugeint(type: pa.DataType) -> bool:
-    """Whether this decimal plays HUGEINT."""
-    return bool(type == HUGEINT)
-
-
 def describe_signatures(function: ScalarFunction) -> tuple[str, ...]:
     """The accepted calls, as errors and documents print them."""
     if not isinstance(function.types, tuple):

@@ -187,11 +187,6 @@ def type_from_name(text: str) -> pa.DataType | None:
     return _NAMED_TYPES.get(name)
 
 
-def integer_digits(type: pa.DataType) -> int:
-    """Decimal digits that an integer type can need."""
-    return _INTEGER_DIGITS[type]
-
-
 def decimal_of(type: pa.DataType) -> pa.DataType:
     """The decimal type that holds every value of an integer or decimal type."""
     if family(type) is Family.INTEGER:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from flightmesh.catalog.table import Split
-from flightmesh.ids import AttemptId, EdgeId, JobId, TaskId
+from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.physical.partitioning import Broadcast, bucket_count
 from flightmesh.stage.graph import Edge, Stage
 
@@ -210,8 +210,3 @@ class JobReleased:
 
 DriverMessage: TypeAlias = TaskReport | WantSplits | ReaderClosed | JobReleased
 """What a worker says to its driver."""
-
-
-def first_attempt(task: TaskId) -> AttemptId:
-    """The first try at a task."""
-    return AttemptId(task, 0)
