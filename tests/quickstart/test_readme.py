@@ -60,6 +60,16 @@ def test_the_set_up_commands_exist() -> None:
     assert all((ROOT / command).is_file() for command in commands)
 
 
+def _leads_somewhere(link: str) -> bool:
+    """Whether the file is there, and has the heading that the link names."""
+    path, _, heading = link.partition("#")
+    target = ROOT / path
+    if not heading:
+        return target.exists()
+    titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if target.exists() else []
+    return heading in [re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
 def test_links_lead_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not _leads_somewhere(link)] == []
