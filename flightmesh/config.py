@@ -32,8 +32,48 @@ class PlannerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeConfig:
+    """How the exchange store of a node keeps and moves batches."""
+
+    mode: str = "get"
+    """Who moves batches between workers: `get` (readers take them) or `put` (writers bring them)."""
+    memory: int | None = None
+    """Bytes of the budget that channels may hold in memory; past it they spill. None: half of the budget."""
+    disk: int | None = None
+    """Bytes that may be spilled; past it the job fails. None: half of what is free on the disk at start; 0: no spilling."""
+    directory: str | None = None
+    """Where spill files go. None: the system's folder for temporary files."""
+    window: int = 8 * MIB
+    """Bytes of one stream between two workers that may be under way: unread at the receiver, or not acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfig:
+    """What the nodes of a mesh agree on; the driver's values count."""
+
+    heartbeat_seconds: float = 0.5
+    """How often a worker says that it is alive."""
+    silent_seconds: float = 1.5
+    """A worker silent for so long is probed: one where nobody listens any more is lost at once."""
+    lost_seconds: float = 6.0
+    """A worker silent for so long is lost."""
+    running_jobs: int = 16
+    """Jobs that run side by side; more of them wait in order."""
+    queued_jobs: int = 1000
+    """Jobs that may wait; more are refused."""
+    result_seconds: float = 300.0
+    """How long a result that nobody reads is kept."""
+    session_seconds: float = 1800.0
+    """How long a session stays without a call."""
+    history: int = 200
+    """Summaries of finished jobs that the driver keeps."""
+    call_seconds: float = 20.0
+    """The deadline of a call between nodes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of an embedded session."""
+    """Settings of an embedded session, and of a node."""
 
     threads: int = field(default_factory=available_cores)
     """Slots: tasks that compute at the same time."""
@@ -48,6 +88,8 @@ class Config:
     encode_messages: bool = False
     """Send every plan and message of the in-process transport through the wire codec (tests do)."""
     planner: PlannerConfig = field(default_factory=PlannerConfig)
+    exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
+    mesh: MeshConfig = field(default_factory=MeshConfig)
 
     @property
     def tasks(self) -> int:

@@ -168,6 +168,58 @@ class WorkerLost(FlightmeshError):
     retryable = True
 
 
+class Fenced(FlightmeshError):
+    """A worker that was declared lost, or that this driver never knew, called: it is to drop everything and register anew."""
+
+    code = "fenced"
+    fault = Fault.CLUSTER
+
+
+class NodeUnavailable(FlightmeshError):
+    """A node cannot be reached, or does not answer in time."""
+
+    code = "node_unavailable"
+    fault = Fault.CLUSTER
+    retryable = True
+
+
+class StreamBroken(FlightmeshError):
+    """A stream ended before its end. What came of it is not the whole."""
+
+    code = "stream_broken"
+    fault = Fault.CLUSTER
+    retryable = True
+
+
+class ResultMoved(FlightmeshError):
+    """A result partition is not at this worker any more: ask the driver again, by job id."""
+
+    code = "result_moved"
+    fault = Fault.CLUSTER
+    retryable = True
+
+
+class UnknownJob(FlightmeshError):
+    """No such job, or its result has been read, dropped or has expired."""
+
+    code = "unknown_job"
+    fault = Fault.QUERY
+
+
+class InvalidTicket(FlightmeshError):
+    """A ticket that this mesh did not make."""
+
+    code = "invalid_ticket"
+    fault = Fault.QUERY
+
+
+class NotAllowed(FlightmeshError):
+    """What the owner of a node has not allowed: a path outside its roots, an action of nodes asked by a client."""
+
+    code = "not_allowed"
+    fault = Fault.QUERY
+
+
 class InvalidMessage(FlightmeshError):
     """Bytes from a peer do not make the message that was expected."""
 

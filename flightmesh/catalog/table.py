@@ -62,14 +62,26 @@ class FileTable:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """Rows of a table in memory that lie at worker `holder` (its mesh URI is `address`)."""
+
+    holder: str
+    address: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryTable:
-    """A table in this process's memory, found by `key` in the `MemoryTables` of its owner."""
+    """A table in this process's memory, found by `key` in the `MemoryTables` of its owner; on a mesh, in `parts` at workers, in
+    the `MemoryTables` of each under the same key."""
 
     name: str
     key: str
     schema: pa.Schema
     rows: int
     bytes: int
+    parts: tuple[MemoryPart, ...] = ()
 
 
 Table: TypeAlias = FileTable | MemoryTable
@@ -88,11 +100,14 @@ class FileSplit:
 
 @dataclass(frozen=True, slots=True)
 class MemorySplit:
-    """Rows `offset` up to `offset + rows` of a table in memory."""
+    """Rows `offset` up to `offset + rows` of a table in memory, or of the part of it at worker `holder`: tasks there are given it
+    first, others fetch its rows from `address`."""
 
     offset: int
     rows: int
     bytes: int = 0
+    holder: str | None = None
+    address: str | None = None
 
 
 Split: TypeAlias = FileSplit | MemorySplit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,16 +10,76 @@ from flightmesh.catalog.table import Split
 from flightmesh.driver.record import JobRecord, Progress
 from flightmesh.ids import JobId, StageId, WorkerId
 from flightmesh.physical.operators import TableScan
-from flightmesh.protocol.messages import DriverMessage, WireError, WorkerMessage
+from flightmesh.protocol.client_messages import Delivery
+from flightmesh.protocol.messages import DriverMessage, ExchangeMode, WireError, WorkerMessage
+from flightmesh.protocol.node_messages import Drain, Load, NodeAddress
 from flightmesh.stage.graph import StageGraph
+
+
+class ResultAt(enum.Enum):
+    """Who reads a job's result: its submitter in this process, from the one worker here; or a client, by tickets, from the
+    workers that its result tasks are pinned to."""
+
+    HERE = "here"
+    WORKERS = "workers"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How a job is to be run. `text`, `session`: for people. `keep`: seconds that an unread result stays."""
+
+    result: ResultAt = ResultAt.HERE
+    mode: ExchangeMode = ExchangeMode.GET
+    delivery: Delivery = Delivery.STREAMED
+    session: str = ""
+    text: str = ""
+    keep: float = 300.0
+
+
+IN_PROCESS = JobOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A worker with so many slots is there."""
+    """A worker with so many slots is there. `name`: what people call it; `address`: None for the one in this process."""
 
     worker: WorkerId
     slots: int
+    name: str = ""
+    address: NodeAddress | None = None
+    memory: int = 0
+    host: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHeard:
+    """A worker says that it is alive, how loaded, and whether it takes new tasks."""
+
+    worker: WorkerId
+    load: Load
+    drain: Drain
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUnreachable:
+    """A message, or the answer to `ProbeWorker`, could not be delivered: nobody listens there any more."""
+
+    worker: WorkerId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeft:
+    """A worker has gone by its own will."""
+
+    worker: WorkerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed. Comes some times a second; deadlines are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +88,7 @@ class JobSubmitted:
 
     job: JobId
     graph: StageGraph
+    options: JobOptions = IN_PROCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +134,19 @@ class ResultTaken:
     job: JobId
 
 
-DriverEvent: TypeAlias = WorkerJoined | JobSubmitted | SplitsFound | SplitsFailed | ReportReceived | JobCancelled | ResultTaken
+DriverEvent: TypeAlias = (
+    WorkerJoined
+    | WorkerHeard
+    | WorkerUnreachable
+    | WorkerLeft
+    | Ticked
+    | JobSubmitted
+    | SplitsFound
+    | SplitsFailed
+    | ReportReceived
+    | JobCancelled
+    | ResultTaken
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +189,38 @@ class ForgetJob:
     job: JobId
 
 
-DriverEffect: TypeAlias = Send | FindSplits | NoteProgress | EndJob | ForgetJob
+@dataclass(frozen=True, slots=True)
+class PlaceResult:
+    """Tell the client where its result will be: partition i, which task i of the last stage makes, at `places[i]`. Comes once
+    a job, when it leaves the queue; those workers have been sent the plan of the last stage."""
+
+    job: JobId
+    places: tuple[WorkerId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWorker:
+    """A worker has been silent: see whether anybody listens at its address. Refused: `WorkerUnreachable`. No answer: nothing,
+    its time goes on running out."""
+
+    worker: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class FenceWorker:
+    """A worker is lost or has left: refuse whatever it still says, drop what waits to be sent to it."""
+
+    worker: WorkerId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWorker:
+    """A draining worker has nothing left that any job needs: its next heartbeat is answered with leave to go."""
+
+    worker: WorkerId
+
+
+DriverEffect: TypeAlias = (
+    Send | FindSplits | NoteProgress | EndJob | ForgetJob | PlaceResult | ProbeWorker | FenceWorker | ReleaseWorker
+)

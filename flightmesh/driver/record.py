@@ -13,6 +13,7 @@ from flightmesh.protocol.messages import OperatorReport, Read, WireError, Writte
 class JobState(enum.Enum):
     """How a job stands."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from flightmesh.catalog.table import Split
-from flightmesh.ids import AttemptId, EdgeId, JobId
+from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
 from flightmesh.physical.partitioning import Broadcast, bucket_count
 from flightmesh.stage.graph import Edge, Stage
 
@@ -20,13 +20,29 @@ WireError: TypeAlias = dict[str, Any]
 """A FlightmeshError as `to_wire` writes it."""
 
 
+class ExchangeMode(enum.Enum):
+    """Who moves an edge's batches between workers: the reader takes them (GET), or the writer's worker brings them (PUT)."""
+
+    GET = "get"
+    PUT = "put"
+
+
+class Retention(enum.Enum):
+    """When an entry of a bucket may be dropped: once it has been read `reads` times; when the job ends or the bucket is closed;
+    when its epoch is over (unbounded inputs: the barrier after it has been read)."""
+
+    READ = "read"
+    JOB = "job"
+    EPOCH = "epoch"
+
+
 @dataclass(frozen=True, slots=True)
 class EdgePlan:
     """An edge with what its ends need to know: the tasks that write it and those that read it (the client is one).
 
-    `reads` is how often each entry of a bucket is read on one worker before it may be dropped. `credit`: bytes that may
-    lie unread before producers wait (None: they never wait); only where the reader is there for as long as the job, as the
-    client is.
+    `reads` is how often each entry of a bucket is read on one worker before it may be dropped, where `retention` is READ.
+    `credit`: bytes of one producer task that may lie unread before it waits (None: it never waits); only where the reader is
+    there for as long as the job, as the client is. `mode`: how batches cross between workers.
     """
 
     edge: Edge
@@ -34,6 +50,8 @@ class EdgePlan:
     consumers: int
     reads: int
     credit: int | None = None
+    mode: ExchangeMode = ExchangeMode.GET
+    retention: Retention = Retention.READ
 
     @property
     def buckets(self) -> int:
@@ -90,12 +108,57 @@ class GrantSplits:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A worker that holds what some tasks write on an edge: its id, the mesh URI of its listener, the indexes of those tasks."""
+
+    worker: WorkerId
+    address: str
+    producers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSources:
+    """Where tasks that write an edge have been placed until now; to workers that read it. Each one includes those before."""
+
+    job: JobId
+    edge: EdgeId
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An attempt that reads an edge, and the worker (id and mesh URI) where it was placed."""
+
+    attempt: AttemptId
+    worker: WorkerId
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeReaders:
+    """Who reads a PUT edge, as far as placed; to workers that write it, which then push to those readers."""
+
+    job: JobId
+    edge: EdgeId
+    readers: tuple[Reader, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SealEdge:
-    """Nothing more comes on an edge: its rows are those that the `winners` wrote."""
+    """Nothing more comes on an edge: its rows are those that the `winners` wrote, and they lie at `sources`."""
 
     job: JobId
     edge: EdgeId
     winners: tuple[AttemptId, ...]
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailResult:
+    """A job has ended badly: who reads its result is told `error`, now and for a while after."""
+
+    job: JobId
+    error: WireError
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +178,19 @@ class ReleaseJob:
     job: JobId
 
 
-WorkerMessage: TypeAlias = PlanStage | RunTask | CancelTask | StopTask | GrantSplits | SealEdge | CloseBuckets | ReleaseJob
+WorkerMessage: TypeAlias = (
+    PlanStage
+    | RunTask
+    | CancelTask
+    | StopTask
+    | GrantSplits
+    | EdgeSources
+    | EdgeReaders
+    | SealEdge
+    | CloseBuckets
+    | FailResult
+    | ReleaseJob
+)
 """What a driver says to a worker."""
 
 
@@ -208,5 +283,21 @@ class JobReleased:
     job: JobId
 
 
-DriverMessage: TypeAlias = TaskReport | WantSplits | ReaderClosed | JobReleased
+@dataclass(frozen=True, slots=True)
+class ResultRead:
+    """A client has read result partition `partition` (the index of the task that made it) to its end."""
+
+    job: JobId
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultDropped:
+    """A client has let go of a result stream before its end."""
+
+    job: JobId
+    partition: int
+
+
+DriverMessage: TypeAlias = TaskReport | WantSplits | ReaderClosed | ResultRead | ResultDropped | JobReleased
 """What a worker says to its driver."""

@@ -13,6 +13,8 @@ from flightmesh.protocol.messages import (
     OperatorReport,
     PlanStage,
     Read,
+    Reader,
+    Source,
     TaskState,
     WireError,
     WorkerMessage,
@@ -64,7 +66,25 @@ class TaskEnded:
     error: WireError | None = None
 
 
-WorkerEvent: TypeAlias = OrderReceived | SplitsUsedUp | InputClosed | TaskProgressed | TaskEnded
+@dataclass(frozen=True, slots=True)
+class ResultStreamEnded:
+    """A client has read a result partition to its end here."""
+
+    job: JobId
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultStreamDropped:
+    """A client has let go of a result stream before its end."""
+
+    job: JobId
+    partition: int
+
+
+WorkerEvent: TypeAlias = (
+    OrderReceived | SplitsUsedUp | InputClosed | TaskProgressed | TaskEnded | ResultStreamEnded | ResultStreamDropped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +136,12 @@ class HandSplits:
 
 @dataclass(frozen=True, slots=True)
 class SealLog:
-    """End an edge in the exchange store."""
+    """End an edge in the exchange store, and say to its readers here that `sources` are all there are."""
 
     job: JobId
     edge: EdgeId
     winners: tuple[AttemptId, ...]
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +161,43 @@ class DropJob:
     job: JobId
 
 
-WorkerEffect: TypeAlias = Tell | OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
+@dataclass(frozen=True, slots=True)
+class NoteSources:
+    """Tell the readers of an edge here where its writers are."""
+
+    job: JobId
+    edge: EdgeId
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PushTo:
+    """Push what is written here on a PUT edge to its readers elsewhere. Cumulative: readers known before are pushed to already."""
+
+    job: JobId
+    edge: EdgeId
+    readers: tuple[Reader, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailStreams:
+    """End the result streams of a job with its error, and tell it to who asks for one in the next minute."""
+
+    job: JobId
+    error: WireError
+
+
+WorkerEffect: TypeAlias = (
+    Tell
+    | OpenEdge
+    | StartTask
+    | CancelThread
+    | StopThread
+    | HandSplits
+    | NoteSources
+    | PushTo
+    | SealLog
+    | CloseLog
+    | FailStreams
+    | DropJob
+)

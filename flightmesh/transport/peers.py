@@ -1,0 +1,56 @@
+"""How one node reaches another: calls, streams of batches in, streams of batches out. Protocols, so that the data plane runs over
+Flight (`flight_peers`), or over a test's own network.
+
+What always holds: errors are FlightmeshErrors (NodeUnavailable when nobody answers, StreamBroken when a stream ends before its
+END, else what the peer raised); `cancel` may be called from any thread and wakes who waits.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pyarrow as pa
+
+
+class StreamIn(Protocol):
+    """Batches of a peer, by DoGet."""
+
+    schema: pa.Schema
+
+    def next(self) -> tuple[pa.RecordBatch, bytes] | None:
+        """The next batch and its metadata, waited for; None at the stream's end. An END frame comes as an empty batch."""
+
+    def cancel(self) -> None:
+        """Ends the stream now."""
+
+
+class StreamOut(Protocol):
+    """Batches to a peer, by DoPut."""
+
+    def write(self, batch: pa.RecordBatch, metadata: bytes) -> None:
+        """Sends one batch."""
+
+    def acknowledged(self) -> bytes | None:
+        """The next metadata that the receiver wrote, waited for; None at the end."""
+
+    def finish(self) -> None:
+        """Says that nothing more comes, and waits until the receiver has taken everything."""
+
+    def cancel(self) -> None:
+        """Ends the stream now."""
+
+
+class Peers(Protocol):
+    """All other nodes, by URI. Connections are kept and shared. Any thread may call."""
+
+    def call(self, address: str, action: str, body: bytes, seconds: float) -> list[bytes]:
+        """The answers to an action, within a deadline."""
+
+    def get(self, address: str, ticket: bytes) -> StreamIn:
+        """Opens a stream. May return before the peer has anything to send."""
+
+    def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
+        """Opens a stream to a peer."""
+
+    def close(self) -> None:
+        """Ends every connection."""
