@@ -10,7 +10,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from flightmesh.catalog.table import Split
 from flightmesh.ids import WorkerId
+from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 
 PROTOCOL_VERSION = 1
@@ -127,3 +129,25 @@ class Heard:
     """The answer to `Orders` and `Reports`: the number of the next message that is expected."""
 
     next: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListSplits:
+    """The body of `find-splits`: a driver that does not see a table's files asks a worker for the splits of a scan."""
+
+    scan: TableScan
+
+
+@dataclass(frozen=True, slots=True)
+class SplitList:
+    """The answer."""
+
+    splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshListener:
+    """The answer to `mesh-address` on a driver's client listener: where its workers are to register."""
+
+    driver: str
+    mesh: str
