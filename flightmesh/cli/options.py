@@ -65,6 +65,16 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in YAML, as in configs/embedded.yaml.", rich_help_panel="Engine"),
 ]
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        "--driver",
+        metavar="HOST:PORT",
+        envvar="FLIGHTMESH_DRIVER",
+        help="The driver of a mesh, to run there instead of in this process.",
+        show_default=False,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write to a file; its ending tells the format.", show_default=False),

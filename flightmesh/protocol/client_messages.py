@@ -54,13 +54,15 @@ class CloseSession:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SQL statement, or one YAML plan (`plan`: the text; `source`: the file's name in messages). Planned at once; CREATE and
-    DROP take effect; a query runs when GetFlightInfo asks for it by the id in the answer."""
+    DROP take effect; a query runs when GetFlightInfo asks for it by the id in the answer. `uploads`: inputs of the plan that are
+    the client's files (`file: local`), each with the uploaded table that stands for it."""
 
     sql: str | None = None
     plan: str | None = None
     source: str | None = None
     dialect: str | None = None
     params: bytes | None = None
+    uploads: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
