@@ -46,12 +46,13 @@ class Register:
 @dataclass(frozen=True, slots=True)
 class Registered:
     """The answer: the worker's id from now on, the driver's incarnation, the key that signs tickets, how often to say that it is
-    alive (seconds)."""
+    alive (seconds), and after how long without an answer either side gives the other up."""
 
     worker: WorkerId
     driver: str
     key: bytes
     heartbeat_seconds: float
+    lost_seconds: float = 6.0
 
 
 @dataclass(frozen=True, slots=True)

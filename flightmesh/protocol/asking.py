@@ -1,0 +1,79 @@
+"""What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, statistics, find-splits and
+drop-table, which exist only on a worker's mesh listener.
+
+What always holds: a file that is answered for lies under the roots that the worker's owner allowed; any other raises NotAllowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flightmesh.catalog.table import ColumnStatistics, FileTable, Split
+from flightmesh.expression.nodes import Expression, Field
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Asks for the table in `paths`: absolute paths, folders and globs, or all s3://. `options` are the format's, `storage`
+    those of the object store."""
+
+    name: str
+    paths: tuple[str, ...]
+    format: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    storage: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The answer: the table as this worker sees it, its files pinned by size and mtime."""
+
+    table: FileTable
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatistics:
+    """Asks for a table's statistics and those of some of its columns (none: only rows and bytes)."""
+
+    table: FileTable
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStatistics:
+    """What is known of one column."""
+
+    name: str
+    column: ColumnStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The answer. `rows` None: only reading would tell."""
+
+    rows: int | None
+    bytes: int
+    columns: tuple[NamedStatistics, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskSplits:
+    """Asks for the splits of a table where every filter can be true; `filters` are over `fields`, named as the table's."""
+
+    table: FileTable
+    filters: tuple[Expression, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The answer."""
+
+    splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropPart:
+    """Drops the rows that this worker holds of the table in memory under `key`. Harmless where there are none."""
+
+    key: str
