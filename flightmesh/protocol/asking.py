@@ -1,5 +1,5 @@
-"""What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, statistics, find-splits and
-drop-table, which exist only on a worker's mesh listener.
+"""What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, statistics and drop-table,
+which exist only on a worker's mesh listener (find-splits is among the node messages).
 
 What always holds: a file that is answered for lies under the roots that the worker's owner allowed; any other raises NotAllowed.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flightmesh.catalog.table import ColumnStatistics, FileTable, Split
-from flightmesh.expression.nodes import Expression, Field
+from flightmesh.catalog.table import ColumnStatistics, FileTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +53,6 @@ class Statistics:
     rows: int | None
     bytes: int
     columns: tuple[NamedStatistics, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AskSplits:
-    """Asks for the splits of a table where every filter can be true; `filters` are over `fields`, named as the table's."""
-
-    table: FileTable
-    filters: tuple[Expression, ...] = ()
-    fields: tuple[Field, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Splits:
-    """The answer."""
-
-    splits: tuple[Split, ...]
 
 
 @dataclass(frozen=True, slots=True)
