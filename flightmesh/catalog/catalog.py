@@ -1,7 +1,8 @@
 """Names of a session: catalog.schema.name -> a table or a view.
 
 Handed tables and views to remember and the parts of a name to look up; hands on what was registered. What always holds: names
-differ by more than case, a name without catalog or schema means `memory.main`, and every method may be called from any thread.
+differ by more than case, a name without catalog or schema means `memory.main`, a name here hides the same name in the catalog
+behind this one, and every method may be called from any thread.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from flightmesh.catalog.names import join_name
 from flightmesh.catalog.open import Source, open_table, refresh
@@ -46,14 +47,47 @@ class Listing:
 _Key: TypeAlias = tuple[str, str, str]
 
 
-class Catalog:
-    """The tables and views of one session."""
+class Files(Protocol):
+    """Who looks at files for a catalog: this process, or the nodes of a mesh."""
 
-    def __init__(self, storage: Storage | None = None) -> None:
-        """`storage`: options for s3:// paths that queries name directly."""
+    def open_files(
+        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
+    ) -> FileTable:
+        """The table in files. Raises InvalidInput."""
+
+    def refresh(self, table: FileTable) -> FileTable:
+        """The table as its files are now: the same object while they have not changed. Raises InvalidInput."""
+
+
+class OwnFiles:
+    """Files as this process sees them."""
+
+    def open_files(
+        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
+    ) -> FileTable:
+        """The table in files, opened here."""
+        return open_table(name, source, format=format, options=options, storage=storage)
+
+    def refresh(self, table: FileTable) -> FileTable:
+        """The table as its files are here now."""
+        return refresh(table)
+
+
+class Catalog:
+    """The tables and views of one session, over those of the mesh (`behind`), if it is part of one."""
+
+    def __init__(self, storage: Storage | None = None, files: Files | None = None, behind: Catalog | None = None) -> None:
+        """`storage`: options for s3:// paths that queries name directly. `files`: who opens them (default: this process)."""
         self._entries: dict[_Key, Listing] = {}
         self._lock = threading.Lock()
         self._storage = storage
+        self._files: Files = files or OwnFiles()
+        self._behind = behind
+
+    @property
+    def shared(self) -> Catalog:
+        """The catalog of the names that outlive a session: the one behind, or this one if there is none."""
+        return self if self._behind is None else self._behind.shared
 
     def register(self, name: str | Sequence[str], entry: Entry) -> Entry | None:
         """Remembers `entry` under a name (its parts, or one string that is a plain name); returns what had the name before."""
@@ -68,9 +102,11 @@ class Catalog:
         parts = [name] if isinstance(name, str) else list(name)
         with self._lock:
             found = self._entries.pop(_key(_qualify(parts)), None)
-        if found is None:
-            raise self._unknown(parts)
-        return found.entry
+        if found is not None:
+            return found.entry
+        if self._behind is not None and parts in self._behind:
+            return self._behind.drop(parts)
+        raise self._unknown(parts)
 
     def lookup(self, parts: str | Sequence[str]) -> Entry:
         """What a name of one to three parts stands for, a table in files as the files are now.
@@ -80,7 +116,7 @@ class Catalog:
         entry = self.peek(parts)
         if not isinstance(entry, FileTable):
             return entry
-        current = refresh(entry)
+        current = self._files.refresh(entry)
         if current is not entry:
             self._update(parts, entry, current)
         return current
@@ -94,25 +130,50 @@ class Catalog:
         return found.entry
 
     def __contains__(self, parts: str | Sequence[str]) -> bool:
-        """Whether a name is registered."""
+        """Whether a name is registered, here or behind."""
         return self._find([parts] if isinstance(parts, str) else list(parts)) is not None
+
+    def owns(self, parts: str | Sequence[str]) -> bool:
+        """Whether a name is registered here."""
+        with self._lock:
+            return _key(_qualify([parts] if isinstance(parts, str) else list(parts))) in self._entries
 
     def open_path(
         self, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
     ) -> FileTable:
         """The table in files that a query names itself. A relative path is relative to the working directory."""
         name = path if isinstance(path, str) else "files"
-        return open_table(name, path, format=format, options=options, storage=self._storage)
+        return self.open_files(name, path, format, options, self._storage)
+
+    def open_files(
+        self,
+        name: str,
+        source: Source,
+        format: Format | str | None = None,
+        options: Mapping[str, str] | None = None,
+        storage: Storage | None = None,
+    ) -> FileTable:
+        """The table in files, under the name `name` but not registered."""
+        return self._files.open_files(name, source, format, options or {}, storage)
 
     def copy(self) -> Catalog:
         """Another catalog with the same names; what is registered in one later is not seen in the other."""
-        other = Catalog(self._storage)
+        other = Catalog(self._storage, self._files, self._behind)
         with self._lock:
             other._entries.update(self._entries)
         return other
 
     def tables(self) -> tuple[Listing, ...]:
-        """All names, in order."""
+        """All names, in order, each once."""
+        with self._lock:
+            own = dict(self._entries)
+        if self._behind is not None:
+            for listing in self._behind.tables():
+                own.setdefault(_key((listing.catalog, listing.schema, listing.name)), listing)
+        return tuple(own[key] for key in sorted(own))
+
+    def own(self) -> tuple[Listing, ...]:
+        """The names registered here, in order."""
         with self._lock:
             return tuple(self._entries[key] for key in sorted(self._entries))
 
@@ -129,10 +190,14 @@ class Catalog:
             listing = self._entries.get(key)
             if listing is not None and listing.entry is old:
                 self._entries[key] = replace(listing, entry=new)
+                return
+        if listing is None and self._behind is not None:
+            self._behind._update(parts, old, new)
 
     def _find(self, parts: list[str]) -> Listing | None:
         with self._lock:
-            return self._entries.get(_key(_qualify(parts)))
+            found = self._entries.get(_key(_qualify(parts)))
+        return self._behind._find(parts) if found is None and self._behind is not None else found
 
     def _unknown(self, parts: list[str]) -> InvalidQuery:
         near = self.suggestions(parts)

@@ -9,8 +9,8 @@ from typing import assert_never
 from flightmesh.errors import InvalidQuery
 from flightmesh.logical.text import format_relation
 from flightmesh.physical.text import format_operator
-from flightmesh.runtime.job_handle import JobHandle
 from flightmesh.session.analyze import analyze_text
+from flightmesh.session.engine import Job
 from flightmesh.session.plan import QueryPlan
 from flightmesh.stage.text import format_stages
 
@@ -34,7 +34,7 @@ class Level(enum.Enum):
             raise InvalidQuery(f"there is no level {name!r} of explaining", hint=f"the levels are {known}") from None
 
 
-def explain_plan(plan: QueryPlan, level: Level, submit: Callable[[], JobHandle]) -> str:
+def explain_plan(plan: QueryPlan, level: Level, submit: Callable[[], Job]) -> str:
     """The text of `plan`; ANALYZE submits it and reads its rows."""
     match level:
         case Level.LOGICAL:

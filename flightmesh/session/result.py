@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from flightmesh.driver.record import JobRecord, Progress
 from flightmesh.errors import InternalError
-from flightmesh.runtime.job_handle import JobHandle
+from flightmesh.session.engine import Job
 from flightmesh.session.reader import ResultReader
 from flightmesh.session.render import render_table
 
@@ -28,11 +28,11 @@ NOT_STARTED = Progress(0, 0, 0, 0)
 class Result:
     """Rows of a query. May be shared between threads; each reader runs the query unless `to_arrow` has kept its rows."""
 
-    def __init__(self, schema: pa.Schema, submit: Callable[[], JobHandle] | None, table: pa.Table | None = None) -> None:
+    def __init__(self, schema: pa.Schema, submit: Callable[[], Job] | None, table: pa.Table | None = None) -> None:
         self.schema = schema
         self._submit = submit
         self._table = table
-        self._handle: JobHandle | None = None
+        self._handle: Job | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -104,7 +104,7 @@ class Result:
         for batch in self._start().batches():
             yield self._named(batch)
 
-    def _start(self) -> JobHandle:
+    def _start(self) -> Job:
         if self._submit is None:
             raise InternalError("a result has neither rows nor a query")
         self._handle = handle = self._submit()

@@ -361,7 +361,7 @@ def test_a_bug_while_planning_is_an_internal_error(plain: Session, monkeypatch: 
     def wrong(*_: object) -> None:
         raise KeyError("c7")
 
-    monkeypatch.setattr("flightmesh.session.session.plan_query", wrong)
+    monkeypatch.setattr("flightmesh.session.workspace.plan_query", wrong)
     with pytest.raises(InternalError, match="KeyError: 'c7'") as caught:
         plain.sql("select 1")
     assert "report it" in str(caught.value)

@@ -20,6 +20,7 @@ from flightmesh.frontend.sql.statements import (
     DropTable,
     DropView,
     Existing,
+    Lifetime,
     Missing,
     Query,
     Statement,
@@ -49,7 +50,8 @@ def _create(tree: exp.Expr, context: Context) -> Statement:
     if kind not in ("TABLE", "VIEW"):
         raise context.source.unsupported(f"CREATE {kind}", tree)
     refuse_clauses(tree, _CREATE, context.source)
-    for part in tree.args["properties"].expressions if tree.args.get("properties") else ():
+    properties = tree.args["properties"].expressions if tree.args.get("properties") else []
+    for part in properties:
         if not isinstance(part, _HARMLESS):
             raise context.source.unsupported(f"CREATE {kind} with {part.key.removesuffix('property').upper()}", part)
     query_node = tree.args.get("expression")
@@ -65,7 +67,8 @@ def _create(tree: exp.Expr, context: Context) -> Statement:
     query = _query(query_node, columns, target, context)
     name = tuple(part.name for part in target.parts)
     if kind == "TABLE":
-        return CreateTableAs(name, query, existing)
+        is_temporary = any(isinstance(part, exp.TemporaryProperty) for part in properties)
+        return CreateTableAs(name, query, existing, Lifetime.SESSION if is_temporary else Lifetime.MESH)
     for node in query_node.find_all(exp.Placeholder, exp.Parameter, exp.Literal):
         if parameter_name(node) is not None:
             raise context.source.error("a view cannot have parameters", node, "write the value into the view's text")

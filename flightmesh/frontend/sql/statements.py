@@ -36,6 +36,13 @@ class Missing(enum.Enum):
     IGNORE = "ignore"
 
 
+class Lifetime(enum.Enum):
+    """How long a created name stays where a session is part of a mesh: as long as the mesh, or the session (TEMPORARY)."""
+
+    MESH = "mesh"
+    SESSION = "session"
+
+
 @dataclass(frozen=True, slots=True)
 class CreateView:
     """A name for a query: `text` is the query's own text in `dialect`, already bound once to prove it right."""
@@ -49,11 +56,12 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True)
 class CreateTableAs:
-    """A table in session memory with the rows of a query."""
+    """A table in memory with the rows of a query."""
 
     name: tuple[str, ...]
     query: Query
     existing: Existing
+    lifetime: Lifetime = Lifetime.MESH
 
 
 class Analyze(enum.Enum):

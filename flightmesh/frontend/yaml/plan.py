@@ -17,7 +17,6 @@ from typing import Any
 from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import Catalog, Entry
-from flightmesh.catalog.open import open_table
 from flightmesh.catalog.table import Format, Storage
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, Position
 from flightmesh.frontend.yaml.binding import Scope, bind_steps
@@ -183,9 +182,7 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
         resolved = [_absolute(plan, _filled(plan, path, place, values)) for path in paths]
         if entry.storage is None:
             return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
-        return open_table(
-            name, resolved, format=kind, options=entry.options(), storage=_storage(plan, entry.storage, node, values)
-        )
+        return catalog.open_files(name, resolved, kind, entry.options(), _storage(plan, entry.storage, node, values))
     except InvalidQuery as error:
         raise plan.document.error(error.message, place, error.hint) from None
     except (InvalidInput, DataError) as error:
