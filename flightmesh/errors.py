@@ -183,6 +183,12 @@ class NodeUnavailable(FlightmeshError):
     retryable = True
 
 
+class NodeSilent(NodeUnavailable):
+    """Somebody may listen at a node's address, but did not answer within the deadline (one that refuses is NodeUnavailable)."""
+
+    code = "node_silent"
+
+
 class StreamBroken(FlightmeshError):
     """A stream ended before its end. What came of it is not the whole."""
 

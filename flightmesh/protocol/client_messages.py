@@ -171,6 +171,13 @@ class AskJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainWorker:
+    """Has a worker, by name or id, take no new tasks and leave when no job needs it any more."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
     """How a job stands. `state`: queued, running, succeeded, failed, cancelled; times are seconds since the epoch; `place` its
     turn in the queue (0: not queued)."""
