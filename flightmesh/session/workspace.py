@@ -82,13 +82,15 @@ class Workspace:
             case _:
                 assert_never(statement)
 
-    def plan(self, plan: PlanFile, params: Mapping[str, Any] | None = None) -> Prepared:
-        """A YAML plan, to be run."""
+    def plan(
+        self, plan: PlanFile, params: Mapping[str, Any] | None = None, uploads: Mapping[str, str] | None = None
+    ) -> Prepared:
+        """A YAML plan, to be run. `uploads`: tables that stand for some of its inputs."""
         # Only those who run plans wait for the models that check them to load.
         from flightmesh.frontend.yaml.plan import plan_file
 
         ids = ColumnIds()
-        planned = plan_file(plan, catalog=self.catalog, params=params, ids=ids)
+        planned = plan_file(plan, catalog=self.catalog, params=params, ids=ids, uploads=uploads)
         config = replace(self.config, partitions=planned.settings.partitions or self.config.partitions)
         return Prepared(self._plan(planned.relation, planned.names, ids, config), planned.write)
 

@@ -155,6 +155,10 @@ class Input(Model):
     storage: dict[str, Constant] | None = Field(
         None, description="s3:// paths: options such as region, endpoint_override, access_key, secret_key, anonymous."
     )
+    file: Literal["local", "nodes"] | None = Field(
+        None,
+        description="Whose files the paths mean on a mesh: those of who runs the plan (local: uploaded first), or the nodes'.",
+    )
     description: str | None = Field(None, description="What the rows are, for people.")
 
     @model_validator(mode="after")
@@ -170,6 +174,8 @@ class Input(Model):
                 raise refuse(f"{key} is an option of csv, not of {given[0]}", key)
         if given[0] == "table" and self.storage is not None:
             raise refuse("storage is for files, not for a table of the session", "storage")
+        if given[0] == "table" and self.file is not None:
+            raise refuse("file says whose files are meant, and a table of the session is none", "file")
         return self
 
     def source(self) -> tuple[str, list[str]]:
@@ -305,6 +311,9 @@ class Write(Model):
         None, alias="json", min_length=1, description="A JSON lines file, or with a slash at its end a folder."
     )
     arrow: str | None = Field(None, min_length=1, description="An Arrow IPC file, or with a slash at its end a folder.")
+    to: Literal["nodes", "client"] = Field(
+        "nodes", description="Where the files land on a mesh: on its nodes' storage, or with who runs the plan (client)."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Write:

@@ -2,11 +2,13 @@
 
 Handed a path, or a plan's text; hands on a `PlanFile` (read, validated, in order), and from that with a catalog and
 values for its parameters a `PlannedFile`. What always holds: whatever is wrong is an InvalidPlan that points into the
-file, and relative paths in a plan are relative to its folder.
+file, and relative paths in a plan are relative to its folder; where there is none (a plan that was sent to a mesh), they stay
+as they are.
 """
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from typing import Any
 from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import Catalog, Entry
+from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Format, Storage
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, Position
 from flightmesh.frontend.yaml.binding import Scope, bind_steps
@@ -36,11 +39,12 @@ _COLON = re.compile(r":[A-Za-z_]\w*")
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """A plan that has been read and validated. `folder` is what its relative paths are relative to."""
+    """A plan that has been read and validated. `folder` is what its relative paths are relative to: None for a plan that came
+    from another machine."""
 
     document: Document
     plan: Plan
-    folder: Path
+    folder: Path | None
     output: str
     names: Names
 
@@ -50,12 +54,32 @@ class PlanFile:
         return self.plan.plan or Path(self.document.name).stem
 
 
+class Landing(enum.Enum):
+    """Who writes a plan's files on a mesh: the nodes, or the client that asked. In one process that is the same."""
+
+    NODES = "nodes"
+    CLIENT = "client"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a plan writes: an absolute path (or a URL); a slash at its end means a folder."""
+    """Where a plan writes: an absolute path or a URL (a relative path in a plan without a folder); a slash at its end means a
+    folder."""
 
     format: Format
     path: str
+    landing: Landing = Landing.NODES
+
+
+@dataclass(frozen=True, slots=True)
+class LocalInput:
+    """An input whose files (`file: local`) are those of who runs the plan."""
+
+    name: str
+    format: str
+    paths: tuple[str, ...]
+    options: Mapping[str, str]
+    storage: Storage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +111,8 @@ def load_plan(source: str | os.PathLike[str]) -> PlanFile:
     return read_plan(text, str(path), path.absolute().parent)
 
 
-def read_plan(text: str, name: str, folder: Path) -> PlanFile:
-    """The plan that a text holds; `name` stands for it in messages."""
+def read_plan(text: str, name: str, folder: Path | None) -> PlanFile:
+    """The plan that a text holds; `name` stands for it in messages. `folder`: None where the text came from another machine."""
     document = read_document(text.removeprefix("\ufeff"), name)
     plan = validate(document)
     _check_dialect(document, plan)
@@ -100,9 +124,33 @@ def read_plan(text: str, name: str, folder: Path) -> PlanFile:
     return PlanFile(document, plan, folder, output, names)
 
 
-def plan_file(plan: PlanFile, *, catalog: Catalog, params: Mapping[str, Any] | None = None, ids: ColumnIds) -> PlannedFile:
-    """The plan's relation over its inputs, with values for its parameters."""
-    return _planned(plan, catalog, bind_params(plan.document, plan.plan.params, params or {}), ids)
+def plan_file(
+    plan: PlanFile,
+    *,
+    catalog: Catalog,
+    params: Mapping[str, Any] | None = None,
+    ids: ColumnIds,
+    uploads: Mapping[str, str] | None = None,
+) -> PlannedFile:
+    """The plan's relation over its inputs, with values for its parameters. `uploads`: tables that stand for inputs."""
+    return _planned(plan, catalog, bind_params(plan.document, plan.plan.params, params or {}), ids, uploads or {})
+
+
+def local_inputs(plan: PlanFile, params: Mapping[str, Any] | None = None) -> tuple[LocalInput, ...]:
+    """The inputs that have to be uploaded before the plan can run on a mesh."""
+    values = bind_params(plan.document, plan.plan.params, params or {})
+    section = plan.document.root.get("inputs")
+    found = []
+    for name, entry in plan.plan.inputs.items():
+        if entry.file != "local":
+            continue
+        node = section.get(name) if section is not None else None
+        kind, paths = entry.source()
+        place = node.get(kind) if node is not None else None
+        resolved = tuple(_absolute(plan, _filled(plan, path, place, values)) for path in paths)
+        storage = None if entry.storage is None else _storage(plan, entry.storage, node, values)
+        found.append(LocalInput(name, kind, resolved, entry.options(), storage))
+    return tuple(found)
 
 
 def check_plan(
@@ -115,7 +163,7 @@ def check_plan(
     plan = load_plan(source)
     values = sample_params(plan.document, plan.plan.params, params or {})
     tables = catalog or Catalog()
-    _planned(plan, tables, values, ColumnIds())
+    _planned(plan, tables, values, ColumnIds(), {})
     steps = _lowered(plan, values)
     used = {step.name for step in in_order(plan.document, steps, plan.output)}
     read = {name for step in steps.values() for name in step.reads}
@@ -126,15 +174,18 @@ def check_plan(
         place = plan.document.position(steps[name].node.start)
         warnings.append(f"{place}: the step {name!r} is not used: the output is {plan.output!r}")
         if name not in read:
-            bind_steps(plan.document, in_order(plan.document, steps, name), _scope(plan, tables, values), ColumnIds())
+            bind_steps(plan.document, in_order(plan.document, steps, name), _scope(plan, tables, values, {}), ColumnIds())
     return tuple(warnings)
 
 
-def _planned(plan: PlanFile, catalog: Catalog, values: Mapping[str, Any], ids: ColumnIds) -> PlannedFile:
+def _planned(
+    plan: PlanFile, catalog: Catalog, values: Mapping[str, Any], ids: ColumnIds, uploads: Mapping[str, str]
+) -> PlannedFile:
     steps = _lowered(plan, values)
     for name in steps:
         in_order(plan.document, steps, name)  # a circle is wrong wherever it is
-    bound = bind_steps(plan.document, in_order(plan.document, steps, plan.output), _scope(plan, catalog, values), ids)
+    scope = _scope(plan, catalog, values, uploads)
+    bound = bind_steps(plan.document, in_order(plan.document, steps, plan.output), scope, ids)
     return PlannedFile(bound.relation, bound.names, tuple(plan.plan.inputs), _target(plan, values), plan.plan.settings)
 
 
@@ -162,13 +213,17 @@ def _lowered(plan: PlanFile, values: Mapping[str, Any]) -> dict[str, LoweredStep
     return lowered
 
 
-def _scope(plan: PlanFile, catalog: Catalog, values: Mapping[str, Any]) -> Scope:
+def _scope(plan: PlanFile, catalog: Catalog, values: Mapping[str, Any], uploads: Mapping[str, str]) -> Scope:
     """What steps are bound against: the catalog with the inputs under a schema of their own, and values."""
     tables = catalog.copy()
     section = plan.document.root.get("inputs")
     for name, entry in plan.plan.inputs.items():
         node = section.get(name) if section is not None else None
-        tables.register(("memory", INPUTS, name), _opened(plan, catalog, name, entry, node, values))
+        place = ("memory", INPUTS, name)
+        if name in uploads:
+            tables.register(place, catalog.lookup(split_name(uploads[name])))
+        else:
+            tables.register(place, _opened(plan, catalog, name, entry, node, values))
     return Scope(tables, plan.plan.settings.dialect, values)
 
 
@@ -179,6 +234,11 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
     try:
         if kind == "table":
             return catalog.lookup(paths[0].split("."))
+        if entry.file == "local" and plan.folder is None:
+            raise InvalidInput(
+                f"the files of the input {name} were not uploaded",
+                hint="whoever runs the plan uploads them (flightmesh run does), or leave file: local out",
+            )
         resolved = [_absolute(plan, _filled(plan, path, place, values)) for path in paths]
         if entry.storage is None:
             return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
@@ -207,7 +267,9 @@ def _target(plan: PlanFile, values: Mapping[str, Any]) -> Target | None:
     kind, path = plan.plan.write.targets()[0]
     section = plan.document.root.get("write")
     filled = _filled(plan, path, section.get(kind) if section else None, values)
-    return Target(Format(kind), _absolute(plan, filled) + ("/" if filled.endswith("/") else ""))
+    landing = Landing(plan.plan.write.to)
+    resolved = _absolute(plan, filled)
+    return Target(Format(kind), resolved.rstrip("/") + "/" if filled.endswith("/") else resolved, landing)
 
 
 def _filled(plan: PlanFile, path: str, node: Node | None, values: Mapping[str, Any]) -> str:
@@ -227,6 +289,6 @@ def _filled(plan: PlanFile, path: str, node: Node | None, values: Mapping[str, A
 
 
 def _absolute(plan: PlanFile, path: str) -> str:
-    if "://" in path:
+    if "://" in path or plan.folder is None:
         return path
     return os.path.normpath(plan.folder / Path(path).expanduser())
