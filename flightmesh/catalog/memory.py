@@ -37,6 +37,12 @@ class MemoryTables:
             self._tables[key] = table
         return MemoryTable(name, key, table.schema, table.num_rows, table.nbytes)
 
+    def keep(self, key: str, data: pa.Table) -> None:
+        """Stores `data` under a key that its mesh chose; what was there goes."""
+        table = _normalised(data)
+        with self._lock:
+            self._tables[key] = table
+
     def get(self, key: str) -> pa.Table:
         """The table stored under `key`."""
         with self._lock:

@@ -1,0 +1,51 @@
+"""What a worker says of the files that it sees: look-up, statistics, splits.
+
+Handed the driver's questions; hands on answers, or raises as `catalog.open` does. What always holds: every path was checked
+against the worker's roots before anything was read of it.
+"""
+
+from __future__ import annotations
+
+from flightmesh.catalog.listing import find_files
+from flightmesh.catalog.open import open_table
+from flightmesh.catalog.scan import splits
+from flightmesh.catalog.statistics import statistics
+from flightmesh.catalog.storage import LOCAL
+from flightmesh.catalog.table import Storage
+from flightmesh.node.roots import Roots
+from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, NamedStatistics, Statistics
+from flightmesh.protocol.node_messages import ListSplits, SplitList
+
+
+def look_up(asked: LookUp, roots: Roots) -> LookedUp:
+    """The table in the paths. Raises NotAllowed, or InvalidInput where there is none."""
+    roots.check_paths(asked.paths)
+    _check_links(asked.paths, roots)
+    storage = None if asked.storage is None else Storage("s3", asked.storage)
+    options = dict(asked.options)
+    table = open_table(asked.name, asked.paths, format=asked.format, options=options, storage=storage)
+    roots.check_table(table)
+    return LookedUp(table)
+
+
+def collect_statistics(asked: AskStatistics, roots: Roots) -> Statistics:
+    """What the files' own footers say. Raises NotAllowed; InputChanged where they are not those of the table any more."""
+    roots.check_table(asked.table)
+    found = statistics(asked.table)
+    columns = tuple(NamedStatistics(name, found.columns[name]) for name in asked.columns if name in found.columns)
+    return Statistics(found.rows, found.bytes, columns)
+
+
+def list_splits(asked: ListSplits, roots: Roots) -> SplitList:
+    """The splits of a scan, pruned by its filters. Raises NotAllowed."""
+    scan = asked.scan
+    roots.check_table(scan.table)
+    return SplitList(splits(scan.table, scan.filters, scan.columns))
+
+
+def _check_links(paths: tuple[str, ...], roots: Roots) -> None:
+    """A link inside a root may lead outside it: the files are listed and checked before the first is opened."""
+    if roots.folders is None:
+        return
+    local = [path.removeprefix("file://") for path in paths if not path.startswith(("s3://", "s3a://"))]
+    roots.check_paths([found.path for found in find_files(LOCAL, local)])

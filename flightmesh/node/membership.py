@@ -1,0 +1,204 @@
+"""A worker's place in its mesh: finding the driver, registering, saying that it is alive, leaving.
+
+Handed the driver's address and the worker as a `Member`; hands the member its incarnations, and takes them away. What always
+holds: `run` is one thread's whole life; between `joined` and `dropped` the worker has one id; after a fence, or a driver that
+has gone or been silent for too long, the member is dropped before it registers anew; it ends when the worker was told to leave.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from flightmesh.errors import Fenced, FlightmeshError, InvalidConfig, NodeSilent, NodeUnavailable, NotAllowed, UnsupportedFeature
+from flightmesh.protocol.codec import decode, encode
+from flightmesh.protocol.node_messages import (
+    Drain,
+    Heartbeat,
+    HeartbeatHeard,
+    Leave,
+    Load,
+    MeshListener,
+    Register,
+    Registered,
+)
+from flightmesh.transport.peers import Peers
+
+LOG = logging.getLogger(__name__)
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 2.0
+CALL_SECONDS = 5.0
+HEARTBEAT_SECONDS = 2.0
+"""The deadline of one heartbeat: it is sent again until the driver has been silent for too long."""
+REFUSED_SECONDS = 1.0
+"""A driver whose listener has refused calls for so long has gone."""
+HOPELESS = (InvalidConfig, NotAllowed, UnsupportedFeature)
+"""What a driver answers that trying again does not change."""
+
+
+class Member(Protocol):
+    """The worker, as its membership sees it. Called by the membership's thread alone."""
+
+    def description(self) -> Register:
+        """What the worker says of itself when it registers."""
+
+    def joined(self, registered: Registered, driver: str) -> None:
+        """The worker has an id; the driver's mesh listener is at `driver`."""
+
+    def load(self) -> Load:
+        """What the worker carries now."""
+
+    def dropped(self, cause: FlightmeshError) -> None:
+        """The id is worth nothing any more: everything under it is to be dropped."""
+
+    def waits_for(self) -> str:
+        """What a draining worker still has that a job needs, for people; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One registration: what the driver said, and where its mesh listener is."""
+
+    registered: Registered
+    driver: str
+
+
+class Membership:
+    """`run` in a thread of its own; any thread may `leave`, `stop` and `expel`."""
+
+    def __init__(self, member: Member, peers: Peers, driver: str) -> None:
+        self._member = member
+        self._peers = peers
+        self._driver = driver
+        self._changed = threading.Condition()
+        self._leaving = False
+        self._stopped = False
+        self._expelled: FlightmeshError | None = None
+        self._said: str | None = None
+
+    def run(self) -> None:
+        """Registers, stays, and registers anew as often as need be. Raises what can only be set right by people."""
+        while (standing := self._join()) is not None:
+            cause = self._stay(standing)
+            if cause is None:
+                return
+            LOG.warning("%s is no member any more: %s", standing.registered.worker, cause.message)
+            self._member.dropped(cause)
+
+    def leave(self) -> None:
+        """Takes no new tasks, and goes when nothing is left that a job needs."""
+        with self._changed:
+            self._leaving = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Goes now."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def expel(self, cause: FlightmeshError) -> None:
+        """Some call other than a heartbeat showed that this membership is over."""
+        with self._changed:
+            self._expelled = cause
+            self._changed.notify_all()
+
+    def _join(self) -> Standing | None:
+        pause = FIRST_WAIT
+        while not (self._stopped or self._leaving):
+            try:
+                return self._register()
+            except FlightmeshError as error:
+                if isinstance(error, HOPELESS):
+                    raise
+                self._say_once(error)
+            self._nap(pause)
+            pause = min(pause * 1.5, LONGEST_WAIT)
+        return None
+
+    def _register(self) -> Standing:
+        """Raises whatever the driver, or its absence, has to say."""
+        found: MeshListener = decode(self._call(self._driver, "mesh-address", b""), MeshListener)
+        with self._changed:
+            self._expelled = None
+        registered: Registered = decode(self._call(found.mesh, "register", encode(self._member.description())), Registered)
+        self._said = None
+        self._member.joined(registered, found.mesh)
+        return Standing(registered, found.mesh)
+
+    def _say_once(self, error: FlightmeshError) -> None:
+        """A driver that is not there yet is said once, not with each try."""
+        if self._said != error.code:
+            self._said = error.code
+            LOG.info("waiting for the driver at %s (%s)", self._driver, error.message)
+
+    def _stay(self, standing: Standing) -> FlightmeshError | None:
+        """Heartbeats until the membership ends: the cause, or None when the worker has left by its own will."""
+        heard = time.monotonic()
+        refused_since: float | None = None
+        told = False
+        while True:
+            if self._stopped:
+                return self._go(standing, "it was stopped")
+            if self._expelled is not None:
+                return self._expelled
+            told = self._tell_draining(told)
+            try:
+                answer = self._beat(standing)
+                heard, refused_since = time.monotonic(), None
+                if answer.may_leave:
+                    return self._go(standing, "it was drained")
+            except Fenced as error:
+                return error
+            except NodeUnavailable as error:
+                refused_since = None if isinstance(error, NodeSilent) else (refused_since or time.monotonic())
+                cause = self._gone(standing, heard, refused_since)
+                if cause is not None:
+                    return cause
+            except FlightmeshError as error:
+                LOG.warning("the driver could not take a heartbeat: %s", error.message)
+            self._nap(standing.registered.heartbeat_seconds)
+
+    def _beat(self, standing: Standing) -> HeartbeatHeard:
+        drain = Drain.DRAINING if self._leaving else Drain.OPEN
+        beat = Heartbeat(standing.registered.worker, self._member.load(), drain)
+        seconds = min(HEARTBEAT_SECONDS, standing.registered.lost_seconds)
+        answer: HeartbeatHeard = decode(self._call(standing.driver, "heartbeat", encode(beat), seconds), HeartbeatHeard)
+        if answer.driver != standing.registered.driver:
+            raise Fenced("the driver was started anew")
+        return answer
+
+    def _tell_draining(self, told: bool) -> bool:
+        if self._leaving and not told:
+            left = self._member.waits_for()
+            LOG.info("draining: %s; Ctrl-C again ends at once", f"waiting for {left}" if left else "nothing is left to wait for")
+        return self._leaving
+
+    def _gone(self, standing: Standing, heard: float, refused_since: float | None) -> FlightmeshError | None:
+        now = time.monotonic()
+        if refused_since is not None and now - refused_since >= REFUSED_SECONDS:
+            return NodeUnavailable(f"nobody listens at the driver's address {standing.driver} any more")
+        if now - heard >= standing.registered.lost_seconds:
+            return NodeUnavailable(f"the driver at {standing.driver} has been silent for {now - heard:.0f} s")
+        return None
+
+    def _go(self, standing: Standing, reason: str) -> None:
+        try:
+            self._call(standing.driver, "leave", encode(Leave(standing.registered.worker, reason)), HEARTBEAT_SECONDS)
+        except FlightmeshError as error:
+            LOG.info("the driver did not hear that this worker left: %s", error.message)
+
+    def _call(self, address: str, action: str, body: bytes, seconds: float = CALL_SECONDS) -> bytes:
+        answers = self._peers.call(address, action, body, seconds)
+        if len(answers) != 1:
+            raise NodeUnavailable(f"{address} gave {len(answers)} answers to {action}", hint="is this a flightmesh driver?")
+        return answers[0]
+
+    def _nap(self, seconds: float) -> None:
+        """Waits, but not past an order to leave, stop or start anew."""
+        with self._changed:
+            was = self._leaving
+            self._changed.wait_for(lambda: self._stopped or self._expelled is not None or self._leaving != was, seconds)

@@ -1,0 +1,107 @@
+"""What of a machine's storage a mesh may read: the roots that the node's owner allowed.
+
+Handed paths as people write them, or tables whose files were pinned elsewhere; hands on nothing, or raises NotAllowed. What
+always holds: links and `..` are followed before a path is compared, so nothing outside the roots is listed, opened or
+described; an object store is no part of the machine, and open unless roots of it are named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flightmesh.catalog.table import FileTable, Table
+from flightmesh.errors import InvalidConfig, InvalidInput, NotAllowed
+
+_MAGIC = re.compile(r"[*?\[]")
+_STORES = ("s3://", "s3a://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+RELATIVE = (
+    "a path on a mesh is the nodes': write it in full, or send your own file with session.upload(...) or, in a plan, `file: local`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Allowed folders, as real paths, and prefixes in object stores; None: all."""
+
+    folders: tuple[str, ...] | None = None
+    buckets: tuple[str, ...] | None = None
+
+    def check_paths(self, paths: Sequence[str]) -> None:
+        """Raises NotAllowed unless every path, folder or glob lies under a root; InvalidInput for a relative one."""
+        for path in paths:
+            if path.startswith(_STORES):
+                self._check_bucket(path.partition("://")[2])
+            else:
+                self._check_folder(_fixed_part(_absolute(path)), path)
+
+    def check_table(self, table: Table) -> None:
+        """Raises NotAllowed unless every file of a table lies under a root. Tables in memory are nobody's files."""
+        if not isinstance(table, FileTable):
+            return
+        if table.storage.scheme not in ("local", "s3"):
+            raise NotAllowed(f"no node reads from {table.storage.scheme}://", hint="paths are files, or s3://bucket/prefix")
+        for file in table.files:
+            if table.storage.scheme == "s3":
+                self._check_bucket(file.path)
+            else:
+                self._check_folder(_absolute(file.path), file.path)
+
+    def _check_folder(self, path: str, written: str) -> None:
+        if self.folders is None:
+            return
+        real = os.path.realpath(path)
+        if not any(_is_below(real, root) for root in self.folders):
+            raise NotAllowed(f"{written} is outside the roots of this node", hint=self._hint())
+
+    def _check_bucket(self, path: str) -> None:
+        if self.buckets is not None and not any(_is_below(path.rstrip("/"), root) for root in self.buckets):
+            raise NotAllowed(f"s3://{path} is outside the roots of this node", hint=self._hint())
+
+    def _hint(self) -> str:
+        roots = [*(self.folders or ()), *(f"s3://{bucket}" for bucket in self.buckets or ())]
+        return f"its owner allows {', '.join(roots)} (--allow-root)" if roots else "its owner allows no path (--allow-root)"
+
+
+EVERYWHERE = Roots()
+
+
+def read_roots(texts: Sequence[str]) -> Roots:
+    """The roots written as `texts`: folders, or s3://bucket/prefix. Raises InvalidConfig for what is neither."""
+    folders: list[str] = []
+    buckets: list[str] = []
+    for text in texts:
+        if text.startswith(_STORES):
+            buckets.append(text.partition("://")[2].strip("/"))
+        elif Path(text).is_dir():
+            folders.append(os.path.realpath(text))
+        else:
+            raise InvalidConfig(f"the root {text} is not a folder", hint="--allow-root takes a folder, or s3://bucket/prefix")
+    return Roots(tuple(folders), tuple(buckets) or None)
+
+
+def _absolute(path: str) -> str:
+    path = path.removeprefix("file://")
+    scheme = _SCHEME.match(path)
+    if scheme is not None:
+        raise NotAllowed(f"no node reads from {scheme[1]}://", hint="paths are files, or s3://bucket/prefix")
+    if not path.startswith("/"):
+        raise InvalidInput(f"{path or 'an empty path'} is relative", hint=RELATIVE)
+    # Path.resolve would follow links, and a glob's folders come before those.
+    return os.path.normpath(path)
+
+
+def _fixed_part(path: str) -> str:
+    """The folder that a glob looks into; any other path whole."""
+    found = _MAGIC.search(path)
+    if found is None or Path(path).exists():
+        return path
+    return path[: path.rindex("/", 0, found.start()) + 1]
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
