@@ -1,0 +1,101 @@
+"""What a driver answers to its workers: joining, being alive, reports. The service of its mesh listener.
+
+Handed bodies of actions; hands on answers. What always holds: a heartbeat is answered without waiting for the event loop; no
+row passes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+import msgpack
+import pyarrow as pa
+
+from flightmesh.errors import InvalidConfig, InvalidMessage, UnsupportedFeature
+from flightmesh.protocol.client_messages import Done
+from flightmesh.protocol.codec import decode, encode
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Heartbeat, Leave, Register, Reports
+from flightmesh.runtime.mesh_driver import MeshDriver
+from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
+
+REPORTS = ("task-report", "want-splits", "reader-closed", "result-read", "result-dropped", "job-released")
+"""One report under its own name: the body is the same as that of `reports`."""
+
+_ACTIONS = (
+    ActionKind("register", "A worker joins. Body Register; answers Registered."),
+    ActionKind("heartbeat", "A worker is alive. Body Heartbeat; answers HeartbeatHeard."),
+    ActionKind("leave", "A worker goes. Body Leave; answers Done."),
+    ActionKind("reports", "Messages of a worker. Body Reports; answers Heard."),
+    *(ActionKind(name, "One message of a worker. Body Reports with one message; answers Heard.") for name in REPORTS),
+    ActionKind("ping", "Whether anybody is here. No body; answers Done."),
+)
+
+
+class DriverMeshService:
+    """The service."""
+
+    def __init__(self, mesh: MeshDriver) -> None:
+        self._mesh = mesh
+        self._answers: dict[str, Callable[[bytes], object]] = {
+            "register": lambda body: mesh.register(_read_register(body)),
+            "heartbeat": lambda body: mesh.heartbeat(decode(body, Heartbeat)),
+            "leave": self._leave,
+            "ping": lambda _: Done(),
+            **dict.fromkeys(("reports", *REPORTS), lambda body: mesh.reports(decode(body, Reports))),
+        }
+
+    def actions(self) -> tuple[ActionKind, ...]:
+        """What workers may ask for."""
+        return _ACTIONS
+
+    def act(self, name: str, body: bytes, call: Call) -> Iterable[bytes]:
+        """Carries out an action."""
+        answer = self._answers.get(name)
+        if answer is None:
+            raise UnsupportedFeature(f"there is no action {name!r} on a driver's mesh listener")
+        return [encode(answer(body))]
+
+    def get(self, ticket: bytes, call: Call) -> OutStream:
+        """No rows lie here."""
+        _refuse("DoGet")
+
+    def put(self, asked: Asked, stream: InStream, call: Call) -> None:
+        """No rows are taken here."""
+        _refuse("DoPut")
+
+    def info(self, asked: Asked, call: Call) -> Info:
+        """Clients ask the client listener."""
+        _refuse("GetFlightInfo")
+
+    def schema(self, asked: Asked, call: Call) -> pa.Schema:
+        """Clients ask the client listener."""
+        _refuse("GetSchema")
+
+    def list(self, call: Call) -> Iterable[Info]:
+        """Clients ask the client listener."""
+        _refuse("ListFlights")
+
+    def _leave(self, body: bytes) -> Done:
+        self._mesh.leave(decode(body, Leave))
+        return Done()
+
+
+def _refuse(method: str) -> NoReturn:
+    hint = "clients use the driver's client listener, whose address it prints when it is ready"
+    raise UnsupportedFeature(f"a driver's mesh listener does not answer {method}", hint=hint)
+
+
+def _read_register(body: bytes) -> Register:
+    """A registration. One of another release is known by its version before its other fields are looked at."""
+    try:
+        said: Any = msgpack.unpackb(body)
+        theirs = said["protocol"]
+    except Exception as failure:
+        reason = type(failure).__name__
+        raise InvalidMessage(f"{len(body)} bytes do not make a registration ({reason})") from None
+    if theirs != PROTOCOL_VERSION:
+        message = f"this worker speaks version {theirs} of the protocol, and this driver version {PROTOCOL_VERSION}"
+        raise InvalidConfig(message, hint="run the same release of flightmesh on all nodes of a mesh")
+    registration: Register = decode(body, Register)
+    return registration

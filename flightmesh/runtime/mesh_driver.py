@@ -1,0 +1,306 @@
+"""The driver of a mesh: jobs in, results placed at workers; who the workers are; what people ask of both.
+
+Handed stage graphs by sessions, registrations and reports by the mesh listener; hands on places of results, records and
+statuses. What always holds: any thread may call; nobody waits without a deadline; a job always comes to an outcome, also when
+the driver itself has a bug.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from flightmesh.config import Config
+from flightmesh.driver.actor import Driver
+from flightmesh.driver.entries import Table, record_of
+from flightmesh.driver.events import (
+    DriverEffect,
+    DriverEvent,
+    EndJob,
+    FenceWorker,
+    FindSplits,
+    ForgetJob,
+    JobCancelled,
+    JobOptions,
+    JobSubmitted,
+    NoteProgress,
+    PlaceResult,
+    ProbeWorker,
+    ReleaseWorker,
+    ResultAt,
+    Send,
+    SplitsFailed,
+    SplitsFound,
+    WorkerUnreachable,
+)
+from flightmesh.driver.record import JobRecord
+from flightmesh.errors import Cancelled, FlightmeshError, InternalError, InvalidConfig, NodeSilent, NodeUnavailable, UnknownJob
+from flightmesh.ids import JobId, WorkerId
+from flightmesh.kernel.hash import VERSION as HASH_VERSION
+from flightmesh.protocol.client_messages import JobStatus, NodeStatus, Stages, Tasks
+from flightmesh.protocol.node_messages import (
+    PROTOCOL_VERSION,
+    Heard,
+    Heartbeat,
+    HeartbeatHeard,
+    Leave,
+    NodeAddress,
+    Register,
+    Registered,
+    Reports,
+)
+from flightmesh.runtime.driver_loop import DriverLoop
+from flightmesh.runtime.job_ledger import JobLedger, ResultPlace
+from flightmesh.runtime.job_views import stages_of, tasks_of
+from flightmesh.runtime.split_search import SplitSearch
+from flightmesh.runtime.task_run import wire_error
+from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.worker_links import WorkerLinks
+from flightmesh.stage.graph import StageGraph
+from flightmesh.transport.flight_peers import FlightPeers
+from flightmesh.transport.peers import Peers
+
+LOG = logging.getLogger(__name__)
+LISTING_THREADS = 4
+PROBE_SECONDS = 1.0
+ASK_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+KEY_BYTES = 32
+
+
+class MeshDriver:
+    """The driver of one process. `mesh_uri`, once its listener is up, is where its workers register."""
+
+    def __init__(self, config: Config, peers: Peers | None = None) -> None:
+        self.config = config
+        self.key = secrets.token_bytes(KEY_BYTES)
+        self.incarnation = secrets.token_hex(8)
+        self.peers = peers or FlightPeers(config)
+        self.started = time.time()
+        self._numbers = itertools.count(1)
+        self._ledger = JobLedger(config.mesh.history)
+        self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
+        self._search = SplitSearch(lambda: self._links.ids, self.ask)
+        self._listing = Threads("flightmesh-splits", LISTING_THREADS)
+        self._probes = Threads("flightmesh-probe")
+        self._is_closing = False
+        self._loop = DriverLoop(lambda: Driver(config.mesh), self._carry_out, self._broke_down)
+        self._loop.start()
+
+    def submit(self, graph: StageGraph, options: JobOptions) -> JobId:
+        """Starts a job. Raises Cancelled once the driver is closing, NodeUnavailable where there is no worker."""
+        if self._is_closing:
+            raise Cancelled("the driver is going down and takes no more jobs")
+        if not self._links.ids:
+            hint = "start one: flightmesh worker --driver HOST:PORT"
+            raise NodeUnavailable("this mesh has no workers", hint=hint)
+        job = JobId(next(self._numbers))
+        self._ledger.add(job, graph, options)
+        self._post(JobSubmitted(job, graph, options))
+        return job
+
+    def wait_placed(self, job: JobId, seconds: float) -> tuple[ResultPlace, ...]:
+        """Where each partition of the result is. Raises the job's error, UnknownJob, and NodeUnavailable when `seconds` have
+        passed and the job is still in the queue."""
+        places = self._ledger.wait_placed(job, seconds)
+        if places is None:
+            place = self._ledger.status(job).place
+            raise NodeUnavailable(f"job {job} still waits in the queue: {place} of those that wait", hint="ask again")
+        return places
+
+    def try_placed(self, job: JobId, seconds: float) -> tuple[ResultPlace, ...] | None:
+        """The same, but None when `seconds` have passed."""
+        return self._ledger.wait_placed(job, seconds)
+
+    def wait_ended(self, job: JobId, seconds: float) -> bool:
+        """Waits for a job's outcome; false when that took longer."""
+        return self._ledger.wait_ended(job, seconds)
+
+    def wait_forgotten(self, job: JobId, seconds: float) -> bool:
+        """Waits until nothing of a job is left on any worker; false when that took longer."""
+        return self._ledger.wait_forgotten(job, seconds)
+
+    def cancel(self, job: JobId, reason: str) -> None:
+        """Ends a job, or releases one that has ended. Raises UnknownJob."""
+        self._ledger.status(job)
+        self._post(JobCancelled(job, reason))
+
+    def workers(self) -> tuple[NodeStatus, ...]:
+        """The workers that are there, the earliest first."""
+        return self._links.alive()
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """The same, after those that are lately gone."""
+        return self._links.all()
+
+    def drain(self, name: str) -> None:
+        """Has a worker leave when it has nothing left that a job needs. Raises InvalidInput for an unknown name."""
+        self._links.drain(name)
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        """How all jobs stand that are remembered."""
+        return self._ledger.all()
+
+    def status(self, job: JobId) -> JobStatus:
+        """How a job stands. Raises UnknownJob."""
+        return self._ledger.status(job)
+
+    def stages(self, job: JobId) -> Stages:
+        """How its stages stand. Raises UnknownJob, also for one whose record has been dropped."""
+        return stages_of(self.record(job), self.config.exchange.mode)
+
+    def tasks(self, job: JobId) -> Tasks:
+        """How its tasks stand. Raises UnknownJob, also for one whose record has been dropped."""
+        _, names = self._ledger.record(job)
+        return tasks_of(self.record(job), self._links.names | names)
+
+    def record(self, job: JobId) -> JobRecord:
+        """The record of a job, so far if it runs. Raises UnknownJob, also for one whose record has been dropped."""
+        record, _ = self._ledger.record(job)
+        if record is not None:
+            return record
+        found = self._loop.ask(lambda table: _record_so_far(table, job), ASK_SECONDS)
+        record = found or self._ledger.record(job)[0]  # it may have ended meanwhile
+        if record is None:
+            raise UnknownJob(f"of job {job} only its status is remembered", hint=f"it is {self.status(job).state}")
+        return record
+
+    def ask(self, worker: WorkerId, action: str, body: bytes, seconds: float) -> list[bytes]:
+        """A call to a worker's mesh listener. Raises what the worker raises, NodeUnavailable, Fenced."""
+        return self.peers.call(self._links.mesh_uri(worker), action, body, seconds)
+
+    def register(self, said: Register) -> Registered:
+        """A worker joins. Raises InvalidConfig when it cannot work with this driver, Cancelled once the driver is closing."""
+        if self._is_closing:
+            raise Cancelled("the driver is going down and takes no more workers")
+        _require_same(said.name, "protocol", said.protocol, PROTOCOL_VERSION)
+        _require_same(said.name, "partitioning hash", said.hash_version, HASH_VERSION)
+        worker = self._links.add(said)
+        LOG.info("worker %s registered: %d slots at %s", worker, said.slots, said.address.mesh)
+        mesh = self.config.mesh
+        return Registered(worker, self.incarnation, self.key, mesh.heartbeat_seconds, mesh.lost_seconds)
+
+    def heartbeat(self, said: Heartbeat) -> HeartbeatHeard:
+        """A worker is alive. Raises Fenced."""
+        return self._links.hear_heartbeat(said)
+
+    def leave(self, said: Leave) -> None:
+        """A worker goes. Raises Fenced."""
+        self._links.hear_leave(said)
+
+    def reports(self, said: Reports) -> Heard:
+        """Messages of a worker. Raises Fenced."""
+        return self._links.hear_reports(said)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of any job is left on any worker."""
+        return not self._ledger.held
+
+    def close(self) -> None:
+        """Cancels what runs, waits for the workers to free it, ends every thread. Repeating it is harmless."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        end = time.monotonic() + CLOSE_SECONDS
+        held = self._ledger.held
+        for job in held:
+            self._post(JobCancelled(job, "the driver went down"))
+        for job in held:
+            self._ledger.wait_forgotten(job, max(0.0, end - time.monotonic()))
+        self._loop.close()
+        self._ledger.fail_all(Cancelled("the driver went down"))
+        self._links.close()
+        self.peers.close()
+        self._listing.end()
+        self._probes.end()
+
+    def _post(self, event: DriverEvent) -> None:
+        self._loop.post(event)
+
+    def _carry_out(self, effect: DriverEffect) -> None:
+        match effect:
+            case Send(worker=worker, message=message):
+                self._links.send(worker, message)
+            case FindSplits():
+                self._listing.run(lambda: self._find_splits(effect))
+            case NoteProgress(job=job, progress=progress):
+                self._ledger.note_progress(job, progress)
+            case PlaceResult(job=job, places=places):
+                self._place(job, places)
+            case EndJob(record=record):
+                self._ledger.note_end(record, self._links.names)
+            case ForgetJob(job=job):
+                self._ledger.note_forgotten(job)
+            case ProbeWorker(worker=worker):
+                self._probes.run(lambda: self._probe(worker))
+            case FenceWorker(worker=worker, cause=cause):
+                LOG.warning("worker %s is fenced: %s", worker, cause)
+                self._links.fence(worker, cause)
+            case ReleaseWorker(worker=worker):
+                self._links.allow_leave(worker)
+            case _:
+                assert_never(effect)
+
+    def _place(self, job: JobId, places: tuple[WorkerId, ...]) -> None:
+        uris = {worker: NodeAddress(self._links.mesh_uri(worker), self._links.client_uri(worker)) for worker in set(places)}
+        self._ledger.note_places(
+            job, tuple(ResultPlace(worker, uris[worker].client, uris[worker].mesh) for worker in places)
+        )
+
+    def _find_splits(self, wanted: FindSplits) -> None:
+        scan, source = wanted.scan, wanted.scan.source
+        event: DriverEvent
+        try:
+            event = SplitsFound(wanted.job, wanted.stage, source, self._search.find(scan))
+        except BaseException as failure:
+            event = SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))
+        self._post(event)
+
+    def _probe(self, worker: WorkerId) -> None:
+        try:
+            self.ask(worker, "ping", b"", PROBE_SECONDS)
+        except NodeUnavailable as error:
+            if not isinstance(error, NodeSilent):
+                self._post(WorkerUnreachable(worker, error.message))
+        except FlightmeshError as error:  # somebody answers there: its time goes on running out
+            LOG.info("worker %s answers a ping with: %s", worker, error.message)
+
+    def _broke_down(self, error: InternalError) -> None:
+        self._ledger.fail_all(error)
+        self._links.fence_all(error.message)
+
+
+def driver_status(driver: MeshDriver, address: NodeAddress) -> NodeStatus:
+    """The driver's own line among the nodes."""
+    return NodeStatus(
+        id=WorkerId(driver.incarnation),
+        name="driver",
+        role="driver",
+        state="alive",
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        mesh=address.mesh,
+        client=address.client,
+        slots=0,
+        memory=0,
+        seen=0.0,
+    )
+
+
+def _record_so_far(table: Table, job: JobId) -> JobRecord | None:
+    entry = table.jobs.get(job)
+    return None if entry is None else record_of(table, entry, entry.state, time.monotonic())
+
+
+def _require_same(name: str, what: str, theirs: int, ours: int) -> None:
+    if theirs != ours:
+        message = f"worker {name} has version {theirs} of the {what}, and this driver version {ours}"
+        raise InvalidConfig(message, hint="run the same release of flightmesh on all nodes of a mesh")

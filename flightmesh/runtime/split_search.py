@@ -1,0 +1,64 @@
+"""Finds the splits of a scan for the driver: here, where the driver sees the same files as the workers, else at a worker.
+
+Handed a scan; hands on its splits. What always holds: files are taken for the same when path, size and time of change are; an
+object store is the same seen from everywhere; rows in memory need no look at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flightmesh.catalog.scan import splits as table_splits
+from flightmesh.catalog.table import FileTable, Split, Table
+from flightmesh.errors import NodeUnavailable
+from flightmesh.ids import WorkerId
+from flightmesh.physical.operators import TableScan
+from flightmesh.protocol.codec import decode, encode
+from flightmesh.protocol.node_messages import ListSplits, SplitList
+
+ASK_SECONDS = 60.0
+
+
+class SplitSearch:
+    """Where splits are looked for. `workers` gives those that are alive, `ask` calls one (worker, action, body, seconds)."""
+
+    def __init__(
+        self, workers: Callable[[], tuple[WorkerId, ...]], ask: Callable[[WorkerId, str, bytes, float], list[bytes]]
+    ) -> None:
+        self._workers = workers
+        self._ask = ask
+
+    def find(self, scan: TableScan) -> tuple[Split, ...]:
+        """The splits of a scan. Raises InvalidInput when a file cannot be read, NodeUnavailable when no worker answers."""
+        if sees(scan.table):
+            return table_splits(scan.table, scan.filters, scan.columns)
+        return self._at_a_worker(scan)
+
+    def _at_a_worker(self, scan: TableScan) -> tuple[Split, ...]:
+        body = encode(ListSplits(scan))
+        workers = self._workers()
+        failure = NodeUnavailable(f"the files of table {scan.table.name} are not here, and there is no worker to ask")
+        for worker in sorted(workers, key=lambda worker: hash((worker, scan.table.name)))[:3]:
+            try:
+                (answer,) = self._ask(worker, "find-splits", body, ASK_SECONDS)
+            except NodeUnavailable as error:
+                failure = error
+                continue
+            found: SplitList = decode(answer, SplitList)
+            return found.splits
+        raise failure
+
+
+def sees(table: Table) -> bool:
+    """Whether this process finds the files of a table as the table has them pinned."""
+    if not isinstance(table, FileTable) or table.storage.scheme != "local":
+        return True
+    for file in table.files:
+        try:
+            found = Path(file.path).stat()
+        except OSError:
+            return False
+        if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+            return False
+    return True
