@@ -1,7 +1,8 @@
 """flightmesh: a query engine on Apache Arrow.
 
-`flightmesh.connect()` opens a session in the calling process. What is named here is loaded on first use, so that
-`import flightmesh` alone costs next to nothing (the command line's help must not wait for pyarrow).
+`flightmesh.connect()` opens a session in the calling process, `flightmesh.connect("grpc://host:port")` one at a mesh. What
+is named here is loaded on first use, so that `import flightmesh` alone costs next to nothing (the command line's help must
+not wait for pyarrow).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from flightmesh.session import Result as Result
     from flightmesh.session import Session as Session
     from flightmesh.session import connect as connect
+    from flightmesh.session.remote import RemoteSession as RemoteSession
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "flightmesh.config",
     "FlightmeshError": "flightmesh.errors",
+    "RemoteSession": "flightmesh.session.remote",
     "Result": "flightmesh.session",
     "Session": "flightmesh.session",
     "connect": "flightmesh.session",

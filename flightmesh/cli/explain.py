@@ -46,6 +46,7 @@ def command(
     memory: options.Memory = None,
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
+    driver: options.Driver = None,
 ) -> None:
     """Show the plan of a query.
 
@@ -54,5 +55,5 @@ def command(
     """
     text = read_statement(query, file)
     params = read_params(param)
-    with open_session(Engine(threads, memory, partitions, config), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
         print(session.explain(text, level=level.value, dialect=dialect, params=params))

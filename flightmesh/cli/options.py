@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from flightmesh.config import Config
     from flightmesh.session import Session
+    from flightmesh.session.remote import RemoteSession
 
 
 class OutputFormat(enum.StrEnum):
@@ -33,7 +35,7 @@ Tables = Annotated[
         "-r",
         "--register",
         metavar="NAME=PATH",
-        help="A table: a file, folder, glob or s3:// URL under a name. May be repeated.",
+        help="A table: a file, folder, glob or s3:// URL under a name (with --driver: of the nodes). May be repeated.",
         show_default=False,
     ),
 ]
@@ -98,12 +100,32 @@ class Engine:
     memory: str | None = None
     partitions: int | None = None
     config: Path | None = None
+    driver: str | None = None
 
 
-def open_session(engine: Engine, tables: list[str] | None) -> Session:
-    """A session with the settings of the file, those of the command line over it, and the registered tables."""
+def open_session(engine: Engine, tables: list[str] | None) -> Session | RemoteSession:
+    """A session with the settings of the file, those of the command line over it, and the registered tables: at a driver if
+    one is named, else in this process."""
     named = [_split_table(text) for text in tables or ()]
     import flightmesh
+
+    config = _configured(engine)
+    session = flightmesh.connect(config=config) if engine.driver is None else _at_driver(engine.driver, engine, config)
+    for name, path in named:
+        session.register(name, path)
+    return session
+
+
+def _at_driver(driver: str, engine: Engine, config: Config) -> RemoteSession:
+    import flightmesh
+
+    if engine.threads is not None:
+        raise typer.BadParameter("the workers of a mesh have their own (worker --slots)", param_hint="--threads")
+    return flightmesh.connect(driver, config=config)
+
+
+def _configured(engine: Engine) -> Config:
+    """The settings of the file, with those of the command line over them."""
     from flightmesh.config import Config, parse_size
 
     if engine.config is None:
@@ -118,16 +140,12 @@ def open_session(engine: Engine, tables: list[str] | None) -> Session:
         raise typer.BadParameter(str(failure), param_hint="--memory") from None
     if memory is not None and memory < 1:
         raise typer.BadParameter(f"{engine.memory!r} is less than 1 byte", param_hint="--memory")
-    config = dataclasses.replace(
+    return dataclasses.replace(
         config,
         threads=engine.threads or config.threads,
         partitions=engine.partitions or config.partitions,
         memory=memory or config.memory,
     )
-    session = flightmesh.connect(config=config)
-    for name, path in named:
-        session.register(name, path)
-    return session
 
 
 def read_params(given: list[str] | None) -> dict[str, object] | None:

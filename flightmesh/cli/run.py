@@ -18,6 +18,8 @@ EXAMPLES = """\
 [cyan]flightmesh run plans/quickstart.yaml[/cyan]
 
 [cyan]flightmesh run plans/quickstart.yaml --set month=7 -o july.csv[/cyan]
+
+[cyan]flightmesh run --driver 192.168.1.7:4711 plan.yaml[/cyan]
 """
 
 
@@ -36,12 +38,14 @@ def command(
     memory: options.Memory = None,
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
+    driver: options.Driver = None,
 ) -> None:
     """Run a YAML plan and print or save the rows of its output step.
 
     Paths in the plan are relative to the plan file, those given here to the working directory.
+    With --driver the plan runs on a mesh, and paths are those of its nodes but for inputs with file: local.
     """
     target = choose_target(format, output, max_rows)
     params = read_texts(set)
-    with open_session(Engine(threads, memory, partitions, config), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
         write_result(session.open_plan(plan, params=params), target)

@@ -32,6 +32,7 @@ def command(
     memory: options.Memory = None,
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
+    driver: options.Driver = None,
 ) -> None:
     """Type SQL and see the rows: line editing, history, statements over several lines, completion, timings.
 
@@ -39,7 +40,7 @@ def command(
     """
     from flightmesh.cli.shell_state import Shell
 
-    with open_session(Engine(threads, memory, partitions, config), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
         shell = Shell(session, dialect)
         if sys.stdin.isatty():
             _converse(shell)

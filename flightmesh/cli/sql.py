@@ -18,6 +18,8 @@ EXAMPLES = """\
 [cyan]flightmesh sql -f report.sql -r orders=data/orders -o report.parquet[/cyan]
 
 [cyan]cat report.sql | flightmesh sql - -r orders=data/orders --format csv | head[/cyan]
+
+[cyan]flightmesh sql --driver 192.168.1.7:4711 "select count(*) from '/data/orders/*.parquet'"[/cyan]
 """
 
 
@@ -35,16 +37,18 @@ def command(
     memory: options.Memory = None,
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
+    driver: options.Driver = None,
 ) -> None:
     """Run SQL over files and print or save the rows.
 
     Tables are registered with -r, or named in the query: from 'data/*.parquet', read_csv('file.csv').
+    With --driver the query runs on a mesh, and paths are those of its nodes.
     Several statements are separated by semicolons; the rows of the last one are written.
     """
     target = choose_target(format, output, max_rows)
     statements = split_statements(read_statement(query, file))
     params = read_params(param)
-    with open_session(Engine(threads, memory, partitions, config), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
         for number, statement in enumerate(statements, 1):
             result = session.sql(statement.text, dialect=dialect, params=params)
             if number < len(statements) or not result.schema.names:

@@ -15,13 +15,12 @@ from typing import Protocol
 import pyarrow as pa
 
 from flightmesh.driver.record import JobRecord, JobState, Progress
-from flightmesh.errors import FlightmeshError, ResourceExhausted, from_wire
-from flightmesh.exchange.budget import NO_JOB, MemoryBudget
+from flightmesh.errors import FlightmeshError, from_wire
+from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.ids import JobId
+from flightmesh.runtime.gathering import gathered
 
-RESULT = "the result"
-STREAM_IT = "read it as it comes with to_reader(), or raise the budget (connect(memory=...))"
 SETTLE_SECONDS = 1.0
 """How long an error waits for the job's other tasks to end, so that its memory is free again when the user hears of it."""
 
@@ -78,24 +77,8 @@ class JobHandle:
         self._released.wait()
 
     def gather(self) -> list[pa.RecordBatch]:
-        """The whole result, once. It is accounted for until it is complete; then it is its reader's. Raises ResourceExhausted
-        past the budget."""
-        gathered: list[pa.RecordBatch] = []
-        held = 0
-        batches = self.batches()
-        try:
-            for batch in batches:
-                self._budget.take(NO_JOB, RESULT, batch.nbytes, STREAM_IT)
-                held += batch.nbytes
-                gathered.append(batch)
-        except ResourceExhausted as error:
-            if held > self._budget.limit // 4:  # whoever asked last: the result is much of what holds the memory
-                raise ResourceExhausted(error.message, hint=STREAM_IT) from None
-            raise
-        finally:
-            batches.close()
-            self._budget.give(NO_JOB, RESULT, held)
-        return gathered
+        """The whole result, once. Raises ResourceExhausted past the budget."""
+        return gathered(self.batches(), self._budget)
 
     def cancel(self, reason: str = "the query was cancelled") -> None:
         """Ends the job, whatever it is doing. Harmless when it has ended."""

@@ -1,32 +1,82 @@
-"""Opens a session: configuration from arguments and a file, arguments first."""
+"""Opens a session, in this process or at the driver of a mesh: configuration from arguments and a file, arguments first."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, overload
 
 from flightmesh.config import Config, parse_size
 from flightmesh.errors import InvalidConfig
 from flightmesh.session.session import Session
 
+if TYPE_CHECKING:
+    from flightmesh.session.remote import RemoteSession
+
+_HERE_ONLY = ("threads", "morsel_rows", "encode_messages", "planner", "exchange", "mesh")
+"""Settings of whoever runs the queries: on a mesh, its nodes."""
+
+
+@overload
+def connect(
+    address: None = None,
+    *,
+    threads: int | None = None,
+    memory: int | str | None = None,
+    config: Config | str | os.PathLike[str] | None = None,
+) -> Session: ...
+
+
+@overload
+def connect(
+    address: str,
+    *,
+    threads: int | None = None,
+    memory: int | str | None = None,
+    config: Config | str | os.PathLike[str] | None = None,
+) -> RemoteSession: ...
+
 
 def connect(
-    *, threads: int | None = None, memory: int | str | None = None, config: Config | str | os.PathLike[str] | None = None
-) -> Session:
-    """A session in this process, without a server or a socket.
+    address: str | None = None,
+    *,
+    threads: int | None = None,
+    memory: int | str | None = None,
+    config: Config | str | os.PathLike[str] | None = None,
+) -> Session | RemoteSession:
+    """A session in this process, without a server or a socket; with an `address`, at the driver of a mesh.
 
-    `threads`: tasks that compute at the same time (default: the cores). `memory`: the budget, in bytes or as "4GB"
-    (default: 70 % of the machine's). `config`: a Config or the path of a configuration file; the other arguments go before
-    it. Raises InvalidConfig.
+    `address`: of a driver, as `grpc://host:port`. `threads`: tasks that compute at the same time (default: the cores).
+    `memory`: the budget, in bytes or as "4GB" (default: 70 % of the machine's); at a mesh, for results gathered in this
+    process. `config`: a Config or the path of a configuration file; the other arguments go before it; at a mesh only its
+    memory, dialect and partitions may be set. Raises InvalidConfig, and NodeUnavailable when no driver answers.
     """
     chosen = _config(config)
+    if memory is not None:
+        chosen = replace(chosen, memory=_bytes(memory))
+    if address is not None:
+        return _remote(address, chosen, threads)
     if threads is not None:
         chosen = replace(chosen, threads=threads)
     if isinstance(chosen.threads, bool) or not isinstance(chosen.threads, int) or chosen.threads < 1:
         raise InvalidConfig(f"threads must be a whole number of at least 1, not {chosen.threads!r}")
-    if memory is not None:
-        chosen = replace(chosen, memory=_bytes(memory))
     return Session(chosen)
+
+
+def _remote(address: str, config: Config, threads: int | None) -> RemoteSession:
+    from flightmesh.protocol.client_messages import OpenSession
+    from flightmesh.session.remote import RemoteSession  # who runs queries in this process need not wait for Flight to load
+
+    usual = Config()
+    names = (field.name for field in fields(Config) if field.name in _HERE_ONLY)
+    wrong = "threads" if threads is not None else next((n for n in names if getattr(config, n) != getattr(usual, n)), None)
+    if wrong is not None:
+        raise InvalidConfig(
+            f"{wrong} is a setting of the nodes of a mesh, not of its clients",
+            hint="set it where the driver and its workers are started (--config FILE)",
+        )
+    dialect = None if config.dialect == usual.dialect else config.dialect
+    return RemoteSession(address, config, OpenSession(dialect, config.partitions))
 
 
 def _config(config: Config | str | os.PathLike[str] | None) -> Config:

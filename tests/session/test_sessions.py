@@ -20,7 +20,7 @@ from flightmesh.config import Config
 from flightmesh.errors import Cancelled, InternalError, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.ids import JobId
-from flightmesh.runtime.job_handle import RESULT
+from flightmesh.runtime.gathering import RESULT
 from flightmesh.session import Session, connect
 
 

@@ -1,0 +1,109 @@
+"""A client's line to the driver of a mesh: typed questions and answers over one Flight connection.
+
+Handed the driver's address; hands on answers as the messages of `protocol.client_messages`, infos and streams. What always
+holds: every call has a deadline, and a driver that nobody answers for is a NodeUnavailable that names the address and says
+what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from flightmesh.errors import InvalidConfig, InvalidMessage, NodeUnavailable
+from flightmesh.protocol.client_messages import Done, OpenSession, Run, SessionOpened, UploadTable
+from flightmesh.protocol.codec import decode, encode
+from flightmesh.session.silence import ANSWER_SECONDS
+from flightmesh.transport.flight_client import ClientConnection
+from flightmesh.transport.peers import StreamIn
+from flightmesh.transport.service import Endpoint, Info
+
+CALL_SECONDS = 20.0
+OPEN_SECONDS = 4.0
+"""How long a driver may take to say that it is there."""
+SESSION_HEADER = "flightmesh-session"
+
+_ADDRESS = re.compile(r"(?:(?P<scheme>[a-z0-9+]+)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/@]+):(?P<port>\d{1,5})/?")
+Answer = TypeVar("Answer")
+
+
+def driver_uri(address: str) -> str:
+    """The URI of a driver: `host:port` as a person types it, or `grpc://host:port`. Raises InvalidConfig for anything else."""
+    hint = "the address of a driver looks like grpc://127.0.0.1:4711"
+    found = _ADDRESS.fullmatch(address.strip()) if isinstance(address, str) else None
+    if found is None or not 0 < int(found["port"]) < 65536:
+        raise InvalidConfig(f"{address!r} is not the address of a driver", hint=hint)
+    if found["scheme"] not in (None, "grpc", "grpc+tcp"):
+        raise InvalidConfig(f"{address!r}: a driver is reached by grpc, not by {found['scheme']}", hint=hint)
+    return f"grpc://{found['host']}:{found['port']}"
+
+
+class DriverLink:
+    """One session's connection. Any thread may call."""
+
+    def __init__(self, address: str, opening: OpenSession) -> None:
+        """Opens a session. Raises NodeUnavailable when nobody is there."""
+        self.uri = driver_uri(address)
+        first = ClientConnection(self.uri)
+        try:
+            self.opened = self._answer(first, "open-session", opening, SessionOpened, OPEN_SECONDS)
+        finally:
+            first.close()
+        self._connection = ClientConnection(self.uri, {SESSION_HEADER: self.opened.session})
+
+    def ask(self, action: str, question: Any, kind: type[Answer], seconds: float = CALL_SECONDS) -> Answer:
+        """The answer to an action, which is a message of class `kind`."""
+        return self._answer(self._connection, action, question, kind, seconds)
+
+    def tell(self, action: str, question: Any, seconds: float = CALL_SECONDS) -> None:
+        """Carries out an action whose answer does not matter."""
+        try:
+            self._connection.action(action, encode(question), seconds)
+        except NodeUnavailable as error:
+            raise self._unavailable(error) from None
+
+    def ping(self) -> None:
+        """Hears from the driver that it is there, and renews the session's lease. Raises NodeUnavailable."""
+        self.ask("ping", None, Done, ANSWER_SECONDS)
+
+    def place(self, run: Run) -> Info:
+        """Starts a query. Returns once it is placed, which may take as long as jobs before it run."""
+        return self._connection.info(command=encode(run))
+
+    def open(self, endpoint: Endpoint) -> StreamIn:
+        """The rows of one partition of a result, from where it lies."""
+        return self._connection.get(endpoint.location, endpoint.ticket)
+
+    def upload(self, table: UploadTable, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """Sends rows, which become a table when all have come."""
+        stream = self._connection.put(encode(table), schema)
+        try:
+            for batch in batches:
+                stream.write(batch, b"")
+            stream.finish()
+        except BaseException:
+            stream.cancel()
+            raise
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+    def _answer(self, connection: ClientConnection, action: str, question: Any, kind: type[Answer], seconds: float) -> Answer:
+        try:
+            answers = connection.action(action, b"" if question is None else encode(question), seconds)
+        except NodeUnavailable as error:
+            raise self._unavailable(error) from None
+        if len(answers) != 1:
+            raise InvalidMessage(f"the driver at {self.uri} gave {len(answers)} answers to {action!r}, not 1")
+        found: Answer = decode(answers[0], kind)
+        return found
+
+    def _unavailable(self, error: NodeUnavailable) -> NodeUnavailable:
+        return type(error)(
+            f"no driver answers at {self.uri}: {error.message}",
+            hint="check the address, and that the driver runs there: flightmesh driver",
+        )
