@@ -31,7 +31,7 @@ class MemoryTables:
 
     def put(self, name: str, data: Any) -> MemoryTable:
         """Stores `data` (see `as_table`) under a fresh key and describes it as a table called `name`."""
-        table = _normalised(as_table(data))
+        table = normalised(as_table(data))
         with self._lock:
             key = f"{name}#{next(self._numbers)}"
             self._tables[key] = table
@@ -39,7 +39,7 @@ class MemoryTables:
 
     def keep(self, key: str, data: pa.Table) -> None:
         """Stores `data` under a key that its mesh chose; what was there goes."""
-        table = _normalised(data)
+        table = normalised(data)
         with self._lock:
             self._tables[key] = table
 
@@ -91,7 +91,8 @@ def _is_a(data: Any, module: str, name: str) -> bool:
     return found is not None and isinstance(data, getattr(found, name))
 
 
-def _normalised(table: pa.Table) -> pa.Table:
+def normalised(table: pa.Table) -> pa.Table:
+    """The table with the types that the engine computes with. Raises InvalidInput where two columns have one name."""
     names = table.schema.names
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -112,12 +113,14 @@ def _normalised(table: pa.Table) -> pa.Table:
 
 
 def splits(table: MemoryTable, split_rows: int) -> tuple[MemorySplit, ...]:
-    """The table's rows in shares of at most `split_rows`."""
+    """The table's rows in shares of at most `split_rows`; on a mesh, those of each of its parts."""
     size = table.bytes // table.rows if table.rows else 0
     found = []
-    for offset in range(0, table.rows, split_rows):
-        rows = min(split_rows, table.rows - offset)
-        found.append(MemorySplit(offset, rows, rows * size))
+    places: list[tuple[str | None, str | None, int]] = [(part.holder, part.address, part.rows) for part in table.parts]
+    for holder, address, count in places or [(None, None, table.rows)]:
+        for offset in range(0, count, split_rows):
+            rows = min(split_rows, count - offset)
+            found.append(MemorySplit(offset, rows, rows * size, holder, address))
     return tuple(found)
 
 

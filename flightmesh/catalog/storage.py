@@ -92,9 +92,10 @@ def display(storage: Storage, path: str) -> str:
 
 
 def check_pinned(storage: Storage, file: File) -> None:
-    """Raises InputChanged when the file is not the one that the table was opened on."""
+    """Raises InputChanged when the file is not the one that the table was opened on. A file pinned without a time (copies of it
+    on several nodes have different ones) is known by its size alone."""
     found = _identity(storage, file.path)
-    if found == (file.size, file.mtime_ns):
+    if found == (file.size, file.mtime_ns) or (found is not None and not file.mtime_ns and found[0] == file.size):
         return
     name = display(storage, file.path)
     what = "is gone" if found is None else "has changed"

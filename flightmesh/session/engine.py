@@ -19,6 +19,7 @@ from flightmesh.catalog.table import MemoryTable, Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.driver.events import IN_PROCESS, JobOptions
 from flightmesh.driver.record import JobRecord, Progress
+from flightmesh.exchange.budget import NO_JOB
 from flightmesh.ids import JobId
 from flightmesh.runtime.embedded import EmbeddedRuntime
 from flightmesh.session.leases import Leases
@@ -97,14 +98,20 @@ class Engine(Files, Protocol):
         """The same without waiting, for a session that was dropped and not closed. Nothing of it may run."""
 
 
+TABLES = "tables in memory"
+DROP_SOME = "drop tables that are no longer needed, or raise the budget (connect(memory=...))"
+
+
 class EmbeddedEngine(OwnFiles):
-    """Driver and worker in this process; files are those of this machine."""
+    """Driver and worker in this process; files are those of this machine. A table made by a query counts against the memory
+    budget from its making to its end; data that a user registers is the user's and does not."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._tables = MemoryTables()
         self.runtime = EmbeddedRuntime(config, self._tables)
-        self._leases = Leases(self._tables, self.runtime.budget)
+        self._leases = Leases(self._drop)
+        self._charged: dict[str, int] = {}
 
     @property
     def config(self) -> Config:
@@ -121,7 +128,16 @@ class EmbeddedEngine(OwnFiles):
 
     def create_table(self, name: str, rows: Rows) -> MemoryTable:
         """Keeps the rows; they count against the memory budget."""
-        return self._leases.create(name, rows.to_arrow())
+        data = rows.to_arrow()
+        budget, size = self.runtime.budget, data.nbytes
+        budget.take(NO_JOB, TABLES, size, DROP_SOME)
+        try:
+            table = self._tables.put(name, data)
+        except BaseException:
+            budget.give(NO_JOB, TABLES, size)
+            raise
+        self._charged[table.key] = size
+        return table
 
     def hold(self, reader: object, keys: frozenset[str]) -> None:
         """Keeps tables until `reader` is collected."""
@@ -142,3 +158,7 @@ class EmbeddedEngine(OwnFiles):
     def abandon(self) -> None:
         """Lets every thread end."""
         self.runtime.abandon()
+
+    def _drop(self, key: str) -> None:
+        self._tables.drop(key)
+        self.runtime.budget.give_late(NO_JOB, TABLES, self._charged.pop(key, 0))

@@ -1,48 +1,24 @@
 """Keeps a table in memory for as long as a result may still read it, though its name has gone or means another table.
 
-Handed results with the keys they read, and keys whose name has gone; drops a table's rows when both are true: no name, no
-reader. What always holds: a table made here counts against the memory budget from its making to its end; data that a user
-registers is the user's and does not.
+Handed results with the keys they read, and keys whose name has gone; has a table's rows dropped when both are true: no name, no
+reader. What always holds: a table is dropped once. `drop` may be called while a finalizer runs, so it must not wait.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-
-import pyarrow as pa
-
-from flightmesh.catalog.memory import MemoryTables
-from flightmesh.catalog.table import MemoryTable
-from flightmesh.exchange.budget import NO_JOB, MemoryBudget
-
-TABLES = "tables in memory"
-DROP_SOME = "drop tables that are no longer needed, or raise the budget (connect(memory=...))"
+from collections.abc import Callable
 
 
 class Leases:
     """Readers of tables in memory, counted by key. Any thread may call."""
 
-    def __init__(self, tables: MemoryTables, budget: MemoryBudget) -> None:
-        self._tables = tables
-        self._budget = budget
-        self._charged: dict[str, int] = {}
+    def __init__(self, drop: Callable[[str], None]) -> None:
+        self._drop = drop
         self._readers: dict[str, int] = {}
         self._retired: set[str] = set()
         self._lock = threading.RLock()  # a finalizer may run in the middle of any of these methods
-
-    def create(self, name: str, rows: pa.Table) -> MemoryTable:
-        """Stores the rows of a new table. Raises ResourceExhausted past the memory budget."""
-        size = rows.nbytes
-        self._budget.take(NO_JOB, TABLES, size, DROP_SOME)
-        try:
-            table = self._tables.put(name, rows)
-        except BaseException:
-            self._budget.give(NO_JOB, TABLES, size)
-            raise
-        with self._lock:
-            self._charged[table.key] = size
-        return table
 
     def hold(self, reader: object, keys: frozenset[str]) -> None:
         """Keeps the tables under `keys` until `reader` is collected."""
@@ -69,5 +45,4 @@ class Leases:
         if key in self._retired and not self._readers.get(key):
             self._retired.discard(key)
             self._readers.pop(key, None)
-            self._tables.drop(key)
-            self._budget.give_late(NO_JOB, TABLES, self._charged.pop(key, 0))
+            self._drop(key)
