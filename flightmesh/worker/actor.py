@@ -11,16 +11,21 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from flightmesh.errors import InternalError
-from flightmesh.ids import AttemptId, JobId, StageId
+from flightmesh.ids import AttemptId, EdgeId, JobId, StageId
 from flightmesh.protocol.messages import (
     CancelTask,
     CloseBuckets,
+    EdgeReaders,
+    EdgeSources,
+    FailResult,
     GrantSplits,
     JobReleased,
     OperatorReport,
     PlanStage,
     ReaderClosed,
     ReleaseJob,
+    ResultDropped,
+    ResultRead,
     RunTask,
     SealEdge,
     StopTask,
@@ -33,10 +38,15 @@ from flightmesh.worker.events import (
     CancelThread,
     CloseLog,
     DropJob,
+    FailStreams,
     HandSplits,
     InputClosed,
+    NoteSources,
     OpenEdge,
     OrderReceived,
+    PushTo,
+    ResultStreamDropped,
+    ResultStreamEnded,
     SealLog,
     SplitsUsedUp,
     StartTask,
@@ -66,6 +76,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._plans: dict[tuple[JobId, StageId], PlanStage] = {}
+        self._edges: dict[JobId, set[EdgeId]] = {}
         self._attempts: dict[AttemptId, AttemptEntry] = {}
         self._releasing: set[JobId] = set()
 
@@ -86,6 +97,10 @@ class Worker:
                 return self._progress(attempt, operators)
             case TaskEnded():
                 return self._ended(event)
+            case ResultStreamEnded(job=job, partition=partition):
+                return [Tell(ResultRead(job, partition))] if self._keeps(job) else []
+            case ResultStreamDropped(job=job, partition=partition):
+                return [Tell(ResultDropped(job, partition))] if self._keeps(job) else []
             case _:
                 assert_never(event)
 
@@ -96,11 +111,8 @@ class Worker:
 
     def _order(self, message: WorkerMessage) -> list[WorkerEffect]:
         match message:
-            case PlanStage(job=job, stage=stage):
-                if (job, stage.id) in self._plans:
-                    return []
-                self._plans[job, stage.id] = message
-                return [OpenEdge(job, plan) for plan in (*message.inputs, *message.outputs)]
+            case PlanStage():
+                return self._plan(message)
             case RunTask(attempt=attempt):
                 return self._run(attempt)
             case CancelTask(attempt=attempt):
@@ -110,14 +122,38 @@ class Worker:
             case GrantSplits(attempt=attempt, source=source, number=number, splits=splits):
                 granted = self._legal(attempt, Happening.SPLITS_GRANTED)
                 return [HandSplits(attempt, source, number, splits)] if granted else []
-            case SealEdge(job=job, edge=edge, winners=winners):
-                return [SealLog(job, edge, winners)] if self._has_job(job) else []
-            case CloseBuckets(job=job, edge=edge, first=first, last=last):
-                return [CloseLog(job, edge, first, last)] if self._has_job(job) else []
+            case EdgeSources() | EdgeReaders() | SealEdge() | CloseBuckets():
+                return self._edge_order(message)
+            case FailResult(job=job, error=error):
+                return [FailStreams(job, error)]
             case ReleaseJob(job=job):
                 return self._release(job)
             case _:
                 assert_never(message)
+
+    def _edge_order(self, message: EdgeSources | EdgeReaders | SealEdge | CloseBuckets) -> list[WorkerEffect]:
+        """What an order about an edge asks for; nothing when no plan here has the edge: it comes late, or too early to matter."""
+        if message.edge not in self._edges.get(message.job, ()):
+            return []
+        match message:
+            case EdgeSources(job=job, edge=edge, sources=sources):
+                return [NoteSources(job, edge, sources)]
+            case EdgeReaders(job=job, edge=edge, readers=readers):
+                return [PushTo(job, edge, readers)] if self._keeps(job) else []
+            case SealEdge(job=job, edge=edge, winners=winners, sources=sources):
+                return [SealLog(job, edge, winners, sources)]
+            case CloseBuckets(job=job, edge=edge, first=first, last=last):
+                return [CloseLog(job, edge, first, last)]
+            case _:
+                assert_never(message)
+
+    def _plan(self, plan: PlanStage) -> list[WorkerEffect]:
+        if (plan.job, plan.stage.id) in self._plans:
+            return []
+        self._plans[plan.job, plan.stage.id] = plan
+        ends = (*plan.inputs, *plan.outputs)
+        self._edges.setdefault(plan.job, set()).update(end.edge.id for end in ends)
+        return [OpenEdge(plan.job, end) for end in ends]
 
     def _run(self, attempt: AttemptId) -> list[WorkerEffect]:
         task = attempt.task
@@ -149,7 +185,7 @@ class Worker:
     def _release(self, job: JobId) -> list[WorkerEffect]:
         if job in self._releasing:
             return []
-        if not self._has_job(job):
+        if job not in self._edges:
             return [Tell(JobReleased(job))]
         running = self._running(job)
         if not running:
@@ -159,6 +195,7 @@ class Worker:
 
     def _drop(self, job: JobId) -> list[WorkerEffect]:
         self._releasing.discard(job)
+        self._edges.pop(job, None)
         self._plans = {key: plan for key, plan in self._plans.items() if key[0] != job}
         self._attempts = {attempt: entry for attempt, entry in self._attempts.items() if attempt.task.job != job}
         return [DropJob(job), Tell(JobReleased(job))]
@@ -167,8 +204,9 @@ class Worker:
         live = (AttemptState.RUNNING, AttemptState.ENDING)
         return sorted(a for a, entry in self._attempts.items() if a.task.job == job and entry.state in live)
 
-    def _has_job(self, job: JobId) -> bool:
-        return any(key[0] == job for key in self._plans)
+    def _keeps(self, job: JobId) -> bool:
+        """Whether the job is known here and not about to go."""
+        return job in self._edges and job not in self._releasing
 
     def _number(self, attempt: AttemptId) -> int:
         entry = self._attempts[attempt]

@@ -12,18 +12,25 @@ import pytest
 from flightmesh.catalog.table import MemorySplit
 from flightmesh.driver.graph_edges import edge_plans
 from flightmesh.errors import InternalError, InvalidInput
-from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId
+from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.messages import (
     CancelTask,
     CloseBuckets,
     DriverMessage,
+    EdgeReaders,
+    EdgeSources,
+    FailResult,
     GrantSplits,
     JobReleased,
     PlanStage,
+    Reader,
     ReaderClosed,
     ReleaseJob,
+    ResultDropped,
+    ResultRead,
     RunTask,
     SealEdge,
+    Source,
     StopTask,
     TaskReport,
     TaskState,
@@ -34,10 +41,15 @@ from flightmesh.worker.events import (
     CancelThread,
     CloseLog,
     DropJob,
+    FailStreams,
     HandSplits,
     InputClosed,
+    NoteSources,
     OpenEdge,
     OrderReceived,
+    PushTo,
+    ResultStreamDropped,
+    ResultStreamEnded,
     SealLog,
     SplitsUsedUp,
     StartTask,
@@ -83,8 +95,15 @@ def event_of(line: str) -> WorkerEvent:
             splits = tuple(MemorySplit(int(offset), 100) for offset in rest[3:])
             return OrderReceived(GrantSplits(attempt_of(rest[0]), int(rest[1]), int(rest[2]), splits))
         case "seal":
-            winners = tuple(attempt_of(text) for text in rest[2:])
-            return OrderReceived(SealEdge(JobId(int(rest[0])), EdgeId(int(rest[1])), winners))
+            winners = tuple(attempt_of(text) for text in rest[2:] if "@" not in text)
+            return OrderReceived(SealEdge(JobId(int(rest[0])), EdgeId(int(rest[1])), winners, sources_of(rest[2:])))
+        case "sources":
+            return OrderReceived(EdgeSources(JobId(int(rest[0])), EdgeId(int(rest[1])), sources_of(rest[2:])))
+        case "readers":
+            readers = tuple(reader_of(text) for text in rest[2:])
+            return OrderReceived(EdgeReaders(JobId(int(rest[0])), EdgeId(int(rest[1])), readers))
+        case "fail-result":
+            return OrderReceived(FailResult(JobId(int(rest[0])), InvalidInput(rest[1]).to_wire()))
         case "close":
             job, edge, first, last = map(int, rest)
             return OrderReceived(CloseBuckets(JobId(job), EdgeId(edge), first, last))
@@ -99,7 +118,27 @@ def event_of(line: str) -> WorkerEvent:
         case "thread-ended":
             error = InvalidInput(rest[2]).to_wire() if len(rest) > 2 else None
             return TaskEnded(attempt_of(rest[0]), TaskState(rest[1]), error=error)
+        case "stream-ended":
+            return ResultStreamEnded(JobId(int(rest[0])), int(rest[1]))
+        case "stream-dropped":
+            return ResultStreamDropped(JobId(int(rest[0])), int(rest[1]))
     raise AssertionError(f"no event is called {word}")
+
+
+def sources_of(texts: Sequence[str]) -> tuple[Source, ...]:
+    """`0,2@w1` each: tasks 0 and 2 at worker w1."""
+    found = []
+    for text in texts:
+        tasks, _, worker = text.partition("@")
+        if worker:
+            found.append(Source(WorkerId(worker), f"grpc://{worker}", tuple(int(task) for task in tasks.split(","))))
+    return tuple(found)
+
+
+def reader_of(text: str) -> Reader:
+    """`1.1.0/0@w1`."""
+    attempt, _, worker = text.partition("@")
+    return Reader(attempt_of(attempt), WorkerId(worker), f"grpc://{worker}")
 
 
 def planned(job: int, stage: int) -> PlanStage:
@@ -131,14 +170,24 @@ def line_of(effect: WorkerEffect) -> str:
         case HandSplits(attempt=attempt, source=source, number=number, splits=splits):
             offsets = " ".join(str(s.offset) for s in splits if isinstance(s, MemorySplit)) or "none left"
             return f"hand {attempt} splits of source {source} #{number}: {offsets}"
-        case SealLog(job=job, edge=edge, winners=winners):
-            return f"seal edge {edge} of {job}: {' '.join(map(str, winners))}"
+        case SealLog(job=job, edge=edge, winners=winners, sources=sources):
+            return " ".join([f"seal edge {edge} of {job}:", *map(str, winners), *map(text_of, sources)])
+        case NoteSources(job=job, edge=edge, sources=sources):
+            return " ".join([f"sources of edge {edge} of {job}:", *map(text_of, sources)])
+        case PushTo(job=job, edge=edge, readers=readers):
+            return " ".join([f"push edge {edge} of {job} to:", *(f"{r.attempt}@{r.worker}" for r in readers)])
+        case FailStreams(job=job, error=error):
+            return f"fail the result streams of {job}: {error['message']}"
         case CloseLog(job=job, edge=edge, first=first, last=last):
             return f"close edge {edge} of {job}: buckets {first}-{last - 1}"
         case DropJob(job=job):
             return f"drop {job}"
         case _:
             assert_never(effect)
+
+
+def text_of(source: Source) -> str:
+    return f"{','.join(map(str, source.producers))}@{source.worker}"
 
 
 def report_of(message: DriverMessage) -> str:
@@ -151,5 +200,9 @@ def report_of(message: DriverMessage) -> str:
             return f"{attempt} closed edge {edge}"
         case JobReleased(job=job):
             return f"released {job}"
+        case ResultRead(job=job, partition=partition):
+            return f"result {job}.{partition} was read"
+        case ResultDropped(job=job, partition=partition):
+            return f"result {job}.{partition} was dropped"
         case _:
             assert_never(message)
