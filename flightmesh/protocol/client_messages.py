@@ -103,7 +103,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The msgpack form of a GetFlightInfo command: a statement by id, or by text, and how its rows are to come."""
+    """The msgpack form of a GetFlightInfo command: a statement by id, or by text, and how its rows are to come; or the result of
+    a `job` that this session has submitted."""
 
     statement: str | None = None
     sql: str | None = None
@@ -112,6 +113,7 @@ class Run:
     params: bytes | None = None
     delivery: Delivery = Delivery.STREAMED
     results: Route = Route.WORKERS
+    job: JobId | None = None
 
 
 @dataclass(frozen=True, slots=True)

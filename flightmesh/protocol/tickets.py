@@ -47,15 +47,24 @@ class ResultTicket:
 
 @dataclass(frozen=True, slots=True)
 class TableTicket:
-    """Rows `offset` up to `offset + rows` of the table in memory under `key` at worker `worker`."""
+    """Rows `offset` up to `offset + rows` of the table in memory under `key` at worker `worker`: `columns` of it, in that order
+    (none named: all)."""
 
     worker: WorkerId
     key: str
     offset: int
     rows: int
+    columns: tuple[str, ...] = ()
 
 
-Ticket: TypeAlias = ExchangeTicket | ResultTicket | TableTicket
+@dataclass(frozen=True, slots=True)
+class HeldTicket:
+    """Rows that the driver itself holds for a while, under a name that nobody guesses: what a statement without a job answers."""
+
+    name: str
+
+
+Ticket: TypeAlias = ExchangeTicket | ResultTicket | TableTicket | HeldTicket
 
 
 def sign(ticket: Ticket, key: bytes) -> bytes:

@@ -1,0 +1,179 @@
+"""Files as a mesh sees them: looked up at all workers, which must see the same ones.
+
+Handed paths as a person wrote them, or a table; hands on tables pinned by path and size, and their statistics. What always
+holds: a table is only handed on when every worker sees the same files with the same sizes; where times of change differ between
+workers (copies), the files are pinned by size alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from flightmesh.catalog.open import Source, refresh
+from flightmesh.catalog.statistics import LazyColumns, statistics
+from flightmesh.catalog.table import (
+    ColumnStatistics,
+    File,
+    FileTable,
+    Format,
+    MemoryTable,
+    Storage,
+    Table,
+    TableStatistics,
+)
+from flightmesh.errors import FlightmeshError, InvalidInput, NodeUnavailable
+from flightmesh.exchange.budget import format_bytes
+from flightmesh.node.roots import Roots
+from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, Statistics
+from flightmesh.protocol.client_messages import NodeStatus
+from flightmesh.protocol.codec import decode, encode
+from flightmesh.runtime.mesh_driver import MeshDriver
+from flightmesh.runtime.split_search import sees
+
+LOOK_SECONDS = 60.0
+_ASKERS = 16
+_TABLES_KEPT = 256
+
+
+class MeshFiles:
+    """`catalog.Files` of a mesh. `roots`: what the driver's owner allows; each worker checks its own besides."""
+
+    def __init__(self, mesh: MeshDriver, roots: Roots) -> None:
+        self._mesh = mesh
+        self._roots = roots
+        self._askers = ThreadPoolExecutor(_ASKERS, "flightmesh-look-up")
+        self._kept: OrderedDict[tuple[File, ...], TableStatistics] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def open_files(
+        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
+    ) -> FileTable:
+        """The table in files of the nodes. Raises InvalidInput, NotAllowed, and NodeUnavailable where there is no worker."""
+        paths = [os.fspath(source)] if isinstance(source, str | os.PathLike) else [os.fspath(path) for path in source]
+        self._roots.check_paths(paths)
+        kind = format.value if isinstance(format, Format) else format
+        options_of_store = None if storage is None else storage.options
+        return self._look_up(LookUp(name, tuple(paths), kind, tuple(sorted(options.items())), options_of_store))
+
+    def refresh(self, table: FileTable) -> FileTable:
+        """The table as its files are now; the same object while they have not changed."""
+        if not table.source:
+            return table
+        if sees(table):
+            try:
+                if refresh(table) is table:
+                    return table
+            except InvalidInput:  # whether they are gone everywhere, the workers will say
+                pass
+        paths, storage = table.source, None
+        if table.storage.scheme == "s3":
+            paths, storage = tuple(f"s3://{path}" for path in table.source), table.storage.options
+        now = self._look_up(LookUp(table.name, paths, table.format.value, table.options, storage))
+        return table if now.files == table.files else now
+
+    def statistics(self, table: Table) -> TableStatistics:
+        """What is known of a table: read here if the driver sees the same files, else by a worker. Of tables in memory, which
+        lie at the workers, only rows and bytes."""
+        if isinstance(table, MemoryTable) or sees(table):
+            return statistics(table)
+        with self._lock:
+            found = self._kept.get(table.files)
+        if found is None:
+            found = self._of_a_worker(table)
+            with self._lock:
+                self._kept[table.files] = found
+                while len(self._kept) > _TABLES_KEPT:
+                    self._kept.popitem(last=False)
+        return found
+
+    def close(self) -> None:
+        """Ends the threads that ask."""
+        self._askers.shutdown(wait=False, cancel_futures=True)
+
+    def _look_up(self, asked: LookUp) -> FileTable:
+        workers = self._workers()
+        answers = list(self._askers.map(lambda worker: self._ask(worker, asked), workers))
+        tables = {worker.name: answer for worker, answer in zip(workers, answers, strict=True) if isinstance(answer, FileTable)}
+        errors = {
+            worker.name: found for worker, found in zip(workers, answers, strict=True) if not isinstance(found, FileTable)
+        }
+        if not tables:
+            raise next(iter(errors.values()))
+        first = next(iter(tables.values()))
+        if errors or any(_sizes(table) != _sizes(first) for table in tables.values()):
+            raise _differing(asked, tables, errors)
+        if all(table.files == first.files for table in tables.values()):
+            return first
+        return replace(first, files=tuple(replace(file, mtime_ns=0) for file in first.files))
+
+    def _ask(self, worker: NodeStatus, asked: LookUp) -> FileTable | FlightmeshError:
+        try:
+            (answer,) = self._mesh.ask(worker.id, "look-up", encode(asked), LOOK_SECONDS)
+            found: LookedUp = decode(answer, LookedUp)
+            return found.table
+        except FlightmeshError as error:
+            return error
+
+    def _of_a_worker(self, table: FileTable) -> TableStatistics:
+        found = self._ask_statistics(table, ())
+        names = tuple(table.schema.names)
+        return TableStatistics(found.rows, found.bytes, LazyColumns(names, lambda name: self._column(table, name)))
+
+    def _column(self, table: FileTable, name: str) -> ColumnStatistics:
+        found = self._ask_statistics(table, (name,)).columns
+        return found[0].column if found else ColumnStatistics()
+
+    def _ask_statistics(self, table: FileTable, columns: tuple[str, ...]) -> Statistics:
+        body = encode(AskStatistics(table, columns))
+        failure: FlightmeshError | None = None
+        for worker in self._workers()[:3]:
+            try:
+                (answer,) = self._mesh.ask(worker.id, "statistics", body, LOOK_SECONDS)
+            except NodeUnavailable as error:
+                failure = error
+                continue
+            found: Statistics = decode(answer, Statistics)
+            return found
+        assert failure is not None
+        raise failure
+
+    def _workers(self) -> tuple[NodeStatus, ...]:
+        workers = self._mesh.workers()
+        if not workers:
+            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --driver HOST:PORT")
+        return workers
+
+
+def _sizes(table: FileTable) -> list[tuple[str, int]]:
+    return [(file.path, file.size) for file in table.files]
+
+
+def _differing(asked: LookUp, tables: dict[str, FileTable], errors: dict[str, FlightmeshError]) -> InvalidInput:
+    """What each group of workers sees."""
+    seen: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        size = format_bytes(sum(file.size for file in table.files))
+        files = "1 file" if len(table.files) == 1 else f"{len(table.files)} files"
+        seen.setdefault(f"{files}, {size}: {_odd(table, tables)}" if _odd(table, tables) else f"{files}, {size}", []).append(
+            name
+        )
+    for name, error in errors.items():
+        seen.setdefault(error.message, []).append(name)
+    views = "; ".join(f"{', '.join(names)}: {view}" for view, names in seen.items())
+    return InvalidInput(
+        f"the workers do not see the same files in {', '.join(asked.paths)} ({views})",
+        hint="put the same files on every node, or on storage that all of them share",
+    )
+
+
+def _odd(table: FileTable, tables: dict[str, FileTable]) -> str:
+    """The first file of a table that not all others have with this size."""
+    for file in table.files:
+        if not all((file.path, file.size) in _sizes(other) for other in tables.values()):
+            return f"{file.path} has {file.size:,} bytes"
+    return ""
