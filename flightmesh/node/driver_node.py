@@ -8,11 +8,12 @@ hangs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from typing import Protocol
 
 from flightmesh.config import Config
 from flightmesh.node.driver_mesh_service import DriverMeshService
 from flightmesh.node.people import People
+from flightmesh.node.roots import EVERYWHERE, Roots
 from flightmesh.protocol.node_messages import NodeAddress
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.transport.flight_server import FlightNode
@@ -23,21 +24,21 @@ ANY_PORT = "grpc://127.0.0.1:0"
 CLOSE_SECONDS = 3.0
 
 
-class DriverNode:
-    """A driver. `clients` makes the service of the client listener; `listen` is that listener's address, `mesh_listen` the other
-    one's."""
+class Clients(Protocol):
+    """Makes the service of a client listener."""
 
-    def __init__(
-        self,
-        config: Config,
-        clients: Callable[[MeshDriver, People], Service],
-        listen: str = ANY_PORT,
-        mesh_listen: str = ANY_PORT,
-    ) -> None:
+    def __call__(self, mesh: MeshDriver, people: People, roots: Roots) -> Service:
+        """The service; `people` answers what people ask about nodes and jobs."""
+
+
+class DriverNode:
+    """A driver. Clients reach it at `listen`, workers at another port of the same address."""
+
+    def __init__(self, config: Config, clients: Clients, listen: str = ANY_PORT, roots: Roots = EVERYWHERE) -> None:
         self.mesh = MeshDriver(config)
         people = People(self.mesh, lambda: self.address)
-        self._mesh_node = FlightNode(DriverMeshService(self.mesh), mesh_listen, "driver-mesh")
-        self._client_node = FlightNode(clients(self.mesh, people), listen, "driver-client")
+        self._mesh_node = FlightNode(DriverMeshService(self.mesh), listen.rpartition(":")[0] + ":0", "driver-mesh")
+        self._client_node = FlightNode(clients(self.mesh, people, roots), listen, "driver-client")
 
     @property
     def address(self) -> NodeAddress:
@@ -46,13 +47,18 @@ class DriverNode:
 
     @property
     def mesh_uri(self) -> str:
-        """Where workers reach it."""
+        """Where workers register."""
         return self._mesh_node.uri
 
     @property
     def client_uri(self) -> str:
         """Where clients reach it, and where workers ask for the other address."""
         return self._client_node.uri
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of rows that have gone through this process."""
+        return sum(node.bytes_in + node.bytes_out for node in (self._mesh_node, self._client_node))
 
     def start(self) -> None:
         """Takes calls from now on."""

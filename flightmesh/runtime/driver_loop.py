@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.entries import Table
 from flightmesh.driver.events import DriverEffect, DriverEvent, Ticked
+from flightmesh.driver.record import JobState
 from flightmesh.errors import FlightmeshError, InternalError, NodeUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -110,11 +112,23 @@ class DriverLoop:
     def _break_down(self, failure: Exception) -> None:
         LOG.error("the driver's event loop broke down", exc_info=failure)
         reason = failure.message if isinstance(failure, InternalError) else f"{type(failure).__name__}: {failure}"
-        self._driver = self._make()
-        self._broke_down(
-            InternalError(f"the driver broke down: {reason}", hint="this is a bug in flightmesh: please report it")
-        )
+        error = InternalError(f"the driver broke down: {reason}", hint="this is a bug in flightmesh: please report it")
+        broken, self._driver = self._driver, self._make()
+        bequeath(broken.table, self._driver.table, error)
+        self._broke_down(error)
 
     def _tick(self) -> None:
         while not self._ending.wait(TICK_SECONDS):
             self._queue.put(Ticked())
+
+
+def bequeath(broken: Table, heir: Table, error: InternalError) -> None:
+    """Hands the history of a table that is not to be trusted to its successor, with every open job as failed by `error`."""
+    heir.history = broken.history
+    now = time.monotonic()
+    for job in list(broken.jobs.values()):
+        ended = job if job.ended is not None else replace(job, state=JobState.FAILED, ended=now, error=error.to_wire())
+        try:
+            heir.history.add(summary.finished_job(broken, ended, now))
+        except Exception as failure:  # what is broken may be this very job
+            LOG.error("nothing can be said of job %s", job.id, exc_info=failure)

@@ -14,12 +14,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from flightmesh.config import Config
+from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
-from flightmesh.driver.entries import Table, record_of
+from flightmesh.driver.entries import Table
 from flightmesh.driver.events import (
     DriverEffect,
     DriverEvent,
@@ -34,14 +34,14 @@ from flightmesh.driver.events import (
     PlaceResult,
     ProbeWorker,
     ReleaseWorker,
-    ResultAt,
     Send,
     SplitsFailed,
     SplitsFound,
     WorkerUnreachable,
 )
 from flightmesh.driver.record import JobRecord
-from flightmesh.errors import Cancelled, FlightmeshError, InternalError, InvalidConfig, NodeSilent, NodeUnavailable, UnknownJob
+from flightmesh.driver.worker_transitions import WorkerState
+from flightmesh.errors import Cancelled, FlightmeshError, InternalError, InvalidConfig, NodeRefused, NodeUnavailable
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
 from flightmesh.protocol.client_messages import JobStatus, NodeStatus, Stages, Tasks
@@ -57,14 +57,14 @@ from flightmesh.protocol.node_messages import (
     Reports,
 )
 from flightmesh.runtime.driver_loop import DriverLoop
-from flightmesh.runtime.job_ledger import JobLedger, ResultPlace
-from flightmesh.runtime.job_views import stages_of, tasks_of
+from flightmesh.runtime.job_waits import JobWaits, ResultPlace, unknown_job
 from flightmesh.runtime.split_search import SplitSearch
 from flightmesh.runtime.task_run import wire_error
 from flightmesh.runtime.threads import Threads
 from flightmesh.runtime.worker_links import WorkerLinks
 from flightmesh.stage.graph import StageGraph
 from flightmesh.transport.flight_peers import FlightPeers
+from flightmesh.transport.large_bodies import call_action
 from flightmesh.transport.peers import Peers
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ PROBE_SECONDS = 1.0
 ASK_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 KEY_BYTES = 32
+T = TypeVar("T")
 
 
 class MeshDriver:
@@ -85,7 +86,7 @@ class MeshDriver:
         self.peers = peers or FlightPeers(config)
         self.started = time.time()
         self._numbers = itertools.count(1)
-        self._ledger = JobLedger(config.mesh.history)
+        self._waits = JobWaits()
         self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
         self._search = SplitSearch(lambda: self._links.ids, self.ask)
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
@@ -102,79 +103,71 @@ class MeshDriver:
             hint = "start one: flightmesh worker --driver HOST:PORT"
             raise NodeUnavailable("this mesh has no workers", hint=hint)
         job = JobId(next(self._numbers))
-        self._ledger.add(job, graph, options)
+        self._waits.add(job)
         self._post(JobSubmitted(job, graph, options))
         return job
 
     def wait_placed(self, job: JobId, seconds: float) -> tuple[ResultPlace, ...]:
         """Where each partition of the result is. Raises the job's error, UnknownJob, and NodeUnavailable when `seconds` have
         passed and the job is still in the queue."""
-        places = self._ledger.wait_placed(job, seconds)
+        places = self._waits.wait_placed(job, seconds)
         if places is None:
-            place = self._ledger.status(job).place
-            raise NodeUnavailable(f"job {job} still waits in the queue: {place} of those that wait", hint="ask again")
+            turn = self.status(job).place
+            raise NodeUnavailable(f"job {job} still waits for its turn, as number {turn} in the queue", hint="ask again")
         return places
 
     def try_placed(self, job: JobId, seconds: float) -> tuple[ResultPlace, ...] | None:
         """The same, but None when `seconds` have passed."""
-        return self._ledger.wait_placed(job, seconds)
+        return self._waits.wait_placed(job, seconds)
 
     def wait_ended(self, job: JobId, seconds: float) -> bool:
         """Waits for a job's outcome; false when that took longer."""
-        return self._ledger.wait_ended(job, seconds)
+        return self._waits.wait_ended(job, seconds)
 
     def wait_forgotten(self, job: JobId, seconds: float) -> bool:
         """Waits until nothing of a job is left on any worker; false when that took longer."""
-        return self._ledger.wait_forgotten(job, seconds)
+        return self._waits.wait_forgotten(job, seconds)
 
     def cancel(self, job: JobId, reason: str) -> None:
         """Ends a job, or releases one that has ended. Raises UnknownJob."""
-        self._ledger.status(job)
+        self._waits.require(job)
         self._post(JobCancelled(job, reason))
 
     def workers(self) -> tuple[NodeStatus, ...]:
-        """The workers that are there, the earliest first."""
-        return self._links.alive()
+        """The workers that are there, draining ones too."""
+        return tuple(node for node in self.nodes() if node.state in (WorkerState.ALIVE.value, WorkerState.DRAINING.value))
 
     def nodes(self) -> tuple[NodeStatus, ...]:
-        """The same, after those that are lately gone."""
-        return self._links.all()
+        """The same, and those that are lately gone."""
+        return self._read(lambda table: summary.workers(table, time.monotonic()))
 
     def drain(self, name: str) -> None:
         """Has a worker leave when it has nothing left that a job needs. Raises InvalidInput for an unknown name."""
         self._links.drain(name)
 
     def jobs(self) -> tuple[JobStatus, ...]:
-        """How all jobs stand that are remembered."""
-        return self._ledger.all()
+        """How all jobs stand that are remembered, in the order of their numbers."""
+        return self._read(lambda table: summary.jobs(table, _epoch()))
 
     def status(self, job: JobId) -> JobStatus:
         """How a job stands. Raises UnknownJob."""
-        return self._ledger.status(job)
+        return self._of_job(job, lambda table: summary.status(table, job, _epoch()))
 
     def stages(self, job: JobId) -> Stages:
-        """How its stages stand. Raises UnknownJob, also for one whose record has been dropped."""
-        return stages_of(self.record(job), self.config.exchange.mode)
+        """How its stages stand. Raises UnknownJob."""
+        return Stages(self._of_job(job, lambda table: summary.stages(table, job)))
 
     def tasks(self, job: JobId) -> Tasks:
-        """How its tasks stand. Raises UnknownJob, also for one whose record has been dropped."""
-        _, names = self._ledger.record(job)
-        return tasks_of(self.record(job), self._links.names | names)
+        """How its tasks stand. Raises UnknownJob."""
+        return Tasks(self._of_job(job, lambda table: summary.tasks(table, job)))
 
     def record(self, job: JobId) -> JobRecord:
-        """The record of a job, so far if it runs. Raises UnknownJob, also for one whose record has been dropped."""
-        record, _ = self._ledger.record(job)
-        if record is not None:
-            return record
-        found = self._loop.ask(lambda table: _record_so_far(table, job), ASK_SECONDS)
-        record = found or self._ledger.record(job)[0]  # it may have ended meanwhile
-        if record is None:
-            raise UnknownJob(f"of job {job} only its status is remembered", hint=f"it is {self.status(job).state}")
-        return record
+        """The record of a job, so far if it runs. Raises UnknownJob, also for one whose record is not kept any more."""
+        return self._of_job(job, lambda table: summary.record(table, job, time.monotonic()))
 
     def ask(self, worker: WorkerId, action: str, body: bytes, seconds: float) -> list[bytes]:
         """A call to a worker's mesh listener. Raises what the worker raises, NodeUnavailable, Fenced."""
-        return self.peers.call(self._links.mesh_uri(worker), action, body, seconds)
+        return call_action(self.peers, self._links.address(worker).mesh, action, body, seconds)
 
     def register(self, said: Register) -> Registered:
         """A worker joins. Raises InvalidConfig when it cannot work with this driver, Cancelled once the driver is closing."""
@@ -202,7 +195,7 @@ class MeshDriver:
     @property
     def is_idle(self) -> bool:
         """Whether nothing of any job is left on any worker."""
-        return not self._ledger.held
+        return not self._waits.open
 
     def close(self) -> None:
         """Cancels what runs, waits for the workers to free it, ends every thread. Repeating it is harmless."""
@@ -210,13 +203,13 @@ class MeshDriver:
             return
         self._is_closing = True
         end = time.monotonic() + CLOSE_SECONDS
-        held = self._ledger.held
+        held = self._waits.open
         for job in held:
             self._post(JobCancelled(job, "the driver went down"))
         for job in held:
-            self._ledger.wait_forgotten(job, max(0.0, end - time.monotonic()))
+            self._waits.wait_forgotten(job, max(0.0, end - time.monotonic()))
         self._loop.close()
-        self._ledger.fail_all(Cancelled("the driver went down"))
+        self._waits.fail_all(Cancelled("the driver went down"))
         self._links.close()
         self.peers.close()
         self._listing.end()
@@ -231,29 +224,36 @@ class MeshDriver:
                 self._links.send(worker, message)
             case FindSplits():
                 self._listing.run(lambda: self._find_splits(effect))
-            case NoteProgress(job=job, progress=progress):
-                self._ledger.note_progress(job, progress)
+            case NoteProgress():
+                pass  # people ask for it
             case PlaceResult(job=job, places=places):
                 self._place(job, places)
             case EndJob(record=record):
-                self._ledger.note_end(record, self._links.names)
+                self._waits.note_end(record)
             case ForgetJob(job=job):
-                self._ledger.note_forgotten(job)
+                self._waits.note_forgotten(job)
             case ProbeWorker(worker=worker):
                 self._probes.run(lambda: self._probe(worker))
             case FenceWorker(worker=worker, cause=cause):
                 LOG.warning("worker %s is fenced: %s", worker, cause)
-                self._links.fence(worker, cause)
+                self._links.fence(worker)
             case ReleaseWorker(worker=worker):
                 self._links.allow_leave(worker)
             case _:
                 assert_never(effect)
 
     def _place(self, job: JobId, places: tuple[WorkerId, ...]) -> None:
-        uris = {worker: NodeAddress(self._links.mesh_uri(worker), self._links.client_uri(worker)) for worker in set(places)}
-        self._ledger.note_places(
-            job, tuple(ResultPlace(worker, uris[worker].client, uris[worker].mesh) for worker in places)
-        )
+        at = {worker: self._links.address(worker) for worker in set(places)}
+        self._waits.note_places(job, tuple(ResultPlace(worker, at[worker].client, at[worker].mesh) for worker in places))
+
+    def _read(self, read: Callable[[Table], T]) -> T:
+        return self._loop.ask(read, ASK_SECONDS)
+
+    def _of_job(self, job: JobId, read: Callable[[Table], T | None]) -> T:
+        found = self._read(read)
+        if found is None:
+            raise unknown_job(job)
+        return found
 
     def _find_splits(self, wanted: FindSplits) -> None:
         scan, source = wanted.scan, wanted.scan.source
@@ -267,15 +267,14 @@ class MeshDriver:
     def _probe(self, worker: WorkerId) -> None:
         try:
             self.ask(worker, "ping", b"", PROBE_SECONDS)
-        except NodeUnavailable as error:
-            if not isinstance(error, NodeSilent):
-                self._post(WorkerUnreachable(worker, error.message))
+        except NodeRefused as error:
+            self._post(WorkerUnreachable(worker, error.message))
         except FlightmeshError as error:  # somebody answers there: its time goes on running out
             LOG.info("worker %s answers a ping with: %s", worker, error.message)
 
     def _broke_down(self, error: InternalError) -> None:
-        self._ledger.fail_all(error)
-        self._links.fence_all(error.message)
+        self._waits.fail_all(error)
+        self._links.fence_all()
 
 
 def driver_status(driver: MeshDriver, address: NodeAddress) -> NodeStatus:
@@ -295,9 +294,9 @@ def driver_status(driver: MeshDriver, address: NodeAddress) -> NodeStatus:
     )
 
 
-def _record_so_far(table: Table, job: JobId) -> JobRecord | None:
-    entry = table.jobs.get(job)
-    return None if entry is None else record_of(table, entry, entry.state, time.monotonic())
+def _epoch() -> float:
+    """What makes a time of the driver's clock one since the epoch."""
+    return time.time() - time.monotonic()
 
 
 def _require_same(name: str, what: str, theirs: int, ours: int) -> None:

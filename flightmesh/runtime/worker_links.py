@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flightmesh.driver.events import DriverEvent, ReportReceived, WorkerHeard, WorkerJoined, WorkerLeft, WorkerUnreachable
 from flightmesh.errors import Fenced, FlightmeshError, InvalidInput
 from flightmesh.ids import WorkerId
-from flightmesh.protocol.client_messages import NodeStatus
 from flightmesh.protocol.codec import decode, encode
-from flightmesh.protocol.messages import WorkerMessage
+from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 from flightmesh.protocol.node_messages import (
     Drain,
     Heard,
@@ -27,16 +24,15 @@ from flightmesh.protocol.node_messages import (
     HeartbeatHeard,
     Leave,
     Load,
+    NodeAddress,
     Orders,
     Register,
     Reports,
 )
 from flightmesh.transport.inbox import Inbox
+from flightmesh.transport.large_bodies import call_action
 from flightmesh.transport.outbox import Outbox
 from flightmesh.transport.peers import Peers
-
-GONE_KEPT = 20
-"""Workers that are lost or have left, still listed for people."""
 
 
 @dataclass(slots=True)
@@ -45,13 +41,11 @@ class _Link:
 
     id: WorkerId
     name: str
-    said: Register
-    outbox: Outbox
-    heard: float
-    inbox: Inbox = field(default_factory=Inbox)
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    address: NodeAddress
+    outbox: Outbox[WorkerMessage]
+    inbox: Inbox[DriverMessage] = field(default_factory=Inbox)
     load: Load | None = None
-    drain: Drain = Drain.OPEN
+    is_draining: bool = False
     may_leave: bool = False
 
 
@@ -64,18 +58,17 @@ class WorkerLinks:
         self._post = post
         self._call_seconds = call_seconds
         self._links: dict[WorkerId, _Link] = {}
-        self._gone: deque[NodeStatus] = deque(maxlen=GONE_KEPT)
         self._lock = threading.Lock()
         self._number = secrets.randbelow(1 << 16)
 
     def add(self, said: Register) -> WorkerId:
         """A worker joins: it gets an id. One that was known at the same address is not there any more."""
         with self._lock:
-            replaced = [link for link in self._links.values() if link.said.address.mesh == said.address.mesh]
+            replaced = [link for link in self._links.values() if link.address.mesh == said.address.mesh]
             taken = {link.name for link in self._links.values() if link not in replaced}
             name = _unique(said.name, taken)
             worker = self._fresh_id(name)
-            self._links[worker] = _Link(worker, name, said, self._outbox(worker, said.address.mesh), time.monotonic())
+            self._links[worker] = _Link(worker, name, said.address, self._outbox(worker, said.address.mesh))
         for link in replaced:
             self._post(WorkerUnreachable(link.id, "it has registered anew"))
         self._post(WorkerJoined(worker, said.slots, name, said.address, said.memory, said.host, said.pid))
@@ -85,10 +78,9 @@ class WorkerLinks:
         """A worker is alive. Raises Fenced."""
         link = self._known(said.worker)
         with self._lock:
-            link.heard, link.load = time.monotonic(), said.load
-            if said.drain is Drain.DRAINING:
-                link.drain = Drain.DRAINING
-            drain, may_leave = link.drain, link.may_leave
+            link.load = said.load
+            drain = Drain.DRAINING if link.is_draining else said.drain
+            may_leave = link.may_leave
         self._post(WorkerHeard(said.worker, said.load, drain))
         return HeartbeatHeard(self._driver, may_leave)
 
@@ -102,10 +94,9 @@ class WorkerLinks:
         if said.driver != self._driver:
             raise Fenced(f"worker {said.worker} registered with an earlier driver")
         link = self._known(said.worker)
-        with link.turn:
-            new, following = link.inbox.accept(said.first, said.messages)
-            for message in new:
-                self._post(ReportReceived(said.worker, message))
+        following = link.inbox.receive(
+            said.first, said.messages, lambda message: self._post(ReportReceived(said.worker, message))
+        )
         return Heard(following)
 
     def send(self, worker: WorkerId, message: WorkerMessage) -> None:
@@ -115,19 +106,17 @@ class WorkerLinks:
         if link is not None:
             link.outbox.post(message)
 
-    def fence(self, worker: WorkerId, cause: str) -> None:
+    def fence(self, worker: WorkerId) -> None:
         """Refuses a worker from now on."""
         with self._lock:
             link = self._links.pop(worker, None)
-            if link is not None:
-                self._gone.append(_status(link, "left" if link.may_leave else "lost"))
         if link is not None:
             link.outbox.close()
 
-    def fence_all(self, cause: str) -> None:
+    def fence_all(self) -> None:
         """Refuses every worker: they register anew."""
         for worker in self.ids:
-            self.fence(worker, cause)
+            self.fence(worker)
 
     def allow_leave(self, worker: WorkerId) -> None:
         """Answers the next heartbeat of a worker with leave to go."""
@@ -142,42 +131,20 @@ class WorkerLinks:
             if link is None:
                 known = ", ".join(sorted(link.name for link in self._links.values())) or "none"
                 raise InvalidInput(f"there is no worker {name!r}", hint=f"workers: {known}")
-            link.drain = Drain.DRAINING
+            link.is_draining = True
             load = link.load
-        if load is not None:
+        if load is not None:  # else its first heartbeat will say so
             self._post(WorkerHeard(link.id, load, Drain.DRAINING))
 
-    def mesh_uri(self, worker: WorkerId) -> str:
-        """Where a worker listens for nodes. Raises Fenced."""
-        return self._known(worker).said.address.mesh
-
-    def client_uri(self, worker: WorkerId) -> str:
-        """Where a worker listens for clients. Raises Fenced."""
-        return self._known(worker).said.address.client
+    def address(self, worker: WorkerId) -> NodeAddress:
+        """Where a worker listens. Raises Fenced."""
+        return self._known(worker).address
 
     @property
     def ids(self) -> tuple[WorkerId, ...]:
         """The workers that are not fenced, the earliest first."""
         with self._lock:
             return tuple(self._links)
-
-    @property
-    def names(self) -> dict[WorkerId, str]:
-        """What people call them, those lately gone among them."""
-        with self._lock:
-            gone = {status.id: status.name for status in self._gone}
-            return gone | {link.id: link.name for link in self._links.values()}
-
-    def alive(self) -> tuple[NodeStatus, ...]:
-        """The workers that are not fenced."""
-        with self._lock:
-            return tuple(_status(link, "alive" if link.drain is Drain.OPEN else "draining") for link in self._links.values())
-
-    def all(self) -> tuple[NodeStatus, ...]:
-        """These, and those lately gone before them."""
-        with self._lock:
-            gone = tuple(self._gone)
-        return (*gone, *self.alive())
 
     def close(self) -> None:
         """Ends all outboxes."""
@@ -201,17 +168,17 @@ class WorkerLinks:
             if worker not in self._links:
                 return worker
 
-    def _outbox(self, worker: WorkerId, address: str) -> Outbox:
+    def _outbox(self, worker: WorkerId, address: str) -> Outbox[WorkerMessage]:
         def send(first: int, messages: tuple[WorkerMessage, ...]) -> int:
             body = encode(Orders(self._driver, worker, first, messages))
-            (answer,) = self._peers.call(address, "orders", body, self._call_seconds)
+            (answer,) = call_action(self._peers, address, "orders", body, self._call_seconds)
             heard: Heard = decode(answer, Heard)
             return heard.next
 
         def failed(error: FlightmeshError) -> None:
             self._post(WorkerUnreachable(worker, error.message))
 
-        return Outbox(send, failed, f"flightmesh-orders-{worker}")
+        return Outbox(send, failed, f"orders-{worker}")
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -220,21 +187,3 @@ def _unique(name: str, taken: set[str]) -> str:
         number += 1
         unique = f"{name}-{number}"
     return unique
-
-
-def _status(link: _Link, state: str) -> NodeStatus:
-    said = link.said
-    return NodeStatus(
-        id=link.id,
-        name=link.name,
-        role="worker",
-        state=state,
-        host=said.host,
-        pid=said.pid,
-        mesh=said.address.mesh,
-        client=said.address.client,
-        slots=said.slots,
-        memory=said.memory,
-        seen=round(time.monotonic() - link.heard, 3),
-        load=link.load,
-    )

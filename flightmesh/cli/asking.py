@@ -1,0 +1,60 @@
+"""Questions to a driver from the command line: one action, one answer.
+
+Handed the driver's address as it was typed; hands on typed answers. What always holds: nobody there, somebody else there and a
+missing address are errors that say what to do; every question has a deadline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from flightmesh.transport.flight_client import ClientConnection
+
+ANSWER_SECONDS = 5.0
+Answer = TypeVar("Answer")
+
+
+class Driver:
+    """The driver at an address, as a context: its connection ends with it."""
+
+    def __init__(self, address: str | None) -> None:
+        from flightmesh.session.driver_link import driver_uri
+        from flightmesh.transport.flight_client import ClientConnection
+
+        if address is None:
+            reason = "say which driver: --driver HOST:PORT, or set FLIGHTMESH_DRIVER"
+            raise typer.BadParameter(reason, param_hint="--driver")
+        self.uri = driver_uri(address)
+        self._connection: ClientConnection = ClientConnection(self.uri)
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._connection.close()
+
+    def ask(self, action: str, question: Any, kind: type[Answer]) -> Answer:
+        """The answer to `action`, of class `kind`. Raises NodeUnavailable when nobody answers, InvalidMessage when whoever does
+        is no driver."""
+        from flightmesh.errors import InvalidMessage, NodeSilent, NodeUnavailable, UnsupportedFeature
+        from flightmesh.protocol.codec import decode, encode
+
+        body = b"" if question is None else encode(question)
+        elsewhere = f"--driver takes the address that a driver prints for clients when it is ready, and {self.uri} is another"
+        try:
+            answers = self._connection.action(action, body, ANSWER_SECONDS)
+            found: Answer = decode(answers[0] if answers else b"", kind)
+        except NodeSilent:
+            message = f"the driver at {self.uri} did not answer within {ANSWER_SECONDS:g} s"
+            raise NodeSilent(message, hint="is it a driver? it may be stopped, or very busy") from None
+        except NodeUnavailable as error:
+            message = f"no driver answers at {self.uri}: {error.message}"
+            raise NodeUnavailable(message, hint="start one with `flightmesh driver`, or check the address") from None
+        except UnsupportedFeature as error:
+            raise InvalidMessage(f"{self.uri} is no driver's client address: {error.message}", hint=elsewhere) from None
+        except InvalidMessage as error:
+            raise InvalidMessage(f"{self.uri} answers, but not as a driver: {error.message}", hint=elsewhere) from None
+        return found

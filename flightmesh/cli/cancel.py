@@ -1,0 +1,28 @@
+"""`flightmesh cancel`: ends a job."""
+
+from __future__ import annotations
+
+from flightmesh.cli import options
+from flightmesh.cli.guard import guarded
+from flightmesh.cli.job import Number
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+[cyan]flightmesh cancel 7 --driver 127.0.0.1:8815[/cyan]
+"""
+
+
+@guarded
+def command(job: Number, driver: options.Driver = None) -> None:
+    """End a job and free what it holds on every node. One that has ended stays as it is."""
+    from flightmesh.cli.asking import Driver
+    from flightmesh.ids import JobId
+    from flightmesh.protocol.client_messages import AskJob, Done, JobStatus
+
+    question = AskJob(JobId(job))
+    with Driver(driver) as asked:
+        before = asked.ask("status", question, JobStatus)
+        asked.ask("cancel", question, Done)
+    over = before.ended is not None
+    print(f"job {job} is {before.state} already" if over else f"job {job} is being cancelled")
