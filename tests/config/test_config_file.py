@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from flightmesh.config import Config, PlannerConfig, parse_size
+from flightmesh.config import Config, ExchangeConfig, MeshConfig, PlannerConfig, parse_size
 from flightmesh.config_file import load
 from flightmesh.errors import InvalidConfig
 
-EXAMPLE = Path(__file__).parents[2] / "configs" / "embedded.yaml"
+CONFIGS = Path(__file__).parents[2] / "configs"
+EXAMPLE = CONFIGS / "embedded.yaml"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -26,6 +27,12 @@ def test_the_example_names_every_setting() -> None:
     document = YAML(typ="safe").load(text)
     assert list(document) == [field.name for field in dataclasses.fields(Config)]
     assert list(document["planner"]) == [field.name for field in dataclasses.fields(PlannerConfig)]
+    assert list(document["exchange"]) == [field.name for field in dataclasses.fields(ExchangeConfig)]
+    assert list(document["mesh"]) == [field.name for field in dataclasses.fields(MeshConfig)]
+
+
+def test_the_worker_example_holds_the_defaults() -> None:
+    assert load(CONFIGS / "worker.yaml") == Config()
 
 
 def test_settings_reach_the_config(tmp_path: Path) -> None:
@@ -33,6 +40,15 @@ def test_settings_reach_the_config(tmp_path: Path) -> None:
     config = load(path)
     assert (config.threads, config.tasks, config.memory) == (3, 7, 4 << 30)
     assert config.planner == PlannerConfig(share_builds=False, broadcast_bytes=1_000_000)
+
+
+def test_settings_of_a_mesh_reach_the_config(tmp_path: Path) -> None:
+    exchange = "exchange: {mode: put, memory: 16MiB, disk: 0, directory: /spill}\n"
+    config = load(write(tmp_path, exchange + "mesh: {lost_seconds: 3, heartbeat_seconds: 0.25}\n"))
+    assert config.exchange == ExchangeConfig(mode="put", memory=16 << 20, disk=0, directory="/spill")
+    assert config.mesh == MeshConfig(lost_seconds=3.0, heartbeat_seconds=0.25)
+    assert isinstance(config.mesh.lost_seconds, float)
+    assert config.planner == PlannerConfig()
 
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
@@ -50,6 +66,14 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("memory: 4 bananas\n", "memory: not a size: '4 bananas'", None, (1, 9)),
         ("dialect: [a]\n", "dialect: Input should be a valid string", None, (1, 10)),
         ("planner: 3\n", "planner: Input should be a valid dictionary", None, (1, 10)),
+        ("exchange:\n  mode: pull\n", "exchange.mode: Input should be 'get' or 'put'", None, (2, 9)),
+        ("exchange: {disc: 1}\n", "no setting 'exchange.disc'", "did you mean 'disk'?", (1, 12)),
+        ("exchange: {disk: much}\n", "exchange.disk: not a size: 'much'", None, (1, 18)),
+        ("exchange: {window: 0}\n", "exchange.window: Input should be greater than or equal to 1", None, (1, 20)),
+        ("mesh:\n  lost_seconds: 0\n", "mesh.lost_seconds: Input should be greater than 0", None, (2, 17)),
+        ("mesh:\n  lost_seconds: .nan\n", "mesh.lost_seconds: Input should be a finite number", None, (2, 17)),
+        ("mesh:\n  lost_seconds: soon\n", "mesh.lost_seconds: Input should be a valid number", None, (2, 17)),
+        ("mesh:\n  heartbeat: 1\n", "no setting 'mesh.heartbeat'", "did you mean 'heartbeat_seconds'?", (2, 3)),
         ("threads: 1\nthreads: 2\n", "duplicate key", None, (2, 1)),
         ("threads: [1\n", "not valid YAML", None, (2, 1)),
         ("- threads\n", "a configuration is a map of settings", None, (1, 1)),
