@@ -189,6 +189,12 @@ class NodeSilent(NodeUnavailable):
     code = "node_silent"
 
 
+class NodeRefused(NodeUnavailable):
+    """Nobody listens at a node's address: its process has ended, or never was there."""
+
+    code = "node_refused"
+
+
 class StreamBroken(FlightmeshError):
     """A stream ended before its end. What came of it is not the whole."""
 

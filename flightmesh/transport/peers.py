@@ -15,7 +15,9 @@ import pyarrow as pa
 class StreamIn(Protocol):
     """Batches of a peer, by DoGet."""
 
-    schema: pa.Schema
+    @property
+    def schema(self) -> pa.Schema:
+        """The batches' schema. May have to be waited for; raises as `next` does."""
 
     def next(self) -> tuple[pa.RecordBatch, bytes] | None:
         """The next batch and its metadata, waited for; None at the stream's end. An END frame comes as an empty batch."""

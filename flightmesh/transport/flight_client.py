@@ -1,0 +1,102 @@
+"""A client's connection to a driver, and to the workers that hold its results.
+
+Handed a driver's address; hands on answers, infos and streams. What always holds: as `flight_peers`; headers (the session's)
+go with every call, to the driver and to the workers; nothing here reads a whole result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from flightmesh.config import MIB
+from flightmesh.errors import NodeUnavailable
+from flightmesh.transport.flight_peers import Connection
+from flightmesh.transport.flight_values import from_flight_info, to_descriptor
+from flightmesh.transport.large_bodies import BODY_SCHEMA, MESSAGE_BYTES, PUT_ACTION, put_action
+from flightmesh.transport.peers import StreamIn, StreamOut
+from flightmesh.transport.service import ActionKind, Asked, Info
+
+SESSION_HEADER = "flightmesh-session"
+CALL_SECONDS = 60.0
+
+
+class ClientConnection:
+    """A driver at `uri` (`grpc://HOST:PORT`), and whatever its infos name. Any thread may call."""
+
+    def __init__(self, uri: str, headers: Mapping[str, str] | None = None, window: int = 8 * MIB) -> None:
+        self.uri = uri
+        self._headers = dict(headers or {})
+        self._window = window
+        self._lock = threading.Lock()
+        self._closed = False
+        self._connections: dict[str, Connection] = {}
+
+    def set_header(self, name: str, value: str) -> None:
+        """Sends a header with every later call."""
+        with self._lock:
+            self._headers[name] = value
+            for connection in self._connections.values():
+                connection.headers = dict(self._headers)
+
+    def action(self, name: str, body: bytes, seconds: float = CALL_SECONDS) -> list[bytes]:
+        """The driver's answers to an action."""
+        driver = self._connection(None)
+        if len(body) <= MESSAGE_BYTES:
+            return driver.call(name, body, seconds)
+        descriptor = flight.FlightDescriptor.for_command(PUT_ACTION + name.encode())
+        return put_action(lambda: driver.put(descriptor, BODY_SCHEMA), self.uri, body, seconds)
+
+    def info(self, asked: Asked, seconds: float = CALL_SECONDS) -> Info:
+        """GetFlightInfo: starts a query, or describes a table."""
+        return self._connection(None).ask(
+            lambda client, options: from_flight_info(client.get_flight_info(to_descriptor(asked), options)), seconds
+        )
+
+    def schema(self, asked: Asked, seconds: float = CALL_SECONDS) -> pa.Schema:
+        """GetSchema: plans a query, or describes a table."""
+        return self._connection(None).ask(
+            lambda client, options: client.get_schema(to_descriptor(asked), options).schema, seconds
+        )
+
+    def list(self, seconds: float = CALL_SECONDS) -> tuple[Info, ...]:
+        """ListFlights: the catalog."""
+        return self._connection(None).ask(
+            lambda client, options: tuple(from_flight_info(info) for info in client.list_flights(b"", options)), seconds
+        )
+
+    def actions(self, seconds: float = CALL_SECONDS) -> tuple[ActionKind, ...]:
+        """What the driver can be asked."""
+        return self._connection(None).ask(
+            lambda client, options: tuple(ActionKind(kind.type, kind.description) for kind in client.list_actions(options)),
+            seconds,
+        )
+
+    def get(self, location: str | None, ticket: bytes) -> StreamIn:
+        """Opens the stream of an endpoint. Returns at once. `location` None: at the driver."""
+        return self._connection(location).get(ticket)
+
+    def put(self, asked: Asked, schema: pa.Schema) -> StreamOut:
+        """Opens a stream to the driver. Returns at once."""
+        return self._connection(None).put(to_descriptor(asked), schema)
+
+    def close(self) -> None:
+        """Lets go of all connections."""
+        with self._lock:
+            self._closed = True
+            connections = list(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.close()
+
+    def _connection(self, location: str | None) -> Connection:
+        address = location or self.uri
+        with self._lock:
+            if self._closed:
+                raise NodeUnavailable(f"the connection to {self.uri} is closed")
+            found = self._connections.get(address)
+            if found is None:
+                found = self._connections[address] = Connection(address, self._window, self._headers)
+            return found

@@ -1,0 +1,128 @@
+"""FlightmeshErrors as Flight errors, and back.
+
+Handed an error of ours; hands on the Flight error that carries it: a class that fits, the message in words, and `to_wire` as
+msgpack in its extra info. Handed what a Flight call raised; hands on a FlightmeshError. What always holds: no traceback text
+goes out, and no error that comes in is kept (it would hold the memory of its call). All of it stays under 7 KiB, since gRPC
+carries errors in headers and drops larger ones: long texts are cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgpack
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from flightmesh.errors import (
+    Fenced,
+    FlightmeshError,
+    InternalError,
+    InvalidTicket,
+    NodeRefused,
+    NodeUnavailable,
+    NotAllowed,
+    ResourceExhausted,
+    ResultMoved,
+    StreamBroken,
+    UnsupportedFeature,
+    WorkerLost,
+    from_wire,
+)
+
+FLIGHT_FAILURES = (flight.FlightError, pa.ArrowException, OSError)
+"""What pyarrow raises for a call that went wrong."""
+
+_HEADLINE = 200
+_MESSAGE = 1600
+_HINT = 400
+_EXCERPT = 1000
+_UNAVAILABLE = (NodeUnavailable, WorkerLost, StreamBroken, ResultMoved, ResourceExhausted)
+_REFUSED = ("connection refused", "connect failed", "no route to host", "name resolution", "dns resolution")
+
+
+def to_flight(error: FlightmeshError) -> flight.FlightError:
+    """The Flight error that carries `error`. Cancelled is no FlightCancelledError: that would interrupt a reader's process."""
+    headline = _cut(error.message.splitlines()[0] if error.message else error.code, _HEADLINE)
+    return _class_of(error)(headline, extra_info=msgpack.packb(_fitting(error.to_wire())))
+
+
+def _class_of(error: FlightmeshError) -> Any:
+    if isinstance(error, _UNAVAILABLE):
+        return flight.FlightUnavailableError
+    if isinstance(error, (NotAllowed, InvalidTicket)):
+        return flight.FlightUnauthorizedError
+    if isinstance(error, Fenced):
+        return flight.FlightUnauthenticatedError
+    if isinstance(error, InternalError):
+        return flight.FlightInternalError
+    return flight.FlightServerError
+
+
+def _fitting(body: dict[str, Any]) -> dict[str, Any]:
+    """The map with long texts cut; of the query's text only the line that the position names."""
+    body["message"] = _cut(body["message"], _MESSAGE)
+    if body["hint"] is not None:
+        body["hint"] = _cut(body["hint"], _HINT)
+    if body["text"] is not None:
+        body["text"] = _excerpt(body["text"], body["position"])
+    return body
+
+
+def _excerpt(text: str, position: list[Any] | None) -> str | None:
+    if len(text.encode()) <= _EXCERPT:
+        return text
+    lines = text.splitlines()
+    if position is None or not 1 <= position[0] <= len(lines):
+        return None
+    named = "\n" * (position[0] - 1) + cast(str, lines[position[0] - 1])
+    return named if len(named.encode()) <= _EXCERPT else None
+
+
+def _cut(text: str, size: int) -> str:
+    data = text.encode()
+    return text if len(data) <= size else data[: size - 4].decode(errors="ignore") + " ..."
+
+
+def from_call(error: BaseException, address: str) -> FlightmeshError:
+    """What a call of `address` ran into: the peer's own error; NodeRefused when nobody listens there; NodeUnavailable when
+    there was no answer in time, or the connection broke."""
+    typed = _carried(error)
+    if typed is not None:
+        return typed
+    if isinstance(error, flight.FlightTimedOutError):
+        return NodeUnavailable(f"{address} did not answer in time")
+    reason = _first_line(error)
+    if isinstance(error, flight.FlightUnavailableError):
+        if any(sign in reason.lower() for sign in _REFUSED):
+            return NodeRefused(f"nobody listens at {address}", hint="is the node running, and is this its address?")
+        return NodeUnavailable(f"the connection to {address} broke: {reason}")
+    if isinstance(error, (flight.FlightCancelledError, pa.ArrowCancelled)):
+        return NodeUnavailable(f"{address} ended the call")
+    if isinstance(error, pa.ArrowNotImplementedError):
+        return UnsupportedFeature(f"{address} does not offer this: {reason}")
+    return InternalError(f"a call of {address} failed: {reason}")
+
+
+def from_stream(error: BaseException, address: str) -> FlightmeshError:
+    """What a stream that had begun ran into: the peer's own error, else StreamBroken."""
+    return _carried(error) or StreamBroken(
+        f"the stream with {address} broke before its end: {_first_line(error)}", hint="run the query again"
+    )
+
+
+def _carried(error: BaseException) -> FlightmeshError | None:
+    """The typed error in a Flight error's extra info."""
+    extra = getattr(error, "extra_info", None)
+    if not extra:
+        return None
+    try:
+        body = msgpack.unpackb(bytes(extra))
+        return from_wire(body) if isinstance(body, dict) and "code" in body else None
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return _cut(lines[0].split(". gRPC client debug context")[0].split(". Client context")[0], _HEADLINE)

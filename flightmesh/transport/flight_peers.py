@@ -1,0 +1,137 @@
+"""Other nodes over Flight: kept connections, calls with deadlines, streams in and out.
+
+Handed addresses (URIs); hands on answers and streams. What always holds: a node has two connections, so that calls
+(heartbeats, orders) never queue behind rows; a reader has at most its window ahead of it; batches come aligned; every call
+ends by its deadline; only FlightmeshErrors leave here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from flightmesh.config import MIB
+from flightmesh.errors import InvalidInput, NodeUnavailable
+from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call
+from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
+from flightmesh.transport.flight_values import READ_OPTIONS
+from flightmesh.transport.peers import StreamIn, StreamOut
+
+T = TypeVar("T")
+
+
+class Connection:
+    """One node, by its address. Connects with the first call; connects again when it has to. Any thread may call."""
+
+    def __init__(self, address: str, window: int = 8 * MIB, headers: Mapping[str, str] | None = None) -> None:
+        self.address = address
+        self.headers = dict(headers or {})
+        self._calls = _client(address, window)
+        self._streams = _client(address, window)
+
+    def call(self, action: str, body: bytes, seconds: float) -> list[bytes]:
+        """The answers to an action."""
+        return self.ask(
+            lambda client, options: [
+                result.body.to_pybytes() for result in client.do_action(flight.Action(action, body), options)
+            ],
+            seconds,
+        )
+
+    def ask(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
+        """What any call that is no stream gives, within `seconds`."""
+        options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
+        try:
+            return what(self._calls, options)
+        except FLIGHT_FAILURES as error:
+            failure = from_call(error, self.address)
+        raise failure
+
+    def get(self, ticket: bytes) -> FlightStreamIn:
+        """Opens a stream of this node."""
+        options = self._stream_options()
+        return FlightStreamIn(self.address, lambda: self._streams.do_get(flight.Ticket(ticket), options))
+
+    def put(self, descriptor: flight.FlightDescriptor, schema: pa.Schema) -> FlightStreamOut:
+        """Opens a stream to this node."""
+        options = self._stream_options()
+        return FlightStreamOut(self.address, lambda: self._streams.do_put(descriptor, schema, options))
+
+    def close(self) -> None:
+        """Lets go of the connections. Streams that are open end with their own close or cancel."""
+        self._calls.close()
+        self._streams.close()
+
+    def _stream_options(self) -> flight.FlightCallOptions:
+        return flight.FlightCallOptions(headers=self._wire_headers(), read_options=READ_OPTIONS)
+
+    def _wire_headers(self) -> list[tuple[bytes, bytes]]:
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
+
+def _client(address: str, window: int) -> flight.FlightClient:
+    """A client that reads at most `window` bytes ahead, and that is quick to try a dead address again."""
+    options = [
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", window),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 1000),
+        ("grpc.max_reconnect_backoff_ms", 500),
+    ]
+    try:
+        return flight.connect(address, generic_options=options)
+    except (*FLIGHT_FAILURES, ValueError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        failure = InvalidInput(f"{address} is no address of a node: {reason}", hint="write grpc://HOST:PORT")
+    raise failure
+
+
+class FlightPeers:
+    """All other nodes. Implements `Peers`."""
+
+    def __init__(self, window: int = 8 * MIB, headers: Mapping[str, str] | None = None) -> None:
+        self._window = window
+        self._headers = headers
+        self._lock = threading.Lock()
+        self._connections: dict[str, Connection] = {}
+        self._closed = False
+
+    def call(self, address: str, action: str, body: bytes, seconds: float) -> list[bytes]:
+        """The answers to an action, within a deadline."""
+        return self._connection(address).call(action, body, seconds)
+
+    def get(self, address: str, ticket: bytes) -> StreamIn:
+        """Opens a stream. Returns at once: what goes wrong is raised by `next`."""
+        return self._connection(address).get(ticket)
+
+    def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
+        """Opens a stream to a peer. Returns at once: what goes wrong is raised by `write` and `finish`."""
+        return self._connection(address).put(flight.FlightDescriptor.for_command(command), schema)
+
+    def forget(self, address: str) -> None:
+        """Lets go of the connections to a node that is gone."""
+        with self._lock:
+            connection = self._connections.pop(address, None)
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """Ends every connection; calls after that raise NodeUnavailable."""
+        with self._lock:
+            self._closed = True
+            connections = list(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.close()
+
+    def _connection(self, address: str) -> Connection:
+        with self._lock:
+            if self._closed:
+                raise NodeUnavailable("this node is closing")
+            found = self._connections.get(address)
+            if found is None:
+                found = self._connections[address] = Connection(address, self._window, self._headers)
+            return found

@@ -1,0 +1,194 @@
+"""A listener of a node: a Flight server that serves a `Service`.
+
+Handed a service and an address; hands on its calls, one a gRPC thread. What always holds: whatever a service raises crosses
+as a typed Flight error without a traceback; bodies, commands and tickets past their limit are refused before anybody reads
+them; while the node closes, calls are cancelled, streams end, and nothing new begins; `close` returns within its time,
+whatever clients do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from flightmesh.errors import FlightmeshError, InternalError, InvalidConfig, InvalidMessage, InvalidTicket, NodeUnavailable
+from flightmesh.protocol.tickets import TICKET_BYTES
+from flightmesh.transport.flight_calls import HEADERS, FlightCall, HeaderFactory, Traffic
+from flightmesh.transport.flight_errors import to_flight
+from flightmesh.transport.flight_rows import incoming, internal, outgoing
+from flightmesh.transport.flight_values import from_descriptor, to_flight_info
+from flightmesh.transport.large_bodies import LARGEST_MESSAGE, action_of, gather_body, pack_answers
+from flightmesh.transport.service import Asked, Service
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+_ABANDONED: list[flight.FlightServerBase] = []
+"""Servers whose clients did not let go in time. Kept, because to drop one waits for them."""
+
+
+class FlightNode:
+    """Serves `service` at `listen`; port 0 takes a free one. The port is open at once; calls are refused as NodeUnavailable
+    until `start`. Raises InvalidConfig when the address cannot be had."""
+
+    def __init__(self, service: Service, listen: str = "grpc://127.0.0.1:0", name: str = "node") -> None:
+        self.name = name
+        self.traffic = Traffic()
+        self._serving = threading.Event()
+        self._closing = threading.Event()
+        try:
+            self._server = _Server(listen, service, self.traffic, self._serving, self._closing)
+        except (pa.ArrowException, flight.FlightError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            failure = InvalidConfig(f"{name} cannot listen at {listen}: {reason}", hint="is the port in use?")
+        else:
+            self.uri = f"{listen.rpartition(':')[0]}:{self._server.port}"
+            return
+        raise failure
+
+    def start(self) -> None:
+        """Answers calls from now on."""
+        self._serving.set()
+
+    @property
+    def streams(self) -> int:
+        """Data streams open now."""
+        return self.traffic.streams
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes of rows sent."""
+        return self.traffic.bytes_out
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes of rows received."""
+        return self.traffic.bytes_in
+
+    def close(self, seconds: float) -> None:
+        """Ends all streams, then the listener, within `seconds`. Once is enough; more often does no harm."""
+        deadline = time.monotonic() + seconds
+        self._closing.set()
+        self.traffic.wait_idle(seconds / 2)
+        ender = threading.Thread(target=self._server.shutdown, name=f"{self.name}-shutdown", daemon=True)
+        ender.start()
+        ender.join(max(0.05, deadline - time.monotonic()))
+        if ender.is_alive():
+            LOG.warning("%s closes with clients that do not let go", self.name)
+            _ABANDONED.append(self._server)
+
+
+class _Server(flight.FlightServerBase):  # type: ignore[misc]
+    """Flight's methods, each guarded, each handed on to the service."""
+
+    def __init__(
+        self, listen: str, service: Service, traffic: Traffic, serving: threading.Event, closing: threading.Event
+    ) -> None:
+        self._service = service
+        self._traffic = traffic
+        self._serving = serving
+        self._closing = closing
+        super().__init__(listen, middleware={HEADERS: HeaderFactory()})
+
+    def list_actions(self, context: Any) -> list[tuple[str, str]]:
+        """The service's actions."""
+        return self._answer(context, lambda _: [(kind.name, kind.description) for kind in self._service.actions()])
+
+    def do_action(self, context: Any, action: Any) -> list[bytes]:
+        """One action of the service."""
+
+        def act(call: FlightCall) -> list[bytes]:
+            return list(self._service.act(action.type, _small(action.body, f"the body of {action.type[:80]!r}"), call))
+
+        return self._answer(context, act)
+
+    def do_get(self, context: Any, ticket: Any) -> flight.FlightDataStream:
+        """A stream of the service."""
+
+        def get(call: FlightCall) -> flight.FlightDataStream:
+            data = bytes(ticket.ticket)
+            if len(data) > TICKET_BYTES:
+                raise InvalidTicket(f"a ticket has at most {TICKET_BYTES} bytes, this one has {len(data)}")
+            stream = self._service.get(data, call)
+            if any(pa.types.is_dictionary(field.type) for field in stream.schema):
+                stream.close()
+                raise InternalError("a stream of dictionary columns was to be sent; they are decoded before")
+            return outgoing(stream, call, self._traffic)
+
+        return self._guarded(FlightCall(context, self._closing), get)
+
+    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """A stream to the service, or an action whose body is larger than a message."""
+
+        def put(call: FlightCall) -> None:
+            asked = _asked(descriptor)
+            self._traffic.opened()
+            try:
+                stream = incoming(reader, writer, call, self._traffic)
+                name = action_of(asked.command)
+                if name is None:
+                    self._service.put(asked, stream, call)
+                else:
+                    stream.acknowledge(pack_answers(self._service.act(name, gather_body(stream), call)))
+            finally:
+                self._traffic.ended()
+
+        self._answer(context, put)
+
+    def get_flight_info(self, context: Any, descriptor: Any) -> flight.FlightInfo:
+        """Where the rows of a command are."""
+        return self._answer(context, lambda call: to_flight_info(self._service.info(_asked(descriptor), call)))
+
+    def get_schema(self, context: Any, descriptor: Any) -> flight.SchemaResult:
+        """The schema of a command's rows."""
+        return self._answer(context, lambda call: flight.SchemaResult(self._service.schema(_asked(descriptor), call)))
+
+    def list_flights(self, context: Any, criteria: bytes) -> Iterator[flight.FlightInfo]:
+        """What the service's catalog lists."""
+        return iter(self._answer(context, lambda call: [to_flight_info(info) for info in self._service.list(call)]))
+
+    def do_exchange(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """Nothing here goes both ways."""
+
+        def refuse(_: FlightCall) -> None:
+            raise InvalidMessage("DoExchange is not offered", hint="rows come by DoGet and go by DoPut")
+
+        self._answer(context, refuse)
+
+    def _answer(self, context: Any, what: Callable[[FlightCall], T]) -> T:
+        call = FlightCall(context, self._closing)
+        try:
+            return self._guarded(call, what)
+        finally:
+            call.end()
+
+    def _guarded(self, call: FlightCall, what: Callable[[FlightCall], T]) -> T:
+        try:
+            if self._closing.is_set() or not self._serving.is_set():
+                raise NodeUnavailable("this node is closing" if self._closing.is_set() else "this node is starting")
+            return what(call)
+        except FlightmeshError as error:
+            failure = to_flight(error)
+        except Exception as error:
+            failure = to_flight(internal(error))
+        raise failure
+
+
+def _asked(descriptor: Any) -> Asked:
+    asked = from_descriptor(descriptor)
+    _small(asked.command or b"".join(part.encode() for part in asked.path), "the command")
+    return asked
+
+
+def _small(data: Any, what: str) -> bytes:
+    """The bytes of a request, unless they are too many."""
+    size = len(data) if isinstance(data, bytes) else data.size
+    if size > LARGEST_MESSAGE:
+        raise InvalidMessage(
+            f"{what} has {size} bytes, at most {LARGEST_MESSAGE} are taken", hint="larger bodies come by DoPut"
+        )
+    return data if isinstance(data, bytes) else bytes(data.to_pybytes())
