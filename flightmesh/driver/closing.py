@@ -1,7 +1,8 @@
 """Early close: readers that have enough close their buckets, and producers whose rows nobody reads stop; so LIMIT stops scans.
 
 Handed a task that is over, or that has enough of an input; hands on what to drop and whom to stop, up through all stages
-before it. What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has.
+before it. What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has; an
+edge that is kept until its job ends closes as soon as all its readers are over.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from flightmesh.driver.events import DriverEffect, Send
 from flightmesh.driver.transitions import Happening, TaskPhase, Verdict, outcome
 from flightmesh.ids import EdgeId, JobId, WorkerId
 from flightmesh.physical.partitioning import Broadcast
-from flightmesh.protocol.messages import CloseBuckets, ReadEnd, StopTask
+from flightmesh.protocol.messages import CloseBuckets, ReadEnd, Retention, StopTask
 
 
 def inputs_of_ended(table: Table, task: TaskEntry) -> list[DriverEffect]:
@@ -24,6 +25,7 @@ def inputs_of_ended(table: Table, task: TaskEntry) -> list[DriverEffect]:
     effects: list[DriverEffect] = []
     for edge in table.stage(task.id).inputs:
         if edge in complete:
+            effects.extend(_drop_if_kept(table, task.id.job, edge))
             effects.extend(_stop_if_unread(table, task.id.job, edge))
         else:
             effects.extend(close_input(table, task, edge))
@@ -51,14 +53,22 @@ def openers(table: Table, job: JobEntry, edge: EdgeId) -> list[WorkerId]:
     """Workers that have the plan of a stage at either end of an edge, and so have it open. One that gets a plan later gets
     with it what was said of its edges; nobody has it open where the stages at both ends were skipped."""
     ends = (job.edges[edge].edge.producer, job.edges[edge].edge.consumer)
-    return [worker for worker in sorted(job.holders) if any((job.id, end, worker) in table.planned for end in ends)]
+    return [worker for worker in sorted(job.holders) if any(worker in table.planners(job.id, end) for end in ends)]
 
 
 def _close(table: Table, job: JobEntry, edge: EdgeId, buckets: range) -> list[DriverEffect]:
     if not buckets:
         return []
+    table.jobs[job.id] = replace(table.jobs[job.id], dropped=(*job.dropped, (edge, buckets.start, buckets.stop)))
     message = CloseBuckets(job.id, edge, buckets.start, buckets.stop)
     return [Send(worker, message) for worker in openers(table, job, edge)]
+
+
+def _drop_if_kept(table: Table, job_id: JobId, edge: EdgeId) -> list[DriverEffect]:
+    job = table.jobs[job_id]
+    if job.edges[edge].retention is not Retention.JOB or edge in job.closed or not _unread(table, job, edge):
+        return []
+    return _close(table, job, edge, range(job.edges[edge].buckets))
 
 
 def _unread(table: Table, job: JobEntry, edge: EdgeId) -> bool:

@@ -6,19 +6,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flightmesh.catalog.table import Split
-from flightmesh.driver.record import JobRecord, JobState, Progress, StageRecord, TaskRecord
+from flightmesh.config import MeshConfig
+from flightmesh.driver.events import IN_PROCESS, JobOptions
+from flightmesh.driver.history import History
+from flightmesh.driver.record import JobState, Progress
 from flightmesh.driver.transitions import TaskPhase
+from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.messages import EdgePlan, TaskReport, WantSplits, WireError
+from flightmesh.protocol.node_messages import Load, NodeAddress
 from flightmesh.stage.graph import Stage, StageGraph
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerEntry:
-    """A worker and its slots."""
+    """A worker. `address`: None for the one in this process, which never goes silent. `heard`, `probed`, `gone`: when it was last
+    heard of, probed for its silence, lost; `released`: it was given leave to go."""
 
     id: WorkerId
     slots: int
+    name: str = ""
+    address: NodeAddress | None = None
+    memory: int = 0
+    host: str = ""
+    pid: int = 0
+    state: WorkerState = WorkerState.ALIVE
+    heard: float = 0.0
+    probed: float = 0.0
+    load: Load | None = None
+    released: bool = False
+
+    @property
+    def known_as(self) -> str:
+        """Its name and id, as people read them."""
+        return f"{self.name} ({self.id})" if self.name and self.name != self.id else str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +68,33 @@ class TaskEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class SplitQueue:
-    """The splits of one scan of a stage. `splits` None: not listed yet; `waiting`: requests from before they were."""
+class Share:
+    """Splits of a scan that lie at one place, and how many of them have been drawn."""
 
-    splits: tuple[Split, ...] | None = None
+    splits: tuple[Split, ...]
     next: int = 0
+
+    @property
+    def left(self) -> int:
+        """Splits that nobody has drawn."""
+        return len(self.splits) - self.next
+
+
+@dataclass(frozen=True, slots=True)
+class SplitQueue:
+    """The splits of one scan of a stage, by the worker that holds them (None: nobody in particular). `shares` None: not listed
+    yet; `waiting`: requests from before they were."""
+
+    shares: dict[str | None, Share] | None = None
     waiting: tuple[WantSplits, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
     """A job. `holders`: workers that have something of it; `releasing`: they have been told to drop it. Of `closed` edges
-    nobody reads more; of `sealed` ones nothing more is written."""
+    nobody reads more, of `dropped` buckets (edge, first, last) neither; of `sealed` ones nothing more is written. `pins`: the
+    workers of the result's partitions, of which `read` ones were read to their end. `moved`: when its tasks last said something
+    new."""
 
     id: JobId
     graph: StageGraph
@@ -66,22 +102,56 @@ class JobEntry:
     submitted: float
     state: JobState
     progress: Progress
+    options: JobOptions = IN_PROCESS
+    started: float | None = None
+    ended: float | None = None
+    moved: float = 0.0
     error: WireError | None = None
     sealed: frozenset[EdgeId] = frozenset()
     closed: frozenset[EdgeId] = frozenset()
+    dropped: tuple[tuple[EdgeId, int, int], ...] = ()
     holders: frozenset[WorkerId] = frozenset()
     releasing: bool = False
+    pins: tuple[WorkerId, ...] = ()
+    read: frozenset[int] = frozenset()
+
+    @property
+    def unread(self) -> frozenset[WorkerId]:
+        """Workers with a partition of the result that was not read to its end."""
+        return frozenset(worker for index, worker in enumerate(self.pins) if index not in self.read)
+
+    @property
+    def result_stage(self) -> StageId:
+        """The last stage, whose tasks make the result's partitions."""
+        return self.edges[self.graph.result].edge.producer
 
 
 @dataclass(slots=True)
 class Table:
-    """Everything that a driver knows."""
+    """Everything that a driver knows. `queue`: jobs that wait for their turn, in order; `told`: what workers were last told of the
+    other end of an edge; `unsettled`: something has changed that may let a task or a job start; `alone_since`: since when there
+    has been no worker that takes tasks; `ticked`: the last look at deadlines."""
 
+    config: MeshConfig
+    history: History
     workers: dict[WorkerId, WorkerEntry] = field(default_factory=dict)
     jobs: dict[JobId, JobEntry] = field(default_factory=dict)
+    queue: list[JobId] = field(default_factory=list)
     tasks: dict[JobId, dict[StageId, list[TaskEntry]]] = field(default_factory=dict)
     queues: dict[tuple[JobId, StageId, int], SplitQueue] = field(default_factory=dict)
-    planned: set[tuple[JobId, StageId, WorkerId]] = field(default_factory=set)
+    planned: dict[JobId, dict[StageId, tuple[WorkerId, ...]]] = field(default_factory=dict)
+    told: dict[JobId, dict[tuple[EdgeId, str, WorkerId], frozenset[object]]] = field(default_factory=dict)
+    unsettled: bool = False
+    alone_since: float | None = None
+    ticked: float | None = None
+
+    def present(self) -> list[WorkerEntry]:
+        """Workers that are there, draining ones too."""
+        return [worker for worker in self.workers.values() if worker.state.is_present]
+
+    def takers(self) -> list[WorkerEntry]:
+        """Workers that take new tasks."""
+        return [worker for worker in self.workers.values() if worker.state is WorkerState.ALIVE]
 
     def task(self, task: TaskId) -> TaskEntry | None:
         """A task of a job that is still known."""
@@ -91,7 +161,10 @@ class Table:
 
     def put(self, entry: TaskEntry) -> None:
         """Replaces a task's entry."""
-        self.tasks[entry.id.job][entry.id.stage][entry.id.index] = entry
+        entries = self.tasks[entry.id.job][entry.id.stage]
+        if entries[entry.id.index].phase is not entry.phase:
+            self.unsettled = True
+        entries[entry.id.index] = entry
 
     def tasks_of(self, job: JobId) -> Iterator[TaskEntry]:
         """All tasks of a job, stage by stage."""
@@ -102,32 +175,25 @@ class Table:
         """The stage of a task."""
         return self.jobs[task.job].graph.stage(task.stage)
 
+    def planners(self, job: JobId, stage: StageId | None) -> tuple[WorkerId, ...]:
+        """Workers that have the plan of a stage."""
+        return () if stage is None else self.planned[job].get(stage, ())
+
+    def runs(self, job: JobId) -> bool:
+        """Whether a job has begun and has no outcome yet."""
+        entry = self.jobs.get(job)
+        return entry is not None and entry.state is JobState.RUNNING
+
+    def is_open(self, job: JobId) -> bool:
+        """Whether a job has no outcome yet."""
+        entry = self.jobs.get(job)
+        return entry is not None and entry.state in (JobState.QUEUED, JobState.RUNNING)
+
     def forget(self, job: JobId) -> None:
         """Drops a job from every dictionary."""
         del self.jobs[job]
         del self.tasks[job]
+        del self.planned[job]
+        del self.told[job]
         self.queues = {key: queue for key, queue in self.queues.items() if key[0] != job}
-        self.planned = {key for key in self.planned if key[0] != job}
-
-
-def record_of(table: Table, job: JobEntry, state: JobState, now: float) -> JobRecord:
-    """The record of a job that has just got its outcome."""
-    stages = tuple(
-        StageRecord(stage, tuple(_task_record(task) for task in tasks)) for stage, tasks in table.tasks[job.id].items()
-    )
-    return JobRecord(job.id, state, job.submitted, now, stages, job.progress, job.error)
-
-
-def _task_record(task: TaskEntry) -> TaskRecord:
-    report = task.report
-    return TaskRecord(
-        index=task.id.index,
-        state=task.phase,
-        worker=task.worker,
-        started=task.started,
-        ended=task.ended,
-        splits=len(task.drawn),
-        operators=report.operators if report is not None else (),
-        written=report.written if report is not None else (),
-        read=report.read if report is not None else (),
-    )
+        self.unsettled = True

@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 
 from flightmesh.driver.transitions import TaskPhase
-from flightmesh.ids import JobId, StageId, WorkerId
-from flightmesh.protocol.messages import OperatorReport, Read, WireError, Written
+from flightmesh.ids import EdgeId, JobId, StageId, WorkerId
+from flightmesh.protocol.messages import ExchangeMode, OperatorReport, Read, WireError, Written
 
 
 class JobState(enum.Enum):
@@ -56,8 +56,23 @@ class StageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeRecord:
+    """One edge: what was written on it, and how many of its reading tasks started before its last producer ended (`pipelined`)
+    and how many after (`late`). The client, whose edge has no consumer, counts as neither."""
+
+    edge: EdgeId
+    producer: StageId
+    consumer: StageId | None
+    mode: ExchangeMode
+    rows: int
+    bytes: int
+    pipelined: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A whole job. `error` comes with FAILED and CANCELLED."""
+    """A whole job. `error` comes with FAILED and CANCELLED; `started` is None for one that never left the queue."""
 
     job: JobId
     state: JobState
@@ -66,6 +81,8 @@ class JobRecord:
     stages: tuple[StageRecord, ...]
     progress: Progress
     error: WireError | None = None
+    started: float | None = None
+    edges: tuple[EdgeRecord, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -4,17 +4,19 @@ What always holds: a task is placed only when every stage before it (producers f
 tasks placed or its full share of places. So the earliest unfinished stage always has a place: no set of waiting consumers can
 keep a producer out. A single task with a limit is placed at once, on top of the places, so that it can stop its producers; so
 is the first task of each stage that reads others' rows in the same job, so that some rows reach the limit early however many
-stages lie before it.
+stages lie before it. A task that is pinned goes to its worker, at once and on top of the places: its client waits there. A
+draining worker gets none but those, unless nobody else is left for a job that it has begun.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flightmesh.driver.entries import Table, TaskEntry
+from flightmesh.driver.choice import Choice
+from flightmesh.driver.entries import JobEntry, Table, TaskEntry, WorkerEntry
 from flightmesh.driver.record import JobState
 from flightmesh.driver.transitions import TaskPhase
-from flightmesh.ids import JobId, TaskId, WorkerId
+from flightmesh.ids import TaskId, WorkerId
 from flightmesh.physical.operators import LimitRows, Operator, operator_inputs
 from flightmesh.stage.graph import Stage
 
@@ -26,61 +28,93 @@ RESIDENT_OF_A_STAGE = 2
 
 
 def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
-    """Tasks to place now, jobs taking turns, each on the worker where its job has most room."""
-    rooms = {job: _rooms(table, job) for job, entry in table.jobs.items() if entry.state is JobState.RUNNING and table.workers}
-    chosen = [(task, _roomiest(rooms[job])) for job in rooms for task in _early(table, job)]
-    pending = {job: _pending(table, job) for job in rooms}
-    while pending:
-        for job in list(pending):
-            worker = _roomiest(rooms[job])
-            task = next(pending[job], None) if rooms[job][worker] > 0 else None
-            if task is None:
-                del pending[job]
-                continue
-            rooms[job][worker] -= 1
-            chosen.append((task, worker))
+    """Tasks to place now, jobs taking turns."""
+    choice = Choice(table)
+    rooms = [_JobRoom(table, job, choice) for job in table.jobs.values() if job.state is JobState.RUNNING]
+    chosen = [placed for room in rooms for placed in room.at_once()]
+    waiting = rooms
+    while waiting:
+        placed = [(room, room.next()) for room in waiting]
+        chosen.extend(one for _, one in placed if one is not None)
+        waiting = [room for room, one in placed if one is not None]
     return chosen
 
 
-def _roomiest(rooms: dict[WorkerId, int]) -> WorkerId:
-    return max(rooms, key=lambda worker: rooms[worker])
+def candidates(table: Table, job: JobEntry) -> list[WorkerEntry]:
+    """Workers that take new tasks of a job."""
+    takers = table.takers()
+    if takers:
+        return takers
+    return [worker for worker in table.present() if worker.id in job.holders]
 
 
-def _rooms(table: Table, job: JobId) -> dict[WorkerId, int]:
-    """Free places of each worker for a job."""
-    rooms = {worker.id: worker.slots * RESIDENT_PER_SLOT for worker in table.workers.values()}
-    early = _early_tasks(table, job)
-    for stage in table.jobs[job].graph.stages:
-        for task in table.tasks[job][stage.id]:
-            if task.phase.is_resident and task.worker is not None and task.id not in early:
-                rooms[task.worker] -= 1
-    return rooms
+class _JobRoom:
+    """The tasks of a job that wait for a place, and the places that it has."""
 
+    def __init__(self, table: Table, job: JobEntry, choice: Choice) -> None:
+        self._table = table
+        self._job = job
+        self._choice = choice
+        self._tasks = table.tasks[job.id]
+        self._workers = candidates(table, job)
+        self._early = self._early_tasks()
+        self._rooms = self._places()
+        self._pending = self._in_order()
 
-def _early_tasks(table: Table, job: JobId) -> set[TaskId]:
-    """The tasks that are placed on top of the places."""
-    stages = table.jobs[job].graph.stages
-    if not any(_is_limit(stage) for stage in stages):
-        return set()
-    return {table.tasks[job][stage.id][0].id for stage in stages if stage.inputs}
+    def at_once(self) -> Iterator[tuple[TaskEntry, WorkerId]]:
+        """Tasks that are placed on top of the places: pinned ones, and those that lead to a limit."""
+        pins = self._job.pins
+        if pins:
+            for task, worker in zip(self._tasks[self._job.result_stage], pins, strict=True):
+                if task.phase is TaskPhase.PENDING:
+                    yield task, worker
+        for tasks in self._tasks.values() if self._workers else ():
+            for task in tasks:
+                if task.id in self._early and task.phase is TaskPhase.PENDING:
+                    yield task, self._choice.best(task.id, self._workers)
 
+    def next(self) -> tuple[TaskEntry, WorkerId] | None:
+        """The next task and its worker, if one waits and there is room."""
+        roomy = [worker for worker in self._workers if self._rooms[worker.id] > 0]
+        task = next(self._pending, None) if roomy else None
+        if task is None:
+            return None
+        worker = self._choice.best(task.id, roomy)
+        self._rooms[worker] -= 1
+        return task, worker
 
-def _early(table: Table, job: JobId) -> Iterator[TaskEntry]:
-    """Those of them that wait for being placed."""
-    early = _early_tasks(table, job)
-    for tasks in table.tasks[job].values():
-        yield from (task for task in tasks if task.id in early and task.phase is TaskPhase.PENDING)
+    def _places(self) -> dict[WorkerId, int]:
+        """Free places of each worker for the job."""
+        rooms = {worker.id: worker.slots * RESIDENT_PER_SLOT for worker in self._workers}
+        for stage in self._job.graph.stages:
+            for task in self._counted(stage):
+                if task.phase.is_resident and task.worker in rooms:
+                    rooms[task.worker] -= 1
+        return rooms
 
+    def _early_tasks(self) -> set[TaskId]:
+        stages = self._job.graph.stages
+        if not any(_is_limit(stage) for stage in stages):
+            return set()
+        return {self._tasks[stage.id][0].id for stage in stages if stage.inputs and not self._is_pinned(stage)}
 
-def _pending(table: Table, job: JobId) -> Iterator[TaskEntry]:
-    """The other tasks in the order of the graph, each stage up to its share."""
-    early = _early_tasks(table, job)
-    share = RESIDENT_OF_A_STAGE * sum(worker.slots for worker in table.workers.values())
-    for stage in table.jobs[job].graph.stages:
-        tasks = [task for task in table.tasks[job][stage.id] if task.id not in early]
-        room = share - sum(task.phase.is_resident for task in tasks)
-        pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
-        yield from pending[: max(0, room)]
+    def _is_pinned(self, stage: Stage) -> bool:
+        return bool(self._job.pins) and stage.id == self._job.result_stage
+
+    def _counted(self, stage: Stage) -> list[TaskEntry]:
+        """Tasks of a stage that take up places."""
+        if self._is_pinned(stage):
+            return []
+        return [task for task in self._tasks[stage.id] if task.id not in self._early]
+
+    def _in_order(self) -> Iterator[TaskEntry]:
+        """The tasks that need places, in the order of the graph, each stage up to its share."""
+        share = RESIDENT_OF_A_STAGE * sum(worker.slots for worker in self._workers)
+        for stage in self._job.graph.stages:
+            tasks = self._counted(stage)
+            room = share - sum(task.phase.is_resident for task in tasks)
+            pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
+            yield from pending[: max(0, room)]
 
 
 def _is_limit(stage: Stage) -> bool:

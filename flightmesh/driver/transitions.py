@@ -33,12 +33,14 @@ class TaskPhase(enum.Enum):
 
 
 class Happening(enum.Enum):
-    """What can happen to a task. The first four are its driver's doing, the others its worker's."""
+    """What can happen to a task. The first four are its driver's doing, LOST is its worker's loss, the others that worker's
+    reports."""
 
     PLACE = "place"
     SKIP = "skip"
     STOP = "stop"
     CANCEL = "cancel"
+    LOST = "lost its worker"
     PROGRESSED = "progressed"
     WANTED_SPLITS = "wanted splits"
     CLOSED_INPUT = "closed an input"
@@ -86,6 +88,9 @@ _LEGAL: dict[tuple[TaskPhase, Happening], TaskPhase] = {
     (_P.CANCELLING, _H.CANCELLED): _P.CANCELLED,
     (_P.RUNNING, _H.CANCELLED): _P.CANCELLED,  # its worker gave it up: the job fails
     (_P.STOPPING, _H.CANCELLED): _P.CANCELLED,
+    (_P.RUNNING, _H.LOST): _P.FAILED,
+    (_P.STOPPING, _H.LOST): _P.FAILED,
+    (_P.CANCELLING, _H.LOST): _P.CANCELLED,
 }
 
 _OVER = (_P.FINISHED, _P.FAILED, _P.CANCELLED, _P.SKIPPED)
@@ -96,6 +101,7 @@ _ABSORBED: frozenset[tuple[TaskPhase, Happening]] = frozenset(
         *((phase, _H.CANCEL) for phase in (*_OVER, _P.CANCELLING)),
         *((phase, _H.STOP) for phase in (*_OVER, _P.STOPPING, _P.CANCELLING)),
         *((phase, _H.SKIP) for phase in _OVER),
+        *((phase, _H.LOST) for phase in _OVER),
         *((phase, report) for phase in (_P.FINISHED, _P.FAILED, _P.CANCELLED) for report in _REPORTS),
         (_P.STOPPING, _H.WANTED_SPLITS),  # it will not read them
         (_P.CANCELLING, _H.WANTED_SPLITS),
