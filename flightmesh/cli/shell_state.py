@@ -20,6 +20,7 @@ from flightmesh.errors import InvalidQuery
 
 if TYPE_CHECKING:
     from flightmesh.session import Session
+    from flightmesh.session.remote import RemoteSession
 
 _HELP = """\
 .help                       this list
@@ -37,7 +38,7 @@ _DOT_LINE = re.compile(r"\s*\.([a-zA-Z]\w*)([^\n]*)(?:\n|\Z)")
 class Shell:
     """A session with the shell's own settings."""
 
-    def __init__(self, session: Session, dialect: str | None) -> None:
+    def __init__(self, session: Session | RemoteSession, dialect: str | None) -> None:
         self.session = session
         self.left = False
         self._dialect = dialect

@@ -13,18 +13,19 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from flightmesh.errors import InvalidConfig, InvalidMessage, NodeUnavailable
+from flightmesh.errors import InvalidConfig, InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable
 from flightmesh.protocol.client_messages import Done, OpenSession, Run, SessionOpened, UploadTable
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.session.silence import ANSWER_SECONDS
-from flightmesh.transport.flight_client import ClientConnection
+from flightmesh.transport.flight_client import SESSION_HEADER, ClientConnection
 from flightmesh.transport.peers import StreamIn
-from flightmesh.transport.service import Endpoint, Info
+from flightmesh.transport.service import Asked, Endpoint, Info
 
 CALL_SECONDS = 20.0
+PATIENT_SECONDS = 86_400.0
+"""The deadline of a call that may take as long as queries do."""
 OPEN_SECONDS = 4.0
 """How long a driver may take to say that it is there."""
-SESSION_HEADER = "flightmesh-session"
 
 _ADDRESS = re.compile(r"(?:(?P<scheme>[a-z0-9+]+)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/@]+):(?P<port>\d{1,5})/?")
 Answer = TypeVar("Answer")
@@ -47,23 +48,25 @@ class DriverLink:
     def __init__(self, address: str, opening: OpenSession) -> None:
         """Opens a session. Raises NodeUnavailable when nobody is there."""
         self.uri = driver_uri(address)
-        first = ClientConnection(self.uri)
+        self._connection = ClientConnection(self.uri)
         try:
-            self.opened = self._answer(first, "open-session", opening, SessionOpened, OPEN_SECONDS)
-        finally:
-            first.close()
-        self._connection = ClientConnection(self.uri, {SESSION_HEADER: self.opened.session})
+            self.opened = self.ask("open-session", opening, SessionOpened, OPEN_SECONDS)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._connection.set_header(SESSION_HEADER, self.opened.session)
 
     def ask(self, action: str, question: Any, kind: type[Answer], seconds: float = CALL_SECONDS) -> Answer:
-        """The answer to an action, which is a message of class `kind`."""
-        return self._answer(self._connection, action, question, kind, seconds)
+        """The answer to an action, which is a message of class `kind`. `question` None: an action without a body."""
+        answers = self._act(action, b"" if question is None else encode(question), seconds)
+        if len(answers) != 1:
+            raise InvalidMessage(f"the driver at {self.uri} gave {len(answers)} answers to {action!r}, not 1")
+        found: Answer = decode(answers[0], kind)
+        return found
 
     def tell(self, action: str, question: Any, seconds: float = CALL_SECONDS) -> None:
         """Carries out an action whose answer does not matter."""
-        try:
-            self._connection.action(action, encode(question), seconds)
-        except NodeUnavailable as error:
-            raise self._unavailable(error) from None
+        self._act(action, encode(question), seconds)
 
     def ping(self) -> None:
         """Hears from the driver that it is there, and renews the session's lease. Raises NodeUnavailable."""
@@ -71,7 +74,10 @@ class DriverLink:
 
     def place(self, run: Run) -> Info:
         """Starts a query. Returns once it is placed, which may take as long as jobs before it run."""
-        return self._connection.info(command=encode(run))
+        try:
+            return self._connection.info(Asked(command=encode(run)), PATIENT_SECONDS)
+        except (NodeRefused, NodeSilent) as error:
+            raise self._unanswered(error) from None
 
     def open(self, endpoint: Endpoint) -> StreamIn:
         """The rows of one partition of a result, from where it lies."""
@@ -79,7 +85,7 @@ class DriverLink:
 
     def upload(self, table: UploadTable, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """Sends rows, which become a table when all have come."""
-        stream = self._connection.put(encode(table), schema)
+        stream = self._connection.put(Asked(command=encode(table)), schema)
         try:
             for batch in batches:
                 stream.write(batch, b"")
@@ -92,18 +98,12 @@ class DriverLink:
         """Ends the connection."""
         self._connection.close()
 
-    def _answer(self, connection: ClientConnection, action: str, question: Any, kind: type[Answer], seconds: float) -> Answer:
+    def _act(self, action: str, body: bytes, seconds: float) -> list[bytes]:
         try:
-            answers = connection.action(action, b"" if question is None else encode(question), seconds)
-        except NodeUnavailable as error:
-            raise self._unavailable(error) from None
-        if len(answers) != 1:
-            raise InvalidMessage(f"the driver at {self.uri} gave {len(answers)} answers to {action!r}, not 1")
-        found: Answer = decode(answers[0], kind)
-        return found
+            return self._connection.action(action, body, seconds)
+        except (NodeRefused, NodeSilent) as error:
+            raise self._unanswered(error) from None
 
-    def _unavailable(self, error: NodeUnavailable) -> NodeUnavailable:
-        return type(error)(
-            f"no driver answers at {self.uri}: {error.message}",
-            hint="check the address, and that the driver runs there: flightmesh driver",
-        )
+    def _unanswered(self, error: NodeUnavailable) -> NodeUnavailable:
+        hint = "check the address, and that the driver runs there: flightmesh driver"
+        return type(error)(f"no driver answers at {self.uri}: {error.message}", hint=hint)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from flightmesh.errors import FlightmeshError, InternalError
+from flightmesh.protocol.frames import EntryKind, read_frame
 from flightmesh.transport.peers import StreamIn
 
 READERS = 8
-"""Streams that are open at a time. Those after them begin when one ends: their workers hold the rows until then."""
+"""Streams that are open at a time. Those after them begin when one ends: their workers keep the rows until then."""
 AHEAD_BYTES = 16 * 1024 * 1024
 """Bytes of one partition that may wait for the reader; at least one batch may."""
 END_SECONDS = 5.0
@@ -45,6 +46,7 @@ class _Partition:
     batches: deque[pa.RecordBatch] = field(default_factory=deque)
     bytes: int = 0
     stream: StreamIn | None = None
+    has_all_rows: bool = False
     has_ended: bool = False
 
 
@@ -99,7 +101,7 @@ class PartitionReaders:
                 partition = self._partitions[self._turn]
                 if partition.batches:
                     return partition
-                if not partition.has_ended:
+                if not partition.has_all_rows:
                     return None
                 self._turn += 1
             return None
@@ -145,11 +147,20 @@ class PartitionReaders:
             stream.cancel()
             return
         while (got := stream.next()) is not None:
-            if not self._offered(partition, got[0]):
+            batch, metadata = got
+            if is_end(metadata):
+                self._note_end(partition)
+            elif not self._offered(partition, batch):
                 return
         with self._changed:
-            partition.has_ended = True
+            partition.has_all_rows = partition.has_ended = True
             partition.stream = None
+            self._changed.notify_all()
+
+    def _note_end(self, partition: _Partition) -> None:
+        """The partition has no more rows; its stream ends when the whole job has succeeded."""
+        with self._changed:
+            partition.has_all_rows = True
             self._changed.notify_all()
 
     def _offered(self, partition: _Partition, batch: pa.RecordBatch) -> bool:
@@ -160,3 +171,8 @@ class PartitionReaders:
             partition.bytes += batch.nbytes
             self._changed.notify_all()
             return not self._is_closed
+
+
+def is_end(metadata: bytes) -> bool:
+    """Whether what stands beside a batch says that no rows follow."""
+    return len(metadata) > 0 and read_frame(metadata).kind is EntryKind.END

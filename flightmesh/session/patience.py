@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from flightmesh.session.silence import Silence
 
-PATIENT_SECONDS = 86_400.0
-"""The deadline of a call that takes as long as a query."""
 _STEP_SECONDS = 1.0
 
 Answer = TypeVar("Answer")

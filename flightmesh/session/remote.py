@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from flightmesh.catalog.table import Format
+from flightmesh.catalog.table import Format, Storage
 from flightmesh.config import Config
 from flightmesh.errors import Cancelled, FlightmeshError, InvalidQuery
 from flightmesh.exchange.budget import MemoryBudget
@@ -37,16 +37,16 @@ from flightmesh.protocol.client_messages import (
     UploadTable,
 )
 from flightmesh.runtime.machine import memory_limit
-from flightmesh.session.driver_link import DriverLink
-from flightmesh.session.engine import Job, text_options
+from flightmesh.session.driver_link import PATIENT_SECONDS, DriverLink
+from flightmesh.session.engine import Job
 from flightmesh.session.explain import Level
 from flightmesh.session.lease import Lease
-from flightmesh.session.patience import PATIENT_SECONDS, patiently
+from flightmesh.session.patience import patiently
 from flightmesh.session.plan import typed_errors
 from flightmesh.session.remote_job import RemoteJob
 from flightmesh.session.remote_params import pack_params
 from flightmesh.session.result import Result
-from flightmesh.session.session import is_path, text_pairs
+from flightmesh.session.session import is_path, option_text, text_pairs
 from flightmesh.session.upload import rows_of_data, rows_of_files
 from flightmesh.session.workspace import Params
 
@@ -95,10 +95,8 @@ class RemoteSession:
                 None if storage is None else text_pairs(storage),
             )
             self._link.ask("register-table", question, Done)
-        elif options:
-            raise InvalidQuery(f"a table in memory takes no options, but got {', '.join(options)}")
         else:
-            self._send(UploadTable(name, temporary=True), source, {})
+            self._send(UploadTable(name, temporary=True), source, options)
 
     @typed_errors()
     def upload(self, name: str, source: Any, **options: Any) -> None:
@@ -196,8 +194,12 @@ class RemoteSession:
 
     def _send(self, table: UploadTable, source: Any, options: Mapping[str, Any]) -> None:
         if is_path(source):
-            format, texts, storage = text_options(options)
-            rows = rows_of_files(table.name, source, format, texts, storage)
+            storage = options.get("storage")
+            texts = {key: option_text(value) for key, value in options.items() if key not in ("format", "storage")}
+            place = None if storage is None else Storage("s3", text_pairs(storage))
+            rows = rows_of_files(table.name, source, options.get("format"), texts, place)
+        elif options:
+            raise InvalidQuery(f"a table in memory takes no options, but got {', '.join(options)}")
         else:
             rows = rows_of_data(source)
         self._link.upload(table, rows.schema, rows.batches)

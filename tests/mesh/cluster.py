@@ -1,0 +1,178 @@
+"""A mesh for tests: a driver and workers as processes of the real command line, on 127.0.0.1, each in a group of its own.
+
+Handed how many and with what settings; hands on their addresses and process ids. What always holds: whatever was started is
+ended, by signals to those processes alone; what they printed is shown when something goes wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flightmesh
+from flightmesh.protocol.client_messages import Jobs, Nodes, NodeStatus
+from flightmesh.protocol.codec import decode
+from flightmesh.transport.flight_client import ClientConnection
+from tests.waiting import wait_until
+
+READY_SECONDS = 30.0
+END_SECONDS = 5.0
+_DRIVER_READY = re.compile(r"driver ready: clients (grpc://\S+?),")
+_WORKER_READY = re.compile(r"worker \S+ ready, registered at \S+ as (\S+)")
+
+
+@dataclass(slots=True)
+class NodeProcess:
+    """One process of a mesh."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal, unless it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait_said(self, pattern: re.Pattern[str], seconds: float = READY_SECONDS) -> re.Match[str]:
+        """The first place where it printed `pattern`, waited for."""
+
+        def found() -> re.Match[str] | None:
+            match = pattern.search(self.said)
+            assert match or self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.said}"
+            return match
+
+        wait_until(found, seconds, f"{self.name} to print {pattern.pattern!r}; it printed:\n{self.said}")
+        match = found()
+        assert match is not None
+        return match
+
+    def end(self) -> None:
+        """Ends it: politely, then for certain. One that was stopped is killed."""
+        for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
+            self.signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+                return
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A driver and its workers."""
+
+    uri: str
+    driver: NodeProcess
+    workers: list[NodeProcess]
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT, as --driver takes it."""
+        return self.uri.removeprefix("grpc://")
+
+    def connect(self, **options: Any) -> flightmesh.RemoteSession:
+        """A session at the driver."""
+        return flightmesh.connect(self.uri, **options)
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """The nodes as the driver sees them."""
+        found: Nodes = self._ask("nodes", Nodes)
+        return found.nodes
+
+    def carrying(self) -> list[NodeStatus]:
+        """The workers that are there."""
+        return [node for node in self.nodes() if node.role == "worker" and node.state == "alive"]
+
+    def jobs(self) -> Jobs:
+        """The jobs that the driver remembers."""
+        found: Jobs = self._ask("jobs", Jobs)
+        return found
+
+    def is_idle(self) -> bool:
+        """Whether no job runs and no worker holds a task, a channel, a spill file or a stream."""
+        if any(job.state in ("queued", "running") for job in self.jobs().jobs):
+            return False
+        loads = [node.load for node in self.carrying()]
+        return all(
+            load is not None
+            and not (load.running_tasks or load.exchange_bytes or load.channels or load.spill_files or load.streams)
+            for load in loads
+        )
+
+    def said(self) -> str:
+        """What all processes printed, for a test that failed."""
+        return "\n".join(f"--- {node.name} ---\n{node.said[-8000:]}" for node in (self.driver, *self.workers))
+
+    def _ask(self, action: str, kind: type) -> Any:
+        connection = ClientConnection(self.uri)
+        try:
+            return decode(connection.action(action, b"", 10.0)[0], kind)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def cluster(workers: int = 3, slots: int = 1, mode: str = "get", **settings: Any) -> Iterator[Cluster]:
+    """A mesh, ready. `settings`: those of a configuration file for all nodes: `memory`, `exchange={"memory": ...}`,
+    `mesh={...}`, ..."""
+    with ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="flightmesh-mesh-")))
+        config = folder / "nodes.yaml"
+        exchange = {"directory": str(folder), **settings.pop("exchange", {}), "mode": mode}
+        config.write_text(json.dumps({"threads": slots, **settings, "exchange": exchange}))  # YAML holds JSON
+        driver = _started(ends, folder, "driver", ["driver", "--insecure", "--config", str(config)])
+        uri = driver.wait_said(_DRIVER_READY)[1]
+        made = Cluster(uri, driver, [], folder)
+        for number in range(workers):
+            made.workers.append(start_worker(ends, made, f"w{number}"))
+        for worker in made.workers:
+            worker.wait_said(_WORKER_READY)
+        try:
+            yield made
+        except BaseException:
+            print(made.said(), file=sys.stderr)
+            raise
+
+
+def start_worker(ends: ExitStack, mesh: Cluster, name: str) -> NodeProcess:
+    """One more worker, which `ends` will end. It is ready when it says so."""
+    config = str(mesh.folder / "nodes.yaml")
+    return _started(
+        ends, mesh.folder, name, ["worker", "--insecure", "--driver", mesh.address, "--name", name, "--config", config]
+    )
+
+
+def _started(ends: ExitStack, folder: Path, name: str, args: list[str]) -> NodeProcess:
+    log = folder / f"{name}.log"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FLIGHTMESH_")}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flightmesh", *args],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**kept, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+    node = NodeProcess(name, process, log)
+    ends.callback(node.end)
+    return node
