@@ -2,11 +2,13 @@
 
 Handed numbered messages; hands on action bodies (`Orders`, `Reports`) and, at the other end, the messages again. What always
 holds: one message goes under its own action's name, several under `orders` or `reports`, in the same map; an action that
-carries a message of another kind raises InvalidMessage."""
+carries a message of another kind raises InvalidMessage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from flightmesh.errors import InvalidMessage
 from flightmesh.ids import WorkerId
 from flightmesh.protocol import messages

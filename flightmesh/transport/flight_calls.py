@@ -1,7 +1,8 @@
 """Calls as a service sees them, and the count of what a listener has open.
 
 Handed the contexts of a Flight server; hands on `Call`s. What always holds: a call that has ended is never asked again of
-gRPC, and one whose node is closing is cancelled."""
+gRPC, and one whose node is closing is cancelled.
+"""
 
 from __future__ import annotations
 

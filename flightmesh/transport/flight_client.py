@@ -1,7 +1,8 @@
 """A client's connection to a driver, and to the workers that hold its results.
 
 Handed a driver's address; hands on answers, infos and streams. What always holds: as `flight_peers`; headers (the session's)
-go with every call, to the driver and to the workers; nothing here reads a whole result."""
+go with every call, to the driver and to the workers; nothing here reads a whole result.
+"""
 
 from __future__ import annotations
 

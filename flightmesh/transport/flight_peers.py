@@ -2,7 +2,8 @@
 
 Handed addresses (URIs); hands on answers and streams. What always holds: a node has two connections, so that calls
 (heartbeats, orders) never queue behind rows; a reader has at most its window ahead of it; batches come aligned; every call
-ends by its deadline; only FlightmeshErrors leave here."""
+ends by its deadline; only FlightmeshErrors leave here.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Handed the two streams; hands on what pyarrow asks for. What always holds: an OutStream is closed exactly once, however its
 stream ended, also when the client had gone before the first row; a stream that ends because its node closes ends in
 StreamBroken, so a clean end means that all was sent; a put whose client went away before it had finished raises StreamBroken
-or Cancelled."""
+or Cancelled.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Handed a service and an address; hands on its calls, one a gRPC thread. What always holds: whatever a service raises crosses
 as a typed Flight error without a traceback; bodies, commands and tickets past their limit are refused before anybody reads
 them; while the node closes, calls are cancelled, streams end, and nothing new begins; `close` returns within its time,
-whatever clients do."""
+whatever clients do.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Handed a Flight client; hands on a `StreamIn` or a `StreamOut`. What always holds: `cancel` wakes whoever waits at once, also
 when the peer is stopped and gRPC would wait for ever: what can hang runs on a thread of the stream's own (opening a get; all
 of a put), which is left behind until the peer's connection ends. Errors: the peer's own; NodeUnavailable (NodeRefused) where
-the stream did not begin; StreamBroken where it did; Cancelled after `cancel`."""
+the stream did not begin; StreamBroken where it did; Cancelled after `cancel`.
+"""
 
 from __future__ import annotations
 

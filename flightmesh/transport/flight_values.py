@@ -1,7 +1,8 @@
 """Descriptors, flight infos and batches between our words and pyarrow's.
 
 Handed values of `service`; hands on pyarrow.flight's, and back. What always holds: an Info and a descriptor come back equal,
-and batches that `aligned` hands on lie where Acero wants them."""
+and batches that `aligned` hands on lie where Acero wants them.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Handed an action's name and body; hands on the body in pieces, as the rows of a table of one binary column, and the answers
 out of the put's acknowledgement. What always holds: a body comes whole or not at all, and past LARGEST_BODY it is refused by
-name."""
+name.
+"""
 
 from __future__ import annotations
 
