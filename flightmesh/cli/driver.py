@@ -49,20 +49,19 @@ Listen = Annotated[
 
 
 @guarded
-def command(
-    insecure: Insecure = False, listen: Listen = None, allow_root: AllowRoot = None, config: ConfigFile = None
-) -> None:
+def command(insecure: Insecure = False, listen: Listen = None, allow_root: AllowRoot = None, config: ConfigFile = None) -> None:
     """Drive a mesh, until Ctrl-C: take queries from clients and run them on the workers that join."""
     where = listen_uri(listen, insecure, PORT)
     settings = _settings(config)
     roots = open_roots(allow_root, where)
+    from flightmesh.node.client_service import ClientService
     from flightmesh.node.driver_node import DriverNode
     from flightmesh.node.logs import start_logging
 
     ending = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # threads inherit it: only `sigwait` below hears of them
     start_logging("driver")
-    node = DriverNode(settings, where, roots)
+    node = DriverNode(settings, ClientService, where, roots)
     try:
         node.start()
         _say_ready(node)

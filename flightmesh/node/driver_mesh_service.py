@@ -7,6 +7,7 @@ row passes through here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NoReturn
 
 import msgpack
@@ -15,19 +16,16 @@ import pyarrow as pa
 from flightmesh.errors import InvalidConfig, InvalidMessage, UnsupportedFeature
 from flightmesh.protocol.client_messages import Done
 from flightmesh.protocol.codec import decode, encode
-from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Heartbeat, Leave, Register, Reports
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Heard, Heartbeat, Leave, Register
 from flightmesh.runtime.mesh_driver import MeshDriver
+from flightmesh.transport.control import read_reports, report_kinds
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
-
-REPORTS = ("task-report", "want-splits", "reader-closed", "result-read", "result-dropped", "job-released")
-"""One report under its own name: the body is the same as that of `reports`."""
 
 _ACTIONS = (
     ActionKind("register", "A worker joins. Body Register; answers Registered."),
     ActionKind("heartbeat", "A worker is alive. Body Heartbeat; answers HeartbeatHeard."),
     ActionKind("leave", "A worker goes. Body Leave; answers Done."),
-    ActionKind("reports", "Messages of a worker. Body Reports; answers Heard."),
-    *(ActionKind(name, "One message of a worker. Body Reports with one message; answers Heard.") for name in REPORTS),
+    *report_kinds(),
     ActionKind("ping", "Whether anybody is here. No body; answers Done."),
 )
 
@@ -42,7 +40,7 @@ class DriverMeshService:
             "heartbeat": lambda body: mesh.heartbeat(decode(body, Heartbeat)),
             "leave": self._leave,
             "ping": lambda _: Done(),
-            **dict.fromkeys(("reports", *REPORTS), lambda body: mesh.reports(decode(body, Reports))),
+            **{kind.name: partial(self._reports, kind.name) for kind in report_kinds()},
         }
 
     def actions(self) -> tuple[ActionKind, ...]:
@@ -75,6 +73,9 @@ class DriverMeshService:
     def list(self, call: Call) -> Iterable[Info]:
         """Clients ask the client listener."""
         _refuse("ListFlights")
+
+    def _reports(self, name: str, body: bytes) -> Heard:
+        return self._mesh.reports(read_reports(name, body))
 
     def _leave(self, body: bytes) -> Done:
         self._mesh.leave(decode(body, Leave))

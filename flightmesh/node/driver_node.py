@@ -7,7 +7,6 @@ hangs.
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
 from flightmesh.config import Config
@@ -19,15 +18,21 @@ from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.service import Service
 
-LOG = logging.getLogger(__name__)
 ANY_PORT = "grpc://127.0.0.1:0"
 CLOSE_SECONDS = 3.0
+
+
+class ClosingService(Service, Protocol):
+    """A service that ends what it has begun."""
+
+    def close(self) -> None:
+        """Ends the sessions of its clients."""
 
 
 class Clients(Protocol):
     """Makes the service of a client listener."""
 
-    def __call__(self, mesh: MeshDriver, people: People, roots: Roots) -> Service:
+    def __call__(self, mesh: MeshDriver, people: People, roots: Roots) -> ClosingService:
         """The service; `people` answers what people ask about nodes and jobs."""
 
 
@@ -38,7 +43,8 @@ class DriverNode:
         self.mesh = MeshDriver(config)
         people = People(self.mesh, lambda: self.address)
         self._mesh_node = FlightNode(DriverMeshService(self.mesh), listen.rpartition(":")[0] + ":0", "driver-mesh")
-        self._client_node = FlightNode(clients(self.mesh, people, roots), listen, "driver-client")
+        self._service = clients(self.mesh, people, roots)
+        self._client_node = FlightNode(self._service, listen, "driver-client")
 
     @property
     def address(self) -> NodeAddress:
@@ -67,6 +73,7 @@ class DriverNode:
 
     def close(self) -> None:
         """Cancels what runs, ends both listeners. Repeating it is harmless."""
+        self._service.close()
         self.mesh.close()
         self._client_node.close(CLOSE_SECONDS)
         self._mesh_node.close(CLOSE_SECONDS)

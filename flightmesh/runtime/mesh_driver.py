@@ -65,7 +65,6 @@ from flightmesh.runtime.worker_links import WorkerLinks
 from flightmesh.stage.graph import StageGraph
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.large_bodies import call_action
-from flightmesh.transport.peers import Peers
 
 LOG = logging.getLogger(__name__)
 LISTING_THREADS = 4
@@ -79,11 +78,11 @@ T = TypeVar("T")
 class MeshDriver:
     """The driver of one process. `mesh_uri`, once its listener is up, is where its workers register."""
 
-    def __init__(self, config: Config, peers: Peers | None = None) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.key = secrets.token_bytes(KEY_BYTES)
         self.incarnation = secrets.token_hex(8)
-        self.peers = peers or FlightPeers(config)
+        self.peers = FlightPeers(config.exchange.window)
         self.started = time.time()
         self._numbers = itertools.count(1)
         self._waits = JobWaits()

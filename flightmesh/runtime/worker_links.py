@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from flightmesh.driver.events import DriverEvent, ReportReceived, WorkerHeard, WorkerJoined, WorkerLeft, WorkerUnreachable
 from flightmesh.errors import Fenced, FlightmeshError, InvalidInput
 from flightmesh.ids import WorkerId
-from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 from flightmesh.protocol.node_messages import (
     Drain,
@@ -25,14 +24,13 @@ from flightmesh.protocol.node_messages import (
     Leave,
     Load,
     NodeAddress,
-    Orders,
     Register,
     Reports,
 )
+from flightmesh.transport.control import orders_sender
+from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.inbox import Inbox
-from flightmesh.transport.large_bodies import call_action
 from flightmesh.transport.outbox import Outbox
-from flightmesh.transport.peers import Peers
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ class _Link:
 class WorkerLinks:
     """All workers. `post` hands events to the driver's loop; `call_seconds` is the deadline of one call to a worker."""
 
-    def __init__(self, driver: str, peers: Peers, post: Callable[[DriverEvent], None], call_seconds: float) -> None:
+    def __init__(self, driver: str, peers: FlightPeers, post: Callable[[DriverEvent], None], call_seconds: float) -> None:
         self._driver = driver
         self._peers = peers
         self._post = post
@@ -62,15 +60,13 @@ class WorkerLinks:
         self._number = secrets.randbelow(1 << 16)
 
     def add(self, said: Register) -> WorkerId:
-        """A worker joins: it gets an id. One that was known at the same address is not there any more."""
+        """A worker joins: it gets an id. One known at the same address is not there any more: the actor fences it."""
         with self._lock:
             replaced = [link for link in self._links.values() if link.address.mesh == said.address.mesh]
             taken = {link.name for link in self._links.values() if link not in replaced}
             name = _unique(said.name, taken)
             worker = self._fresh_id(name)
             self._links[worker] = _Link(worker, name, said.address, self._outbox(worker, said.address.mesh))
-        for link in replaced:
-            self._post(WorkerUnreachable(link.id, "it has registered anew"))
         self._post(WorkerJoined(worker, said.slots, name, said.address, said.memory, said.host, said.pid))
         return worker
 
@@ -110,8 +106,11 @@ class WorkerLinks:
         """Refuses a worker from now on."""
         with self._lock:
             link = self._links.pop(worker, None)
+            others = {other.address.mesh for other in self._links.values()}
         if link is not None:
             link.outbox.close()
+            if link.address.mesh not in others:
+                self._peers.forget(link.address.mesh)
 
     def fence_all(self) -> None:
         """Refuses every worker: they register anew."""
@@ -169,15 +168,10 @@ class WorkerLinks:
                 return worker
 
     def _outbox(self, worker: WorkerId, address: str) -> Outbox[WorkerMessage]:
-        def send(first: int, messages: tuple[WorkerMessage, ...]) -> int:
-            body = encode(Orders(self._driver, worker, first, messages))
-            (answer,) = call_action(self._peers, address, "orders", body, self._call_seconds)
-            heard: Heard = decode(answer, Heard)
-            return heard.next
-
         def failed(error: FlightmeshError) -> None:
             self._post(WorkerUnreachable(worker, error.message))
 
+        send = orders_sender(self._peers, address, self._driver, worker, self._call_seconds)
         return Outbox(send, failed, f"orders-{worker}")
 
 
