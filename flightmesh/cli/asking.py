@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
+from flightmesh.cli.addresses import node_uri
 
 if TYPE_CHECKING:
     from flightmesh.transport.flight_client import ClientConnection
@@ -21,13 +21,9 @@ class Driver:
     """The driver at an address, as a context: its connection ends with it."""
 
     def __init__(self, address: str | None) -> None:
-        from flightmesh.session.driver_link import driver_uri
+        self.uri = node_uri(address)
         from flightmesh.transport.flight_client import ClientConnection
 
-        if address is None:
-            reason = "say which driver: --driver HOST:PORT, or set FLIGHTMESH_DRIVER"
-            raise typer.BadParameter(reason, param_hint="--driver")
-        self.uri = driver_uri(address)
         self._connection: ClientConnection = ClientConnection(self.uri)
 
     def __enter__(self) -> Driver:

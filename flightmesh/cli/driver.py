@@ -12,7 +12,7 @@ import typer
 
 from flightmesh.cli.addresses import listen_uri
 from flightmesh.cli.guard import CANCELLED, guarded
-from flightmesh.cli.worker import AllowRoot, ConfigFile, Insecure, open_roots
+from flightmesh.cli.worker import AllowRoot, Insecure, open_roots
 
 if TYPE_CHECKING:
     from flightmesh.config import Config
@@ -45,6 +45,9 @@ Listen = Annotated[
         help="The address for clients; port 0 takes any free one. Workers are given it, too.",
         show_default=f"127.0.0.1:{PORT}",
     ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings in YAML, as in configs/driver.yaml.")
 ]
 
 

@@ -129,6 +129,6 @@ def bequeath(broken: Table, heir: Table, error: InternalError) -> None:
     for job in list(broken.jobs.values()):
         ended = job if job.ended is not None else replace(job, state=JobState.FAILED, ended=now, error=error.to_wire())
         try:
-            heir.history.add(summary.finished_job(broken, ended, now))
+            heir.history.add(summary.finished_job(broken, ended))
         except Exception as failure:  # what is broken may be this very job
             LOG.error("nothing can be said of job %s", job.id, exc_info=failure)

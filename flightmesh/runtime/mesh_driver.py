@@ -95,12 +95,9 @@ class MeshDriver:
         self._loop.start()
 
     def submit(self, graph: StageGraph, options: JobOptions) -> JobId:
-        """Starts a job. Raises Cancelled once the driver is closing, NodeUnavailable where there is no worker."""
+        """Starts a job, or puts it in the queue. Raises Cancelled once the driver is closing."""
         if self._is_closing:
             raise Cancelled("the driver is going down and takes no more jobs")
-        if not self._links.ids:
-            hint = "start one: flightmesh worker --driver HOST:PORT"
-            raise NodeUnavailable("this mesh has no workers", hint=hint)
         job = JobId(next(self._numbers))
         self._waits.add(job)
         self._post(JobSubmitted(job, graph, options))

@@ -35,6 +35,10 @@ def test_the_worker_example_holds_the_defaults() -> None:
     assert load(CONFIGS / "worker.yaml") == Config()
 
 
+def test_the_driver_example_holds_the_defaults() -> None:
+    assert load(CONFIGS / "driver.yaml") == Config()
+
+
 def test_settings_reach_the_config(tmp_path: Path) -> None:
     path = write(tmp_path, "threads: 3\npartitions: 7\nmemory: 4GiB\nplanner: {share_builds: false, broadcast_bytes: 1MB}\n")
     config = load(path)
