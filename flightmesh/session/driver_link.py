@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from flightmesh.errors import InvalidConfig, InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable
+from flightmesh.errors import FlightmeshError, InvalidConfig, InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable
 from flightmesh.protocol.client_messages import Done, OpenSession, Run, SessionOpened, UploadTable
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.session.silence import ANSWER_SECONDS
@@ -51,9 +51,10 @@ class DriverLink:
         self._connection = ClientConnection(self.uri)
         try:
             self.opened = self.ask("open-session", opening, SessionOpened, OPEN_SECONDS)
-        except BaseException:
+        except FlightmeshError as error:
             self._connection.close()
-            raise
+            wrapped = type(error) is NodeUnavailable  # somebody listens, but does not speak as a driver does
+            raise self._unanswered(error) if wrapped else error from None
         self._connection.set_header(SESSION_HEADER, self.opened.session)
 
     def ask(self, action: str, question: Any, kind: type[Answer], seconds: float = CALL_SECONDS) -> Answer:
@@ -104,6 +105,6 @@ class DriverLink:
         except (NodeRefused, NodeSilent) as error:
             raise self._unanswered(error) from None
 
-    def _unanswered(self, error: NodeUnavailable) -> NodeUnavailable:
+    def _unanswered(self, error: FlightmeshError) -> FlightmeshError:
         hint = "check the address, and that the driver runs there: flightmesh driver"
         return type(error)(f"no driver answers at {self.uri}: {error.message}", hint=hint)

@@ -139,7 +139,7 @@ def cluster(workers: int = 3, slots: int = 1, mode: str = "get", **settings: Any
         config = folder / "nodes.yaml"
         exchange = {"directory": str(folder), **settings.pop("exchange", {}), "mode": mode}
         config.write_text(json.dumps({"threads": slots, **settings, "exchange": exchange}))  # YAML holds JSON
-        driver = _started(ends, folder, "driver", ["driver", "--insecure", "--config", str(config)])
+        driver = _started(ends, folder, "driver", ["driver", "--insecure", "--listen", "127.0.0.1:0", "--config", str(config)])
         uri = driver.wait_said(_DRIVER_READY)[1]
         made = Cluster(uri, driver, [], folder)
         for number in range(workers):
