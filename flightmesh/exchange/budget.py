@@ -44,6 +44,16 @@ class MemoryBudget:
             self._used += size
             self._accounts[job, purpose] = self._accounts.get((job, purpose), 0) + size
 
+    def try_take(self, job: JobId, purpose: str, size: int) -> bool:
+        """As `take`; false where that raises."""
+        with self._lock:
+            self._settle()
+            if self._used + size > self.limit:
+                return False
+            self._used += size
+            self._accounts[job, purpose] = self._accounts.get((job, purpose), 0) + size
+            return True
+
     def give(self, job: JobId, purpose: str, size: int) -> None:
         """Gives bytes of one account back."""
         with self._lock:

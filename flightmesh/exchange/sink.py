@@ -37,7 +37,7 @@ class Sink:
         if batch.num_rows:
             for dealer in self._dealers:
                 dealer.put(batch)
-                dealer.log.wait_for_credit(self._check, self._blocked)
+                dealer.log.wait_for_credit(dealer.attempt, self._check, self._blocked)
 
     def finish(self) -> None:
         """Hands on what is still staged."""
@@ -53,7 +53,7 @@ class _Dealer:
     """One edge of a sink."""
 
     def __init__(self, attempt: AttemptId, log: EdgeLog) -> None:
-        self._attempt = attempt
+        self.attempt = attempt
         self.log = log
         self._edge = log.plan.edge
         self._schema = pa.schema([pa.field(f.key, f.type) for f in self._edge.fields])
@@ -74,12 +74,12 @@ class _Dealer:
         else:
             blocks = self._staging.add(parts)
         if blocks:
-            self.log.append(self._attempt, blocks)
+            self.log.append(self.attempt, blocks)
 
     def finish(self) -> None:
         blocks = self._staging.flush()
         if blocks:
-            self.log.append(self._attempt, blocks)
+            self.log.append(self.attempt, blocks)
 
     def written(self) -> Written:
         return Written(self._edge.id, tuple(self._rows), tuple(self._bytes))

@@ -206,10 +206,10 @@ def test_a_credited_edge_holds_its_producers_until_it_is_read() -> None:
             held.put(batch(*range(10)))
         done.set()
 
+    reader = log.reader(range(1))
     threading.Thread(target=produce, daemon=True).start()
     assert waiting.wait(10)
     assert not done.is_set()
-    reader = log.reader(range(1))
     for _ in range(3):
         assert reader.next(lambda: None, nullcontext) is not None
     assert done.wait(10)
