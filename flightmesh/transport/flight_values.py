@@ -64,11 +64,11 @@ def from_flight_info(found: flight.FlightInfo) -> Info:
 
 
 def _timestamp(seconds: float | None) -> pa.TimestampScalar | None:
-    return None if seconds is None else pa.scalar(int(seconds * 1e9), pa.timestamp("ns", "UTC"))
+    return None if seconds is None else pa.scalar(round(seconds * 1e6) * 1000, pa.timestamp("ns", "UTC"))
 
 
 def _seconds(time: pa.TimestampScalar | None) -> float | None:
-    return None if time is None or not time.is_valid else time.value / 1e9
+    return None if time is None or not time.is_valid else time.value // 1000 / 1e6
 
 
 def aligned(batch: pa.RecordBatch) -> pa.RecordBatch:

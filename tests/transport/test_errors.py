@@ -1,0 +1,112 @@
+"""Errors across a wire: typed, whole where they fit, cut where they do not, and never with a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import msgpack
+import pyarrow.flight as flight
+import pytest
+
+from flightmesh import errors
+from flightmesh.errors import FlightmeshError, InternalError, InvalidQuery, Position
+from flightmesh.transport.flight_errors import to_flight
+from flightmesh.transport.service import Call, OutStream
+from tests.transport.serving import NUMBERS, Told, calling, rows, served
+
+
+def every_class(root: type[FlightmeshError] = FlightmeshError) -> list[type[FlightmeshError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in every_class(child))]
+
+
+def raising(error: BaseException) -> Told:
+    def act(body: bytes, call: Call) -> Iterable[bytes]:
+        raise error
+
+    return Told(acts={"fail": act})
+
+
+@pytest.mark.parametrize("kind", every_class(), ids=lambda kind: kind.__name__)
+def test_every_error_arrives_as_what_it_was(kind: type[FlightmeshError]) -> None:
+    sent = kind("it went wrong", hint="try this", position=Position(2, 3, 4, "q.sql"), text="one\nsecond line")
+    with served(raising(sent)) as node, calling() as peers:
+        with pytest.raises(FlightmeshError) as caught:
+            peers.call(node.uri, "fail", b"", 5)
+        assert type(caught.value) is kind
+        assert caught.value.to_wire() == sent.to_wire()
+
+
+@pytest.mark.parametrize("message", ["m" * 20_000, "ü" * 20_000, "\n" * 9000 + "x", "line\n" * 5000, '"\\%\x00\x7f' * 3000, ""])
+def test_texts_of_any_size_and_kind_cross(message: str) -> None:
+    sent = InvalidQuery(message, hint=message, position=Position(400, 1), text=f"select {message}\n" * 500)
+    with served(raising(sent)) as node, calling() as peers:
+        with pytest.raises(FlightmeshError) as caught:
+            peers.call(node.uri, "fail", b"", 5)
+        assert type(caught.value) is InvalidQuery
+        assert caught.value.message[:100] == message[:100]
+        assert caught.value.position == Position(400, 1)
+
+
+def test_of_a_long_query_the_line_in_question_is_kept() -> None:
+    text = "\n".join(f"select {n} from t" for n in range(200))
+    sent = InvalidQuery("no column x", position=Position(50, 8), text=text)
+    with served(raising(sent)) as node, calling() as peers:
+        with pytest.raises(InvalidQuery) as caught:
+            peers.call(node.uri, "fail", b"", 5)
+        assert caught.value.render() == sent.render()
+
+
+@pytest.mark.parametrize("place", ["action", "get", "rows", "put", "info"])
+def test_a_bug_crosses_as_an_internal_error_without_its_traceback(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    def bug(*_: object) -> Iterable[bytes]:
+        raise ValueError("secret_function gave\nup")
+
+    def late() -> Iterable[tuple[object, bytes]]:
+        yield rows(0), b""
+        bug()
+
+    closed: list[str] = []
+    gets = bug if place == "get" else lambda ticket, call: OutStream(NUMBERS, iter(late()), lambda: closed.append("yes"))  # type: ignore[arg-type]
+    service = Told(acts={"fail": bug}, gets=gets, puts=bug)  # type: ignore[arg-type]
+    if place == "info":
+        service.info = bug  # type: ignore[method-assign,assignment]
+    with served(service) as node:
+        client = flight.connect(node.uri)
+        with pytest.raises(flight.FlightError) as caught, caplog.at_level(logging.CRITICAL):
+            _provoke(client, place)
+        client.close()
+    body = msgpack.unpackb(caught.value.extra_info)
+    assert body["code"] == InternalError.code
+    assert body["message"] == "ValueError: secret_function gave"
+    for text in (str(caught.value), repr(body)):
+        assert "Traceback" not in text
+        assert ".py" not in text
+    assert isinstance(caught.value, flight.FlightInternalError)
+    if place == "rows":
+        assert closed == ["yes"]
+
+
+def _provoke(client: flight.FlightClient, place: str) -> None:
+    if place == "action":
+        list(client.do_action(flight.Action("fail", b"")))
+    elif place == "put":
+        writer, reader = client.do_put(flight.FlightDescriptor.for_command(b"x"), NUMBERS)
+        reader.read()
+        writer.close()
+    elif place == "info":
+        client.get_flight_info(flight.FlightDescriptor.for_command(b"x"))
+    else:
+        stream = client.do_get(flight.Ticket(b"x"))
+        while stream.read_chunk() is not None:
+            pass
+
+
+def test_what_is_worth_a_retry_is_unavailable_to_plain_flight() -> None:
+    retryable = [kind for kind in every_class() if kind.retryable and kind is not errors.InputChanged]
+    assert {type(to_flight(kind("x"))) for kind in retryable} == {flight.FlightUnavailableError}
+
+
+def test_a_cancelled_job_does_not_interrupt_a_plain_client() -> None:
+    """pyarrow's read_all turns FlightCancelledError into a KeyboardInterrupt of the whole process."""
+    assert not isinstance(to_flight(errors.Cancelled("stop")), flight.FlightCancelledError)
