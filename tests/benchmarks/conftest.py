@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flightmesh.config import available_cores
-from tests.benchmarks.table import planning_lines, tpch_lines
+from tests.benchmarks.table import mesh_lines, planning_lines, tpch_lines
 from tests.tpch.data import tpch_folder
 
 SCALE = os.environ.get("FLIGHTMESH_BENCH_SCALE", "1")
@@ -38,7 +38,8 @@ def folder() -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints the table of engines beside one another, and the planning time."""
     head = f"TPC-H scale factor {SCALE}, {THREADS} threads, best of {ROUNDS}, milliseconds"
-    for title, lines in ((head, tpch_lines()), ("planning, milliseconds", planning_lines())):
+    mesh = f"the same on a mesh of {THREADS} one-thread workers here, milliseconds"
+    for title, lines in ((head, tpch_lines()), (mesh, mesh_lines()), ("planning, milliseconds", planning_lines())):
         if lines:
             terminalreporter.section(title)
             for line in lines:

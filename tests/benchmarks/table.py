@@ -10,6 +10,8 @@ TIMES: dict[tuple[str, int], float] = {}
 """Engine and query -> best time in seconds."""
 PLANNING: dict[int, float] = {}
 """Query -> median planning time in seconds."""
+MESH_TIMES: dict[tuple[str, int], float] = {}
+"""Side (embedded, get, put) and query -> best time in seconds."""
 MISSING: dict[str, str] = {}
 """Engine -> why it was not measured."""
 
@@ -46,3 +48,20 @@ def planning_lines() -> list[str]:
         return []
     times = "  ".join(f"q{number:02} {time * 1000:.1f}" for number, time in sorted(PLANNING.items()))
     return [times, f"median {median(PLANNING.values()) * 1000:.1f}"]
+
+
+def mesh_lines() -> list[str]:
+    """A line a query: embedded, and a mesh on the same machine in both exchange modes, with what that costs."""
+    numbers = sorted({number for _, number in MESH_TIMES})
+    if not numbers:
+        return []
+    lines = [f"query{'embedded':>12}{'get':>12}{'ratio':>8}{'put':>12}{'ratio':>8}"]
+    lines += [f"q{number:02}  {_mesh_cells([number])}" for number in numbers]
+    return [*lines, f"total{_mesh_cells(numbers)}"]
+
+
+def _mesh_cells(numbers: list[int]) -> str:
+    sums = {side: sum(MESH_TIMES.get((side, number), 0.0) for number in numbers) for side in ("embedded", "get", "put")}
+    alone = sums["embedded"]
+    cells = [f"{sums[side] * 1000:>12,.0f}{sums[side] / alone if alone else 0.0:>7.2f}x" for side in ("get", "put")]
+    return f"{alone * 1000:>12,.0f}{''.join(cells)}"
