@@ -20,7 +20,7 @@ from flightmesh.ids import JobId
 from flightmesh.node.attending import caller_check
 from flightmesh.protocol.tickets import ResultTicket, sign
 from flightmesh.runtime.gathering import gathered
-from flightmesh.runtime.job_ledger import ResultPlace
+from flightmesh.runtime.job_waits import ResultPlace
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.session.partition_readers import Nothing, Order, PartitionReaders
 
@@ -41,6 +41,11 @@ class MeshJob:
         self._order = order
         self._budget = budget
         self._check = caller_check()
+
+    def attended(self) -> MeshJob:
+        """The job, read from now on for the caller that this thread works for."""
+        self._check = caller_check()
+        return self
 
     @property
     def progress(self) -> Progress:

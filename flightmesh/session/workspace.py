@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 Params: TypeAlias = Mapping[str, Any] | Sequence[Any]
 NOTHING = pa.table({})
+EXPLAINED = pa.schema([("plan", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Workspace:
             case Explain(query=query, analyze=analyze):
                 level = Level.ANALYZE if analyze is Analyze.YES else Level.OPTIMIZED
                 text = self._explain(self._plan(query.relation, query.names, ids, self.config), level, text)
-                return pa.table({"plan": pa.array(text.splitlines(), pa.string())})
+                return pa.table([pa.array(text.splitlines(), pa.string())], schema=EXPLAINED)
             case CreateView():
                 return self._create_view(statement)
             case CreateTableAs():
@@ -93,6 +94,20 @@ class Workspace:
         planned = plan_file(plan, catalog=self.catalog, params=params, ids=ids, uploads=uploads)
         config = replace(self.config, partitions=planned.settings.partitions or self.config.partitions)
         return Prepared(self._plan(planned.relation, planned.names, ids, config), planned.write)
+
+    def schema(self, text: str, dialect: str | None = None, params: Params | None = None) -> pa.Schema:
+        """The columns that a statement would give. Nothing is run, created or dropped."""
+        ids = ColumnIds()
+        statement = plan_statement(text, catalog=self.catalog, dialect=self._speech(dialect), params=params, ids=ids)
+        match statement:
+            case Query(relation=relation, names=names):
+                return self._plan(relation, names, ids, self.config).schema
+            case Explain():
+                return EXPLAINED
+            case CreateView() | CreateTableAs() | DropTable() | DropView():
+                return NOTHING.schema
+            case _:
+                assert_never(statement)
 
     def explain(self, text: str, level: Level, dialect: str | None = None, params: Params | None = None) -> str:
         """The plan of a query as text."""

@@ -35,7 +35,8 @@ Writer: TypeAlias = AbstractContextManager[Callable[[pa.RecordBatch], object]]
 """Opens a file of one format; takes its batches."""
 PART_ROWS = 8_000_000
 """Rows after which a folder gets another file."""
-_FILES = pa.schema([("file", pa.string()), ("rows", pa.int64())])
+FILES = pa.schema([("file", pa.string()), ("rows", pa.int64())])
+"""What is told of files that were written."""
 _PARTIAL = re.compile(r"\.flightmesh-[0-9a-f]{16}\.partial")
 
 
@@ -43,7 +44,7 @@ class WrittenFiles(Result):
     """The files of a plan's `write`, one a row: written when they are first asked for, once."""
 
     def __init__(self, rows: Result, target: Target) -> None:
-        super().__init__(_FILES, None)
+        super().__init__(FILES, None)
         self._rows = rows
         self._target = target
 
@@ -84,7 +85,7 @@ def write_files(result: Result, target: Target) -> pa.Table:
     except OSError as error:
         raise InvalidInput(f"cannot write {target.path}: {_reason(error)}", hint="check the path and its permissions") from None
     files, rows = [name for name, _ in written], [count for _, count in written]
-    return pa.table([files, rows], schema=_FILES)
+    return pa.table([files, rows], schema=FILES)
 
 
 def _reason(error: OSError) -> str:

@@ -1,0 +1,67 @@
+"""The catalog of a session as clients list it.
+
+Handed a session; hands on names with what is known of them. What always holds: a table whose files are gone, or a view that
+does not bind any more, is listed all the same, with nothing known of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA, Listing, View
+from flightmesh.catalog.table import MemoryTable
+from flightmesh.errors import FlightmeshError
+from flightmesh.node.commands import quoted
+from flightmesh.node.sessions import MeshSession
+from flightmesh.protocol.client_messages import TableListing, Tables
+from flightmesh.session.session import short_name
+from flightmesh.transport.service import Info
+
+LOG = logging.getLogger(__name__)
+
+
+def tables_of(session: MeshSession) -> Tables:
+    """The names that a query of a session can use."""
+    return Tables(tuple(_listing(listing, session) for listing in session.workspace.catalog.tables()))
+
+
+def infos_of(session: MeshSession) -> Iterator[Info]:
+    """The same as flight infos without endpoints: GetFlightInfo with the path gives those."""
+    for listing in session.workspace.catalog.tables():
+        said = _listing(listing, session)
+        rows, size = (-1 if count is None else count for count in (said.rows, said.bytes))
+        yield Info(_schema(listing, session), (), False, path=_path(listing), rows=rows, size=size)
+
+
+def _listing(listing: Listing, session: MeshSession) -> TableListing:
+    name, entry = short_name(listing), listing.entry
+    if isinstance(entry, View):
+        return TableListing(name, "view")
+    if isinstance(entry, MemoryTable):
+        return TableListing(name, "memory", entry.rows, entry.bytes)
+    size = sum(file.size for file in entry.files)
+    try:
+        return TableListing(name, "files", session.engine.statistics(entry).rows, size)
+    except FlightmeshError as error:
+        LOG.info("nothing is known of the rows of %s: %s", name, error.message)
+        return TableListing(name, "files", None, size)
+
+
+def _schema(listing: Listing, session: MeshSession) -> pa.Schema:
+    if not isinstance(listing.entry, View):
+        return listing.entry.schema
+    try:
+        return session.workspace.schema(f"SELECT * FROM {quoted(_path(listing))}", "duckdb")
+    except FlightmeshError as error:
+        LOG.info("the view %s does not bind: %s", listing.name, error.message)
+        return pa.schema([])
+
+
+def _path(listing: Listing) -> tuple[str, ...]:
+    """The parts of a name that a query has to write."""
+    if (listing.catalog, listing.schema) == (DEFAULT_CATALOG, DEFAULT_SCHEMA):
+        return (listing.name,)
+    return listing.catalog, listing.schema, listing.name
