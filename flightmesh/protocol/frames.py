@@ -15,6 +15,7 @@ from flightmesh.errors import InvalidMessage
 from flightmesh.ids import AttemptId, JobId, StageId, TaskId
 
 _LAYOUT = struct.Struct("<BQIIIQ")
+_WAITED = struct.Struct("<Q")
 
 
 class EntryKind(enum.Enum):
@@ -51,3 +52,18 @@ def read_frame(data: bytes) -> Frame:
         return Frame(EntryKind(kind), AttemptId(TaskId(JobId(job), StageId(stage), index), number), sequence)
     except (struct.error, ValueError, TypeError) as error:
         raise InvalidMessage(f"{len(data)} bytes do not make a frame: {error}") from None
+
+
+def pack_end(entries: int, waited_ns: int = 0) -> bytes:
+    """The frame that ends a stream of so many entries, and how long the sender waited for credit: 37 bytes."""
+    return pack_frame(Frame(EntryKind.END, EVERYBODY, entries)) + _WAITED.pack(waited_ns)
+
+
+def read_end(data: bytes) -> tuple[Frame, int]:
+    """Any frame, and the nanoseconds that an END may bring with it. Raises InvalidMessage."""
+    if len(data) != _LAYOUT.size + _WAITED.size:
+        return read_frame(data), 0
+    frame = read_frame(data[: _LAYOUT.size])
+    if frame.kind is not EntryKind.END:
+        raise InvalidMessage("only the end of a stream says how long it has waited")
+    return frame, int(_WAITED.unpack_from(data, _LAYOUT.size)[0])

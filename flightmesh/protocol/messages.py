@@ -42,7 +42,8 @@ class EdgePlan:
 
     `reads` is how often each entry of a bucket is read on one worker before it may be dropped, where `retention` is READ.
     `credit`: bytes of one producer task that may lie unread before it waits (None: it never waits); only where the reader is
-    there for as long as the job, as the client is. `mode`: how batches cross between workers.
+    there for as long as the job, as the client is; on the result's edge None also means that nothing is given before all of it
+    is there. `mode`: how batches cross between workers. `names`: of the result's columns, as the user wrote them.
     """
 
     edge: Edge
@@ -52,6 +53,7 @@ class EdgePlan:
     credit: int | None = None
     mode: ExchangeMode = ExchangeMode.GET
     retention: Retention = Retention.READ
+    names: tuple[str, ...] = ()
 
     @property
     def buckets(self) -> int:

@@ -59,7 +59,7 @@ class TableTicket:
 
 @dataclass(frozen=True, slots=True)
 class HeldTicket:
-    """Rows that the driver itself holds for a while, under a name that nobody guesses: what a statement without a job answers."""
+    """Rows that the driver itself holds for a while under an unguessable name: what a statement without a job answers."""
 
     name: str
 

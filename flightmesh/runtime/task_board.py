@@ -14,18 +14,25 @@ from flightmesh.catalog.memory import MemoryTables
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.protocol.messages import PlanStage, TaskState
+from flightmesh.runtime.edge_news import EdgeNews
+from flightmesh.runtime.pusher import Pushers
+from flightmesh.runtime.reach import Reach
+from flightmesh.runtime.serve_streams import StreamServer
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold, Slots
-from flightmesh.runtime.task_context import News, RunningTask, Surroundings
+from flightmesh.runtime.task_context import MeshSide, News, RunningTask, Surroundings
 from flightmesh.runtime.task_run import TaskRun, wire_error
 from flightmesh.runtime.threads import Threads
 from flightmesh.worker.events import (
     CancelThread,
     CloseLog,
     DropJob,
+    FailStreams,
     HandSplits,
     InputClosed,
+    NoteSources,
     OpenEdge,
+    PushTo,
     SealLog,
     SplitsUsedUp,
     StartTask,
@@ -35,20 +42,46 @@ from flightmesh.worker.events import (
     WorkerEvent,
 )
 
-BoardEffect: TypeAlias = OpenEdge | StartTask | CancelThread | StopThread | HandSplits | SealLog | CloseLog | DropJob
+BoardEffect: TypeAlias = (
+    OpenEdge
+    | StartTask
+    | CancelThread
+    | StopThread
+    | HandSplits
+    | NoteSources
+    | PushTo
+    | SealLog
+    | CloseLog
+    | FailStreams
+    | DropJob
+)
 
 
 class TaskBoard:
-    """Running attempts by id. Orders come from the event loop, news from the attempts' threads."""
+    """Running attempts by id. Orders come from the event loop, news from the attempts' threads.
+
+    `streams` serves what other nodes read here; None where there are no other nodes.
+    """
 
     def __init__(
-        self, store: ExchangeStore, tables: MemoryTables, slots: Slots, morsel_rows: int, post: Callable[[WorkerEvent], None]
+        self,
+        store: ExchangeStore,
+        tables: MemoryTables,
+        slots: Slots,
+        morsel_rows: int,
+        post: Callable[[WorkerEvent], None],
+        reach: Reach | None = None,
     ) -> None:
         self._store = store
         self._slots = slots
         self._post = post
         self._shared = SharedObjects()
-        self._around = Surroundings(store, self._shared, tables, morsel_rows)
+        self._edges = EdgeNews()
+        self._moving = Threads("flightmesh-stream")
+        mesh = None if reach is None else MeshSide(reach, self._edges, self._moving)
+        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, post)
+        self._pushers = None if reach is None else Pushers(store, reach, self._moving)
+        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
         self._threads = Threads("flightmesh-task")
         self._tasks: dict[AttemptId, RunningTask] = {}
@@ -60,6 +93,7 @@ class TaskBoard:
         match effect:
             case OpenEdge(job=job, plan=plan):
                 self._store.open(job, plan)
+                self._edges.open(job, plan)
             case StartTask(attempt=attempt, plan=plan):
                 self._start(attempt, plan)
             case CancelThread(attempt=attempt):
@@ -71,17 +105,31 @@ class TaskBoard:
             case HandSplits(attempt=attempt, source=source, number=number, splits=splits):
                 if (task := self._tasks.get(attempt)) is not None:
                     task.hand_splits(source, number, splits)
-            case SealLog(job=job, edge=edge, winners=winners):
+            case NoteSources(job=job, edge=edge, sources=sources):
+                self._edges.note_sources(job, edge, sources)
+            case PushTo(job=job, edge=edge, readers=readers):
+                if self._pushers is not None:
+                    self._pushers.push_to(job, edge, readers)
+            case SealLog(job=job, edge=edge, winners=winners, sources=sources):
                 self._store.seal(job, edge, winners)
+                self._edges.seal(job, edge, winners, sources)
             case CloseLog(job=job, edge=edge, first=first, last=last):
                 self._store.close(job, edge, range(first, last))
+            case FailStreams(job=job, error=error):
+                if self.streams is not None:
+                    self.streams.fail(job, error)
             case DropJob(job=job):
                 self.drop(job)
             case _:
                 assert_never(effect)
 
     def drop(self, job: JobId) -> None:
-        """Forgets a job's channels, shared objects and accounts."""
+        """Forgets a job's streams, channels, shared objects and accounts."""
+        self._edges.drop(job)
+        if self._pushers is not None:
+            self._pushers.drop(job)
+        if self.streams is not None:
+            self.streams.drop(job)
         self._shared.drop(job)
         self._store.release(job)
         self._store.budget.forget(job)
@@ -96,10 +144,12 @@ class TaskBoard:
     def end(self) -> None:
         """Lets all threads end, once what they run has ended; does not wait for them."""
         self._threads.end()
+        self._moving.end()
 
     def close(self) -> None:
         """Ends all threads, once what they run has ended."""
         self._threads.close()
+        self._moving.close()
 
     @property
     def is_idle(self) -> bool:
@@ -111,6 +161,8 @@ class TaskBoard:
         task = RunningTask(attempt, plan, self._around, hold, self._news)
         with self._lock:
             self._tasks[attempt] = task
+        if self._pushers is not None:
+            self._pushers.note_producer(attempt.task.job, plan, attempt.task.index)
         self._threads.run(lambda: self._run(task, hold))
 
     def _run(self, task: RunningTask, hold: SlotHold) -> None:
@@ -124,6 +176,7 @@ class TaskBoard:
         with self._lock:
             self._tasks.pop(attempt, None)
             self._runs.pop(attempt, None)
+        self._edges.reader_over(attempt, task.plan.stage.inputs)
         self._post(ended)
 
     def _wants_splits(self, attempt: AttemptId, source: int, number: int) -> None:

@@ -19,16 +19,23 @@ import pyarrow as pa
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
-from flightmesh.catalog.table import Split, Table
+from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled
 from flightmesh.exchange.budget import MemoryBudget
-from flightmesh.exchange.log import LogReader
+from flightmesh.exchange.log import EdgeLog
+from flightmesh.exchange.reader import LogReader
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.protocol.messages import PlanStage, Read, ReadEnd
+from flightmesh.runtime.bell import Bell
+from flightmesh.runtime.edge_news import EdgeNews
+from flightmesh.runtime.inlet import Doors, Inlet, Intake, Reading
+from flightmesh.runtime.part_reader import PartReader
+from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold
+from flightmesh.runtime.threads import Threads
 
 REPORT_SECONDS = 0.1
 """How often a running attempt says how far it is."""
@@ -46,13 +53,24 @@ class Ending(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class MeshSide:
+    """What attempts of a worker of a mesh have beside that: the way to other workers, what is known of edges, threads for
+    streams."""
+
+    reach: Reach
+    edges: EdgeNews
+    threads: Threads
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all attempts of a worker share."""
+    """What all attempts of a worker share. `mesh` None: there is no other worker."""
 
     store: ExchangeStore
     shared: SharedObjects
     tables: MemoryTables
     morsel_rows: int
+    mesh: MeshSide | None = None
 
     @property
     def budget(self) -> MemoryBudget:
@@ -83,7 +101,9 @@ class RunningTask:
         self._changed = threading.Condition()
         self._asked: dict[int, int] = {}
         self._granted: dict[int, tuple[Split, ...]] = {}
-        self._readers: dict[EdgeId, list[LogReader]] = {}
+        self._bell = Bell()
+        self._readers: dict[EdgeId, list[LogReader | Inlet]] = {}
+        self._parts: PartReader | None = None
         self._ended: dict[EdgeId, int] = {}
         self._reserved: dict[str, int] = {}
         self._filling = False
@@ -131,6 +151,15 @@ class RunningTask:
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """The rows of a split."""
+        mesh = self._around.mesh
+        if (
+            mesh is not None
+            and isinstance(table, MemoryTable)
+            and isinstance(split, MemorySplit)
+            and split.holder not in (None, mesh.reach.worker)
+        ):
+            self._parts = PartReader(mesh.reach, table, split, columns)
+            return self._parts.batches(self.raise_if_ending, self._hold.given_up)
         return read_split(
             table,
             split,
@@ -152,11 +181,22 @@ class RunningTask:
 
     def _read(self, edge: EdgeId, producer: int | None) -> Iterator[pa.RecordBatch]:
         log = self._around.store.log(self.attempt.task.job, edge)
-        reader = log.reader(log.plan.range_of(self.attempt.task.index), producer)
+        reader = self._reader(log, producer)
         self._readers.setdefault(edge, []).append(reader)
         return self._drain(edge, reader)
 
-    def _drain(self, edge: EdgeId, reader: LogReader) -> Iterator[pa.RecordBatch]:
+    def _reader(self, log: EdgeLog, producer: int | None) -> LogReader | Inlet:
+        mesh = self._around.mesh
+        if mesh is None:
+            return log.reader(log.plan.range_of(self.attempt.task.index), producer)
+        state = mesh.edges.open(self.attempt.task.job, log.plan)
+        return Inlet(Reading(self.attempt, producer), log, state, Doors(mesh.reach, mesh.threads, self._bell))
+
+    def intakes(self, edge: EdgeId) -> list[Intake]:
+        """What came in by each reader of an edge, on a mesh."""
+        return [reader.intake for reader in list(self._readers.get(edge, [])) if isinstance(reader, Inlet)]
+
+    def _drain(self, edge: EdgeId, reader: LogReader | Inlet) -> Iterator[pa.RecordBatch]:
         ended = False
         try:
             while (batch := reader.next(self.raise_if_ending, self._hold.given_up)) is not None:
@@ -164,6 +204,7 @@ class RunningTask:
             ended = True
             self._ended[edge] = self._ended.get(edge, 0) + 1
         finally:
+            reader.close()
             if not ended:
                 self._news.closed_input(self.attempt, edge)
 
@@ -216,7 +257,10 @@ class RunningTask:
             left -= part
 
     def release_all(self) -> None:
-        """Gives back what the attempt has reserved. Called at its end."""
+        """Gives back what the attempt has reserved and lets go of what it reads. Called at its end."""
+        for readers in self._readers.values():
+            for reader in readers:
+                reader.close()
         for purpose, held in self._reserved.items():
             self._around.budget.give(self.attempt.task.job, purpose, held)
         self._reserved.clear()
@@ -227,6 +271,10 @@ class RunningTask:
                 self._ending = ending
             self._changed.notify_all()
         self._around.store.wake(self.attempt.task.job)
+        self._bell.ring()
+        parts = self._parts
+        if parts is not None:
+            parts.cancel()
 
     def raise_if_ending(self) -> None:
         """The part of `check` that ends an attempt; all that may be called while it waits."""

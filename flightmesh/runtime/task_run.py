@@ -7,7 +7,10 @@ is not a FlightmeshError crosses as an InternalError with its message, and its t
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -16,12 +19,17 @@ from flightmesh.exchange.sink import Sink
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.run import FragmentRun, run_fragment
+from flightmesh.ids import EdgeId, WorkerId
+from flightmesh.physical.operators import Operator, ReadExchange, operator_inputs
 from flightmesh.protocol.messages import OperatorReport, TaskState, WireError
+from flightmesh.runtime.inlet import Intake
 from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.task_context import OutputUnread, RunningTask
 from flightmesh.worker.events import TaskEnded
 
 LOG = logging.getLogger(__name__)
+FROM_WORKER = "bytes_from "
+"""A detail of this name and a worker's id: bytes that an exchange brought from that worker."""
 
 
 class TaskRun:
@@ -31,8 +39,10 @@ class TaskRun:
         self._task = task
         self._hold = hold
         job = task.attempt.task.job
-        logs = [store.open(job, plan) for plan in task.plan.outputs]
-        self._sink = Sink(task.attempt, logs, task.raise_if_ending, hold.given_up)
+        self._logs = [store.open(job, plan) for plan in task.plan.outputs]
+        self._sink = Sink(task.attempt, self._logs, task.raise_if_ending, self._without_credit)
+        self._credit_ns = 0
+        self._reads = tuple(_reads(task.plan.stage.root))
         self._fragment: FragmentRun | None = None
 
     def run(self) -> TaskEnded:
@@ -55,9 +65,27 @@ class TaskRun:
         return ended
 
     def operators(self) -> tuple[OperatorReport, ...]:
-        """The operators' figures so far."""
+        """The operators' figures so far, with what each exchange brought, and on the root what the output's edges cost."""
         fragment = self._fragment
-        return () if fragment is None else report_metrics(fragment.metrics)
+        if fragment is None:
+            return ()
+        details = {number: read_details(self._task.intakes(edge)) for number, edge in self._reads}
+        output = {"credit_wait_ns": self._credit_ns, "edge_bytes_spilled": sum(log.spilled_ever for log in self._logs)}
+        details[0] = details.get(0, ()) + tuple((name, amount) for name, amount in output.items() if amount)
+        return tuple(
+            replace(report, details=report.details + details.get(number, ()))
+            for number, report in enumerate(report_metrics(fragment.metrics))
+        )
+
+    @contextmanager
+    def _without_credit(self) -> Iterator[None]:
+        """Gives up the slot while the output waits for its reader, and counts how long."""
+        started = time.perf_counter_ns()
+        with self._hold.given_up():
+            try:
+                yield
+            finally:
+                self._credit_ns += time.perf_counter_ns() - started
 
     def _move_rows(self) -> None:
         self._fragment = run_fragment(self._task.plan.stage.root, self._task)
@@ -66,6 +94,39 @@ class TaskRun:
                 self._sink.put(batch)
                 self._task.check()
         self._sink.finish()
+
+
+def _reads(root: Operator) -> Iterator[tuple[int, EdgeId]]:
+    """The exchanges that a fragment reads, each with its place in the pre-order of the tree."""
+    for number, node in enumerate(_preorder(root)):
+        if isinstance(node, ReadExchange):
+            yield number, node.edge
+
+
+def _preorder(node: Operator) -> Iterator[Operator]:
+    yield node
+    for part in operator_inputs(node):
+        yield from _preorder(part)
+
+
+def read_details(intakes: Sequence[Intake]) -> tuple[tuple[str, int], ...]:
+    """What the readers of an edge took in, as details of its operator; none where there are no other workers."""
+    if not intakes:
+        return ()
+    by_worker: dict[WorkerId, int] = {}
+    for intake in intakes:
+        for worker, size in list(intake.by_worker.items()):
+            by_worker[worker] = by_worker.get(worker, 0) + size
+    counted = {
+        "local_rows": sum(intake.local_rows for intake in intakes),
+        "local_bytes": sum(intake.local_bytes for intake in intakes),
+        "remote_rows": sum(intake.remote_rows for intake in intakes),
+        "remote_bytes": sum(intake.remote_bytes for intake in intakes),
+        "streams": sum(intake.streams for intake in intakes),
+        "credit_wait_ns": sum(intake.waited_ns for intake in intakes),
+    }
+    pairs = tuple((f"{FROM_WORKER}{worker}", size) for worker, size in sorted(by_worker.items()))
+    return tuple(counted.items()) + pairs
 
 
 def report_metrics(metrics: Sequence[OperatorMetrics]) -> tuple[OperatorReport, ...]:
