@@ -47,7 +47,7 @@ def start_logging(node: str, stream: TextIO | None = None) -> None:
 
 
 class _TextLines(logging.Formatter):
-    """`22:14:03 one: registered at ...  job=3 stage=1`; warnings and worse say so."""
+    """`one | 22:14:03 registered at ...  job=3 stage=1`; warnings and worse say so."""
 
     def __init__(self, node: str, debug: bool) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _TextLines(logging.Formatter):
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         subjects = "".join(f"  {name}={value}" for name, value in _subjects(record).items())
-        line = f"{clock} {self._node}: {level}{record.getMessage()}{subjects}"
+        line = f"{self._node} | {clock} {level}{record.getMessage()}{subjects}"
         trace = _trace(self, record) if self._debug else None
         return f"{line}\n{trace}" if trace else line
 

@@ -13,7 +13,15 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from flightmesh.errors import Fenced, FlightmeshError, InvalidConfig, NodeSilent, NodeUnavailable, NotAllowed, UnsupportedFeature
+from flightmesh.errors import (
+    Fenced,
+    FlightmeshError,
+    InvalidConfig,
+    NodeRefused,
+    NodeUnavailable,
+    NotAllowed,
+    UnsupportedFeature,
+)
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.node_messages import (
     Drain,
@@ -154,7 +162,7 @@ class Membership:
             except Fenced as error:
                 return error
             except NodeUnavailable as error:
-                refused_since = None if isinstance(error, NodeSilent) else (refused_since or time.monotonic())
+                refused_since = (refused_since or time.monotonic()) if isinstance(error, NodeRefused) else None
                 cause = self._gone(standing, heard, refused_since)
                 if cause is not None:
                     return cause
@@ -174,7 +182,7 @@ class Membership:
     def _tell_draining(self, told: bool) -> bool:
         if self._leaving and not told:
             left = self._member.waits_for()
-            LOG.info("draining: %s; Ctrl-C again ends at once", f"waiting for {left}" if left else "nothing is left to wait for")
+            LOG.info("draining: %s; Ctrl-C again ends at once", f"waiting for {left}" if left else "nothing holds it")
         return self._leaving
 
     def _gone(self, standing: Standing, heard: float, refused_since: float | None) -> FlightmeshError | None:

@@ -20,7 +20,8 @@ _MAGIC = re.compile(r"[*?\[]")
 _STORES = ("s3://", "s3a://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 RELATIVE = (
-    "a path on a mesh is the nodes': write it in full, or send your own file with session.upload(...) or, in a plan, `file: local`"
+    "a path on a mesh is the nodes': write it in full, or send a file of yours with session.upload(...) or, in a plan, "
+    "`file: local`"
 )
 
 

@@ -1,0 +1,150 @@
+"""`flightmesh worker`: a process that joins a mesh and runs its tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flightmesh.cli import options
+from flightmesh.cli.addresses import is_loopback, listen_uri, node_uri
+from flightmesh.cli.guard import guarded
+
+if TYPE_CHECKING:
+    from flightmesh.config import Config
+    from flightmesh.node.roots import Roots
+    from flightmesh.node.worker_node import WorkerNode
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+[cyan]flightmesh worker --insecure --driver 127.0.0.1:8815[/cyan]
+
+[cyan]flightmesh worker --insecure --driver 127.0.0.1:8815 --name left --slots 2 --memory 4GiB --allow-root /data[/cyan]
+
+Ctrl-C drains it: it takes no new tasks and leaves when no job needs it. A second Ctrl-C ends it at once.
+"""
+
+Insecure = Annotated[bool, typer.Option("--insecure", help="Listen without TLS, on this machine's own address.")]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST", help="The address to listen at.", show_default="127.0.0.1, any free port"),
+]
+AllowRoot = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-root",
+        metavar="DIR",
+        help="A folder, or s3://bucket/prefix, that queries may read. May be repeated.",
+        show_default="all, on this machine's own address",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings in YAML, as in configs/worker.yaml.")
+]
+
+
+@guarded
+def command(
+    driver: options.Driver = None,
+    insecure: Insecure = False,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What people call it.")] = "worker",
+    slots: Annotated[
+        int | None, typer.Option("--slots", min=1, help="Tasks that compute at the same time.", show_default="cores")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Memory budget, such as 4GiB.", show_default="70 %")
+    ] = None,
+    disk: Annotated[
+        str | None,
+        typer.Option("--disk", metavar="SIZE", help="Most that is spilled to disk; 0: nothing.", show_default="half the free"),
+    ] = None,
+    spill_dir: Annotated[
+        Path | None,
+        typer.Option("--spill-dir", metavar="DIR", help="Where spilled rows lie.", show_default="the system's temporary"),
+    ] = None,
+    listen: Listen = None,
+    allow_root: AllowRoot = None,
+    config: ConfigFile = None,
+) -> None:
+    """Join a mesh and run its tasks, until Ctrl-C. It may be started before the driver."""
+    uri = node_uri(driver)
+    where = listen_uri(listen, insecure)
+    settings = read_settings(config, slots, memory, disk, spill_dir)
+    roots = open_roots(allow_root, where)
+    from flightmesh.node.logs import start_logging
+    from flightmesh.node.worker_node import Place, WorkerNode
+
+    start_logging(name)
+    node = WorkerNode(settings, uri, Place(name, where, roots), on_ready=say_ready)
+    _end_on_signals(node)
+    try:
+        node.start()
+        node.run_until_stopped()
+    finally:
+        node.close()
+    print(f"worker {name} has left", flush=True)
+
+
+def say_ready(name: str, worker: str, driver: str) -> None:
+    """The line that says that a worker is a member; also after it has registered anew."""
+    print(f"worker {name} ready, registered at {driver} as {worker}", flush=True)
+
+
+def read_settings(file: Path | None, slots: int | None, memory: str | None, disk: str | None, spill_dir: Path | None) -> Config:
+    """The settings of the file, those of the command line over it."""
+    from flightmesh.config import Config
+    from flightmesh.config_file import load
+
+    config = Config() if file is None else load(file)
+    exchange = replace(
+        config.exchange,
+        disk=config.exchange.disk if disk is None else read_size(disk, "--disk", least=0),
+        directory=config.exchange.directory if spill_dir is None else str(spill_dir),
+    )
+    budget = config.memory if memory is None else read_size(memory, "--memory", least=1)
+    return replace(config, threads=slots or config.threads, memory=budget, exchange=exchange)
+
+
+def read_size(text: str, option: str, least: int) -> int:
+    """Bytes of a size on the command line."""
+    from flightmesh.config import parse_size
+
+    try:
+        size = parse_size(text)
+    except ValueError as failure:
+        raise typer.BadParameter(str(failure), param_hint=option) from None
+    if size < least:
+        raise typer.BadParameter(f"{text!r} is less than {least} byte", param_hint=option)
+    return size
+
+
+def open_roots(texts: list[str] | None, listen: str) -> Roots:
+    """What may be read: the roots that were named; without any, everything, if nobody else reaches this node."""
+    from flightmesh.node.roots import EVERYWHERE, Roots, read_roots
+
+    if texts:
+        return read_roots(texts)
+    return EVERYWHERE if is_loopback(listen) else Roots(())
+
+
+def _end_on_signals(node: WorkerNode) -> None:
+    """The first Ctrl-C or SIGTERM drains, the next ends at once."""
+
+    def end(number: int, _: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, end_now)
+        node.drain()
+
+    def end_now(number: int, _: object) -> None:
+        node.discard()
+        print("ended at once", file=sys.stderr, flush=True)
+        os._exit(128 + signal.SIGINT)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, end)

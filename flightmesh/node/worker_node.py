@@ -1,0 +1,204 @@
+"""The worker's process: two listeners, its membership, and the incarnation that it has for the time being.
+
+Handed a configuration, the driver's address, a name, an address to listen at and the roots that may be read; hands on a worker
+that joins its mesh and stays in it. What always holds: both listeners are up before it registers; what a former incarnation
+held is gone before the next one registers; `close` never hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from flightmesh.config import Config
+from flightmesh.errors import FlightmeshError, InternalError, NodeUnavailable
+from flightmesh.exchange.budget import format_bytes
+from flightmesh.exchange.spill import sweep_stale
+from flightmesh.kernel.hash import VERSION as HASH_VERSION
+from flightmesh.node.load import ProcessMeter
+from flightmesh.node.membership import Membership
+from flightmesh.node.roots import EVERYWHERE, Roots
+from flightmesh.node.table_parts import TableParts
+from flightmesh.node.tenure import Incarnation, Tenure
+from flightmesh.node.worker_client_service import WorkerClientService
+from flightmesh.node.worker_mesh_service import WorkerMeshService
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Load, NodeAddress, Register, Registered
+from flightmesh.runtime.machine import memory_limit
+from flightmesh.runtime.worker_loop import Means, WorkerLoop
+from flightmesh.transport.flight_peers import FlightPeers
+from flightmesh.transport.flight_server import FlightNode
+
+LOG = logging.getLogger(__name__)
+ANY_PORT = "grpc://127.0.0.1:0"
+CLOSE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker is to be: what people call it, where it listens (URI), what may be read there."""
+
+    name: str
+    listen: str = ANY_PORT
+    roots: Roots = EVERYWHERE
+
+
+class WorkerNode:
+    """A worker. `start` returns at once; `on_ready` is told name, id and the driver's address whenever it has registered."""
+
+    def __init__(
+        self, config: Config, driver: str, place: Place, on_ready: Callable[[str, str, str], None] = lambda *_: None
+    ) -> None:
+        self._disk = _disk_limit(config)
+        self.config = replace(config, exchange=replace(config.exchange, disk=self._disk))
+        self._on_ready = on_ready
+        self._name = place.name
+        self._driver = driver
+        self._roots = place.roots
+        self._memory = config.memory or memory_limit()
+        self._meter = ProcessMeter()
+        self._peers = FlightPeers(config.exchange.window)
+        self._tenure = Tenure()
+        self._mesh = FlightNode(WorkerMeshService(self._tenure, place.roots), place.listen, "worker-mesh")
+        self._clients = FlightNode(WorkerClientService(self._tenure), _same_host(place.listen), "worker-client")
+        self._membership = Membership(self, self._peers, driver)
+        self._failure: FlightmeshError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._be_member, name="flightmesh-membership", daemon=True)
+
+    def start(self) -> None:
+        """Listens, and looks for the driver from now on."""
+        for folder in sweep_stale(self.config.exchange.directory):
+            LOG.info("removed %s, which a killed process had left", folder)
+        self._mesh.start()
+        self._clients.start()
+        self._thread.start()
+
+    def run_until_stopped(self) -> None:
+        """Waits until the worker has left its mesh. Raises what only people can set right."""
+        while not self._ended.wait(0.5):  # in steps: a signal is looked at between them
+            pass
+        if self._failure is not None:
+            raise self._failure
+
+    def drain(self) -> None:
+        """Takes no new tasks, and leaves when no job needs anything that is here."""
+        self._membership.leave()
+
+    def close(self) -> None:
+        """Leaves now. Repeating it is harmless."""
+        self._membership.stop()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_SECONDS * 2)
+        self._end(NodeUnavailable(f"worker {self._name} went down"))
+        self._clients.close(CLOSE_SECONDS)
+        self._mesh.close(CLOSE_SECONDS)
+        self._peers.close()
+
+    def discard(self) -> None:
+        """What has to be done before the process ends at once: nothing of it stays on the disk."""
+        here = self._tenure.now
+        if here is not None:
+            here.loop.store.shut()
+
+    @property
+    def address(self) -> NodeAddress:
+        """Where it listens."""
+        return NodeAddress(self._mesh.uri, self._clients.uri)
+
+    @property
+    def id(self) -> str | None:
+        """Its id, while it has one."""
+        here = self._tenure.now
+        return here.loop.worker if here else None
+
+    def description(self) -> Register:
+        """What it says of itself when it registers."""
+        return Register(
+            name=self._name,
+            slots=self.config.threads,
+            memory=self._memory,
+            disk=self._disk,
+            address=self.address,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            protocol=PROTOCOL_VERSION,
+            hash_version=HASH_VERSION,
+        )
+
+    def joined(self, registered: Registered, driver: str) -> None:
+        """It has an id: an incarnation begins."""
+        means = Means(self.config, self._memory, self._peers, self._roots.check_table, self._membership.expel)
+        loop = WorkerLoop(registered, driver, means)
+        self._tenure.begin(Incarnation(loop, TableParts(loop.tables, loop.store.budget)))
+        LOG.info("registered as %s at %s", registered.worker, driver)
+        self._on_ready(self._name, registered.worker, self._driver)
+
+    def load(self) -> Load:
+        """What it carries now."""
+        here = self._tenure.now
+        assert here is not None, "heartbeats are an incarnation's"
+        figures = here.loop.store.figures()
+        return Load(
+            free_slots=here.loop.slots.free,
+            running_tasks=here.loop.running_tasks,
+            exchange_bytes=figures.memory,
+            spilled_bytes=figures.spilled,
+            cpu=self._meter.cores(),
+            rss=self._meter.resident(),
+            streams=self._mesh.streams + self._clients.streams,
+            channels=figures.channels,
+            spill_files=figures.files,
+            threads=self._meter.threads(),
+        )
+
+    def dropped(self, cause: FlightmeshError) -> None:
+        """Its id is worth nothing any more: everything under it goes."""
+        self._end(cause)
+
+    def waits_for(self) -> str:
+        """What a draining worker still has that a job needs."""
+        here = self._tenure.now
+        if here is None or not here.loop.jobs:
+            return ""
+        jobs = ", ".join(str(job) for job in here.loop.jobs)
+        held = format_bytes(sum(here.loop.store.held().values()))
+        plural = "s" if len(here.loop.jobs) > 1 else ""
+        return f"job{plural} {jobs} ({here.loop.running_tasks} tasks running, {held} of rows not read yet)"
+
+    def _be_member(self) -> None:
+        try:
+            self._membership.run()
+        except FlightmeshError as error:
+            self._failure = error
+        except Exception as failure:
+            LOG.debug("the membership broke down", exc_info=failure)
+            self._failure = InternalError(f"the worker broke down: {type(failure).__name__}: {failure}")
+        finally:
+            self._ended.set()
+
+    def _end(self, cause: FlightmeshError) -> None:
+        ended = self._tenure.end()
+        if ended is not None:
+            ended.loop.close(cause)
+
+
+def _disk_limit(config: Config) -> int:
+    """Bytes that may be spilled."""
+    if config.exchange.disk is not None:
+        return config.exchange.disk
+    folder = Path(config.exchange.directory or tempfile.gettempdir()).absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return int(psutil.disk_usage(str(existing)).free) // 2
+
+
+def _same_host(listen: str) -> str:
+    """The client listener takes any port of the same address."""
+    return listen.rpartition(":")[0] + ":0"
