@@ -1,5 +1,5 @@
-"""Lets jobs in: so many run side by side, more wait in order, past that they are refused; a job for which nobody is there waits a
-little and then fails.
+"""Lets jobs in: so many run side by side, more wait in order, past that they are refused; a job for which nobody is there
+waits a little and then fails.
 
 Handed submissions and the time; hands on effects. What always holds: jobs leave the queue in the order in which they came; the
 workers of a job's result are known, and have the plan of its last stage, when it leaves the queue.
@@ -113,8 +113,7 @@ def _waits_for_workers(table: Table, job: JobEntry) -> bool:
 
 
 def _nobody(table: Table, job: JobEntry) -> NodeUnavailable:
-    draining = len(table.present())
-    there = f"the {draining} that are left are draining" if draining else "none is there"
+    there = "those that are left are draining" if table.present() else "none is there"
     return NodeUnavailable(
         f"no worker takes tasks, so job {job.id} cannot run: {there}",
         hint="start one: flightmesh worker --driver HOST:PORT",

@@ -1,8 +1,8 @@
 """Chooses the worker that a task goes to: by tasks of its stage there, slots in use, and data held.
 
-Handed the table and the workers with room; hands on the one of least cost, in slots' worth of waiting. What always holds: tasks of a
-stage spread evenly over workers that are equally free; the data draws a task to it unless that is worth more waiting than the
-data is; the same table gives the same choice.
+Handed the table and the workers with room; hands on the one of least cost, in slots' worth of waiting. What always holds:
+tasks of a stage spread evenly over workers that are equally free; the data draws a task to it unless that is worth more
+waiting than the data is; the same table gives the same choice.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from flightmesh.ids import EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.physical.partitioning import Broadcast
 
 BUSY = 0.5
-"""What a worker whose slots are all in use costs, against one task of the same stage a slot, which costs 1. Less, for the figures
-are as old as a heartbeat, and a stage on all workers is worth more than a moment's idleness."""
+"""What a worker whose slots are all in use costs, against one task of the same stage a slot, which costs 1. Less, for the
+figures are as old as a heartbeat, and a stage on all workers is worth more than a moment's idleness."""
 
 HELD = 1.0
 """What holding all of a task's input is worth."""

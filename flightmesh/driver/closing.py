@@ -1,8 +1,8 @@
 """Early close: readers that have enough close their buckets, and producers whose rows nobody reads stop; so LIMIT stops scans.
 
 Handed a task that is over, or that has enough of an input; hands on what to drop and whom to stop, up through all stages
-before it. What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has; an
-edge that is kept until its job ends closes as soon as all its readers are over.
+before it. What always holds: a Broadcast edge closes when every reader has closed it, another bucket when its one reader has;
+an edge that is kept until its job ends closes as soon as all its readers are over.
 """
 
 from __future__ import annotations

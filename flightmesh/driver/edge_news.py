@@ -1,8 +1,8 @@
 """Tells workers what they need of a job's stages and edges: plans, seals, where an edge is written and where it is read.
 
-Handed the table; hands on messages. What always holds: a plan goes once a stage and worker, followed by all that was said of its
-edges before; each list of sources or readers includes those told before; a worker without an address is told of nobody, for it is
-the only one.
+Handed the table; hands on messages. What always holds: a plan goes once a stage and worker, followed by all that was said of
+its edges before; each list of sources or readers includes those told before; a worker without an address is told of nobody,
+for it is the only one.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from flightmesh.stage.graph import Stage, StageGraph
 
 @dataclass(frozen=True, slots=True)
 class WorkerEntry:
-    """A worker. `address`: None for the one in this process, which never goes silent. `heard`, `probed`, `gone`: when it was last
-    heard of, probed for its silence, lost; `released`: it was given leave to go."""
+    """A worker. `address`: None for the one in this process, which never goes silent. `heard`, `probed`: when it was
+    last heard of and probed for its silence; `released`: it was given leave to go."""
 
     id: WorkerId
     slots: int
@@ -128,9 +128,9 @@ class JobEntry:
 
 @dataclass(slots=True)
 class Table:
-    """Everything that a driver knows. `queue`: jobs that wait for their turn, in order; `told`: what workers were last told of the
-    other end of an edge; `unsettled`: something has changed that may let a task or a job start; `alone_since`: since when there
-    has been no worker that takes tasks; `ticked`: the last look at deadlines."""
+    """Everything that a driver knows. `queue`: jobs that wait for their turn, in order; `told`: what workers were last told of
+    the other end of an edge; `unsettled`: something has changed that may let a task or a job start; `alone_since`: since when
+    there has been no worker that takes tasks; `ticked`: the last look at deadlines."""
 
     config: MeshConfig
     history: History

@@ -1,5 +1,5 @@
-"""What is kept of finished jobs: the latest of them, as people see them; of the very latest the whole record. What always holds:
-it does not grow past its bounds, however many jobs the driver has served."""
+"""What is kept of finished jobs: the latest of them, as people see them; of the very latest the whole record. What always
+holds: it does not grow past its bounds, however many jobs the driver has served."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What follows from a worker's being gone: it is fenced, and every job that has something there fails and says so.
 
-Handed a worker and a cause; hands on effects. What always holds: nothing waits for a word of a worker that is gone; jobs that have
-nothing there go on.
+Handed a worker and a cause; hands on effects. What always holds: nothing waits for a word of a worker that is gone; jobs that
+have nothing there go on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _error(job: JobEntry, worker: WorkerEntry, running: list[TaskEntry], there: 
         what = f"while it ran {_named(running)}"
     elif worker.id in job.unread:
         partitions = ", ".join(str(index) for index, pin in enumerate(job.pins) if pin == worker.id)
-        what = f"with partition {partitions} of the result"
+        what = f"with partition{'s' if ',' in partitions else ''} {partitions} of the result"
     elif there:
         what = f"with the rows of {_named(there)}"
     else:

@@ -1,8 +1,8 @@
 """Who is of the mesh: workers join, are heard, fall silent, drain and go.
 
-Handed what is heard of workers and the time; hands on effects. What always holds: a silent worker is probed before it is given up,
-once a span of silence; time in which the driver itself slept is nobody's silence; a draining worker is let go only when nothing
-of any job is there.
+Handed what is heard of workers and the time; hands on effects. What always holds: a silent worker is probed before it is given
+up, once a span of silence; time in which the driver itself slept is nobody's silence; a draining worker is let go only when
+nothing of any job is there.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ def phase_after(task: TaskEntry, happening: Happening) -> TaskPhase:
 
 
 def expected(table: Table, task: TaskId, number: int, worker: WorkerId) -> TaskEntry | None:
-    """The task that a report is about; None for an attempt that is not the latest, or not at that worker, or of a forgotten job."""
+    """The task that a report is about; None for an attempt that is not the latest, or not at that worker, or of a forgotten
+    job."""
     entry = table.task(task)
     if entry is None or entry.number != number or entry.worker not in (None, worker):
         return None

@@ -14,8 +14,8 @@ from flightmesh.protocol.messages import RunTask
 
 
 def place(table: Table, now: float) -> list[DriverEffect]:
-    """Places what now finds room. All of it is in the table before the first message is made, so that a plan is followed by where
-    everything is."""
+    """Places what now finds room. All of it is in the table before the first message is made, so that a plan is followed by
+    where everything is."""
     chosen = placements(table)
     for task, worker in chosen:
         table.put(replace(task, phase=phase_after(task, Happening.PLACE), worker=worker, started=now))

@@ -1,7 +1,7 @@
 """What workers report of their tasks, and what follows: seals, success, failure.
 
-Handed a message and who sent it; hands on effects. What always holds: a report of an attempt that is not the latest, of a forgotten job
-or older than one heard before changes nothing; what must never happen raises InternalError, which ends its job.
+Handed a message and who sent it; hands on effects. What always holds: a report of an attempt that is not the latest, of a
+forgotten job or older than one heard before changes nothing; what must never happen raises InternalError, which ends its job.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def _check_edges(table: Table, task: TaskEntry, report: TaskReport) -> None:
     stage, plans = table.stage(task.id), table.jobs[task.id.job].edges
     for written in report.written:
         if written.edge not in stage.outputs or len(written.rows) != plans[written.edge].buckets:
-            raise InternalError(f"attempt {report.attempt} says that it wrote buckets of edge {written.edge} that it does not have")
+            raise InternalError(
+                f"attempt {report.attempt} says that it wrote buckets of edge {written.edge} that it does not have"
+            )
     for read in report.read:
         if read.edge not in stage.inputs:
             raise InternalError(f"attempt {report.attempt} says that it read edge {read.edge}, which it does not")

@@ -1,8 +1,8 @@
-"""Follows who reads results at workers: a job is released when all partitions were read, cancelled when its client lets go of one,
-and expires when nobody reads it.
+"""Follows who reads results at workers: a job is released when all partitions were read, cancelled when its client lets go of
+one, and expires when nobody reads it.
 
-Handed reports of workers and the time; hands on effects. What always holds: a partition is read or dropped at the worker that it is
-pinned to; a job whose result nobody reads does not stay for ever, finished or not.
+Handed reports of workers and the time; hands on effects. What always holds: a partition is read or dropped at the worker that
+it is pinned to; a job whose result nobody reads does not stay for ever, finished or not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What people are told of jobs, stages, tasks and workers: read-only views of the driver's table and of finished jobs.
 
-Handed the table; hands on values of `protocol.client_messages`. Times of jobs are the driver's clock plus `epoch`, which is what its
-caller adds to make them seconds since the epoch; times of tasks count from the job's submission.
+Handed the table; hands on values of `protocol.client_messages`. Times of jobs are the driver's clock plus `epoch`, which is
+what its caller adds to make them seconds since the epoch; times of tasks count from the job's submission.
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flightmesh.config import MeshConfig
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import DriverEvent, EndJob, ForgetJob, ReportReceived, Send
 from flightmesh.driver.record import JobState
@@ -30,18 +32,39 @@ LIFE = [
     "w1 released 1",
 ]
 
+MESH_LIFE = [
+    "join w1 1 a",
+    "join w2 1 b",
+    "submit 1 grouping 2 at-workers put",
+    "splits 1 0 0 3",
+    "w1 wants 1.0.0/0 0 0",
+    "w2 wants 1.0.1/0 0 0",
+    "w1 wants 1.0.0/0 0 1",
+    "w2 wants 1.0.1/0 0 1",
+    "w1 running 1.0.0/0 0",
+    "w1 finished 1.0.0/0 1 wrote:0=1,2,3,4,0,0,0,0",
+    "w2 finished 1.0.1/0 0 wrote:0=1,1,1,1,1,1,1,1",
+    "w1 finished 1.1.0/0 0 wrote:1=4 read:0=14",
+    "w2 finished 1.1.1/0 0 wrote:1=4 read:0=4",
+    "w2 read 1 1",
+    "w1 read 1 0",
+    "w1 released 1",
+    "w2 released 1",
+]
 
+
+@pytest.mark.parametrize("life", [LIFE, MESH_LIFE], ids=["in one process", "on a mesh"])
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, len(LIFE) - 1), st.integers(0, len(LIFE))), max_size=12))
-def test_doubled_and_late_reports_change_nothing(echoes: list[tuple[int, int]]) -> None:
-    events = [event_of(line) for line in LIFE]
+@given(echoes=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12))
+def test_doubled_and_late_reports_change_nothing(life: list[str], echoes: list[tuple[int, int]]) -> None:
+    events = [event_of(line) for line in life]
     played: list[DriverEvent] = []
     for place in range(len(events) + 1):
         for source, after in echoes:
             if after == place and source < place and isinstance(events[source], ReportReceived):
                 played.append(events[source])
         played.extend(events[place : place + 1])
-    driver = Driver()
+    driver = Driver(MeshConfig())
     effects = [effect for now, event in enumerate(played) for effect in driver.step(event, float(now))]
     ends = [effect.record for effect in effects if isinstance(effect, EndJob)]
     assert [record.state for record in ends] == [JobState.SUCCEEDED]

@@ -1,0 +1,39 @@
+"""A driver's memory does not grow with the jobs it has served, nor with the workers it has lost."""
+
+from __future__ import annotations
+
+import pickle
+
+from flightmesh.config import MeshConfig
+from flightmesh.driver.actor import Driver
+from tests.driver.test_scripts import event_of
+
+
+def _serve(driver: Driver, first: int, last: int) -> int:
+    """Serves jobs, each on a worker that is lost afterwards; how large the driver's state is then."""
+    now = float(first)
+    for job in range(first, last):
+        worker = f"w{job}"
+        lines = [
+            f"join {worker} 2 {worker}",
+            f"submit {job} grouping 2 at-workers",
+            f"splits {job} 0 0 0",
+            *(f"{worker} finished {job}.0.{i}/0 0 wrote:0=1,1,1,1,0,0,0,0" for i in range(2)),
+            f"{worker} finished {job}.1.0/0 0 wrote:1=4 read:0=8",
+            f"{worker} finished {job}.1.1/0 0 wrote:1=0 read:0=0",
+            f"{worker} read {job} 0",
+            f"{worker} read {job} 1",
+            f"{worker} released {job}",
+            f'unreachable {worker} "connection refused"',
+        ]
+        for line in lines:
+            driver.step(event_of(line), now)
+        assert driver.is_idle
+    return len(pickle.dumps((driver.table.workers, driver.table.history)))
+
+
+def test_the_table_does_not_grow_with_jobs_and_workers() -> None:
+    driver = Driver(MeshConfig(history=60))
+    full = _serve(driver, 100, 200)
+    assert _serve(driver, 200, 500) <= full * 1.01
+    assert len(driver.jobs(0.0)) == 60
