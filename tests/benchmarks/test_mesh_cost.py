@@ -1,5 +1,5 @@
-"""What the wire costs on one machine: TPC-H on a driver and one-thread worker processes against the same engine embedded, with as
-many threads as there are workers, in one run."""
+"""What the wire costs on one machine: TPC-H on a driver and one-thread worker processes against the same engine embedded, with
+as many threads as there are workers, in one run."""
 
 from __future__ import annotations
 
