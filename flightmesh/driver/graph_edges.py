@@ -38,6 +38,7 @@ def edge_plans(graph: StageGraph, options: JobOptions = IN_PROCESS) -> dict[Edge
             credit=_credit(edge, options),
             mode=_mode(edge, options),
             retention=_retention(edge, options),
+            names=graph.names if edge.consumer is None else (),
         )
     return plans
 
