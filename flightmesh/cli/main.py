@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 import flightmesh
-from flightmesh.cli import explain, functions, plan, run, shell, sql
+from flightmesh.cli import cancel, driver, explain, functions, job, jobs, nodes, plan, run, shell, sql, up, worker
+
+MESH = "A mesh of machines"
 
 app = typer.Typer(
     name="flightmesh",
@@ -37,7 +39,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """SQL and YAML plans over Parquet, CSV, JSON and Arrow files, run in this process."""
+    """SQL and YAML plans over Parquet, CSV, JSON and Arrow files, run in this process or on a mesh."""
 
 
 app.command("sql", epilog=sql.EXAMPLES)(sql.command)
@@ -46,6 +48,13 @@ app.command("explain", epilog=explain.EXAMPLES)(explain.command)
 app.command("shell", epilog=shell.EXAMPLES)(shell.command)
 app.command("functions", epilog=functions.EXAMPLES)(functions.command)
 app.add_typer(plan.app, name="plan")
+app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
+app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)
+app.command("worker", epilog=worker.EXAMPLES, rich_help_panel=MESH)(worker.command)
+app.command("nodes", epilog=nodes.EXAMPLES, rich_help_panel=MESH)(nodes.command)
+app.command("jobs", epilog=jobs.EXAMPLES, rich_help_panel=MESH)(jobs.command)
+app.command("job", epilog=job.EXAMPLES, rich_help_panel=MESH)(job.command)
+app.command("cancel", epilog=cancel.EXAMPLES, rich_help_panel=MESH)(cancel.command)
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ LOG = logging.getLogger(__name__)
 LISTING_THREADS = 4
 PROBE_SECONDS = 1.0
 ASK_SECONDS = 5.0
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 KEY_BYTES = 32
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class MeshDriver:
         self.key = secrets.token_bytes(KEY_BYTES)
         self.incarnation = secrets.token_hex(8)
         self.peers = FlightPeers(config.exchange.window)
-        self.started = time.time()
+        self._epoch = time.time() - time.monotonic()  # makes a time of the actor's clock one since the epoch
         self._numbers = itertools.count(1)
         self._waits = JobWaits()
         self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
@@ -143,11 +143,11 @@ class MeshDriver:
 
     def jobs(self) -> tuple[JobStatus, ...]:
         """How all jobs stand that are remembered, in the order of their numbers."""
-        return self._read(lambda table: summary.jobs(table, _epoch()))
+        return self._read(lambda table: summary.jobs(table, self._epoch))
 
     def status(self, job: JobId) -> JobStatus:
         """How a job stands. Raises UnknownJob."""
-        return self._of_job(job, lambda table: summary.status(table, job, _epoch()))
+        return self._of_job(job, lambda table: summary.status(table, job, self._epoch))
 
     def stages(self, job: JobId) -> Stages:
         """How its stages stand. Raises UnknownJob."""
@@ -288,11 +288,6 @@ def driver_status(driver: MeshDriver, address: NodeAddress) -> NodeStatus:
         memory=0,
         seen=0.0,
     )
-
-
-def _epoch() -> float:
-    """What makes a time of the driver's clock one since the epoch."""
-    return time.time() - time.monotonic()
 
 
 def _require_same(name: str, what: str, theirs: int, ours: int) -> None:
