@@ -1,7 +1,8 @@
-"""Plain daemon threads that are kept and used again.
+"""Plain daemon threads that are kept for a while and used again.
 
 Handed functions to run; makes a thread when none is idle and there are fewer than the limit. What always holds: after
-`close` no thread is left, and a function never waits in line behind a blocked one unless the limit is reached.
+`close` no thread is left, one that has had nothing to do for some seconds ends (and gives back what it kept open), and a
+function never waits in line behind a blocked one unless the limit is reached.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import queue
 import threading
 from collections.abc import Callable
 
+IDLE_SECONDS = 5.0
+"""How long a thread waits for work before it ends."""
+
 
 class Threads:
     """A pool. Functions must not raise."""
 
-    def __init__(self, name: str, limit: int | None = None) -> None:
+    def __init__(self, name: str, limit: int | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
         self._name = name
+        self._idle_seconds = idle_seconds
         self._limit = limit
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -53,9 +58,27 @@ class Threads:
             if thread is not threading.current_thread():
                 thread.join()
 
+    @property
+    def count(self) -> int:
+        """Threads that are there."""
+        return len(self._threads)
+
     def _loop(self) -> None:
-        while (work := self._work.get()) is not None:
+        while (work := self._next()) is not None:
             work()
             del work
             with self._lock:
                 self._idle += 1
+
+    def _next(self) -> Callable[[], None] | None:
+        """What to do next; None: nothing more, or nothing for long."""
+        while True:
+            try:
+                return self._work.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                with self._lock:
+                    # Somebody who counts on an idle thread has taken it off the count, and its work is on the way.
+                    if self._idle > 0 and threading.current_thread() in self._threads:
+                        self._idle -= 1
+                        self._threads.remove(threading.current_thread())
+                        return None
