@@ -88,7 +88,9 @@ class Bucket:
 
     def drop_losers(self, winners: frozenset[AttemptId]) -> list[Kept]:
         """Takes out what other attempts wrote."""
-        return self._drop([n for n in range(self._first, self.end) if (e := self.at(n)) is not None and e.producer not in winners])
+        return self._drop(
+            [n for n in range(self._first, self.end) if (e := self.at(n)) is not None and e.producer not in winners]
+        )
 
     def drop_all(self) -> list[Kept]:
         """Takes out everything."""

@@ -1,8 +1,8 @@
 """One edge of one job in the exchange store: a log of entries for each bucket, written by producers and read as it grows.
 
-Handed blocks by producing attempts; hands them to the readers of their buckets in the order in which they came. What always holds: a
-producer never waits, but on a credited edge, for a reader of its rows that is there; an entry goes when the edge's retention
-says so; after the seal only the winners' rows are given; no lock is held while a disk is written or read.
+Handed blocks by producing attempts; hands them to the readers of their buckets in the order in which they came. What always
+holds: a producer never waits, but on a credited edge, for a reader of its rows that is there; an entry goes when the edge's
+retention says so; after the seal only the winners' rows are given; no lock is held while a disk is written or read.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ class EdgeLog:
         ]
 
     def spill(self, bucket: int) -> None:
-        """Puts what a bucket holds in memory on disk, oldest first, unless another thread does. Readers find each entry where it is."""
+        """Puts what a bucket holds in memory on disk, oldest first, unless another thread does. Readers find each entry where
+        it is."""
         spilled = self.buckets[bucket]
         with self.changed:
             if spilled.is_spilling:
@@ -209,7 +210,8 @@ class EdgeLog:
             if not self.memory.take(self.job, entry.size):
                 batch, entry.batch = entry.batch, None
                 assert batch is not None
-                entry.place = self._files_of(number).write([batch])[0]
+                with self.memory.spilling():
+                    entry.place = self._files_of(number).write([batch])[0]
                 self.spilled_ever += entry.size
                 self.memory.count_spilled(entry.size)
             self._enter([(number, entry)])

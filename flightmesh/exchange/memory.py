@@ -1,15 +1,16 @@
 """The share of the memory budget that an exchange store's channels may hold, and the making of room in it.
 
-Handed sizes of blocks and of slices being staged; hands on whether they fit. What always holds: what is in memory never exceeds the
-share, where there is a disk to spill to; room is made by the thread that needs it, from the largest channels first, those that
-nobody is reading before the others, and under no lock that another edge needs.
+Handed sizes of blocks and of slices being staged; hands on whether they fit. What always holds: what is in memory never
+exceeds the share, where there is a disk to spill to; room is made by the thread that needs it, from the largest channels
+first, those that nobody is reading before the others, and under no lock that another edge needs.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,9 +54,10 @@ class ChannelMemory:
         self.share = share
         self.spill = spill
         self.spilled_ever = 0
+        self._here = threading.local()
         self._jobs: dict[JobId, int] = {}
         self._used = 0
-        self._producers: set[tuple[JobId, object]] = set()
+        self._producers: dict[JobId, set[object]] = {}
         self._logs: tuple[Spillable, ...] = ()
         self._lock = threading.Lock()
 
@@ -65,8 +67,8 @@ class ChannelMemory:
         return self._used
 
     def take(self, job: JobId, size: int) -> bool:
-        """Accounts for bytes, and spills others if need be. False: they do not fit, so they are to go to disk themselves. Raises
-        ResourceExhausted when that cannot be: there is no disk, or too little of it."""
+        """Accounts for bytes, and spills others if need be. False: they do not fit, so they are to go to disk themselves.
+        Raises ResourceExhausted when that cannot be: there is no disk, or too little of it."""
         if self.spill is None:
             self.budget.take(job, EXCHANGE, size)
             self._count(job, size)
@@ -91,24 +93,49 @@ class ChannelMemory:
         """Gives back what is left of a job."""
         with self._lock:
             left = self._jobs.get(job, 0)
-            self._producers = {key for key in self._producers if key[0] != job}
+            self._producers.pop(job, None)
         self.give(job, left)
 
     def count_spilled(self, size: int) -> None:
-        """Bytes that have gone to disk."""
+        """Bytes that this thread has put on disk."""
         with self._lock:
             self.spilled_ever += size
+        spilled, spent = self.spilled_here()
+        self._here.figures = spilled + size, spent
 
-    def stage_limit(self, job: JobId, producer: object) -> int:
-        """Bytes that this producer may stage now: the more producers there are, the less for each."""
+    def spilled_here(self) -> tuple[int, int]:
+        """Bytes that the calling thread has put on disk since ever, and nanoseconds that it took."""
+        found: tuple[int, int] = getattr(self._here, "figures", (0, 0))
+        return found
+
+    @contextmanager
+    def spilling(self) -> Iterator[None]:
+        """Times what the calling thread does to spill."""
+        started = time.perf_counter_ns()
+        try:
+            yield
+        finally:
+            spilled, spent = self.spilled_here()
+            self._here.figures = spilled, spent + time.perf_counter_ns() - started
+
+    def producer_came(self, job: JobId, producer: object) -> None:
+        """One more that stages."""
         with self._lock:
-            self._producers.add((job, producer))
-            return max(STAGE_LEAST_BYTES, self.share // (STAGED_PART * len(self._producers)))
+            self._producers.setdefault(job, set()).add(producer)
 
-    def producer_ended(self, job: JobId, producer: object) -> None:
+    def producer_left(self, job: JobId, producer: object) -> None:
         """Leaves more for the others."""
         with self._lock:
-            self._producers.discard((job, producer))
+            staging = self._producers.get(job, set())
+            staging.discard(producer)
+            if not staging:
+                self._producers.pop(job, None)
+
+    def stage_limit(self) -> int:
+        """Bytes that each producer may stage now: the more producers there are, the less."""
+        with self._lock:
+            producers = sum(map(len, self._producers.values()))
+        return max(STAGE_LEAST_BYTES, self.share // (STAGED_PART * max(1, producers)))
 
     def add_log(self, log: Spillable) -> None:
         """A log that may be asked to spill."""
@@ -137,14 +164,41 @@ class ChannelMemory:
         self._jobs[job] = self._jobs.get(job, 0) + size
 
     def _make_room(self, size: int) -> None:
-        """Spills channels until `size` more bytes would leave an eighth of the share free. Where the budget and not the share is
-        used up, it is `size` and that eighth that go."""
+        """Spills channels until `size` more bytes would leave an eighth of the share free. Where the budget and not the share
+        is used up, it is `size` and that eighth that go."""
         wanted = max(size + self._used - self.share, min(size, self._used)) + self.share // ROOM
         busy_since = time.monotonic() - BUSY_SECONDS
         found = [(log, channel) for log in self._logs for channel in log.channels_in_memory()]
         found.sort(key=lambda item: (item[1].taken_at > busy_since, -item[1].memory))
-        for log, channel in found:
-            if wanted <= 0:
-                return
-            log.spill(channel.bucket)
-            wanted -= channel.memory
+        with self.spilling():
+            for log, channel in found:
+                if wanted <= 0:
+                    return
+                log.spill(channel.bucket)
+                wanted -= channel.memory
+
+
+class ProducerRoom:
+    """Where one producer's staged slices are accounted for. It counts as a producer from its first slice until `close`."""
+
+    def __init__(self, memory: ChannelMemory, job: JobId) -> None:
+        self._memory = memory
+        self._job = job
+
+    def limit(self) -> int:
+        """Bytes that it may stage now."""
+        return self._memory.stage_limit()
+
+    def take(self, size: int) -> bool:
+        """Accounts for bytes; false when there is no room for them."""
+        self._memory.producer_came(self._job, self)
+        return self._memory.take(self._job, size)
+
+    def give(self, size: int) -> None:
+        """Gives bytes back."""
+        if size:
+            self._memory.give(self._job, size)
+
+    def close(self) -> None:
+        """Counts no longer."""
+        self._memory.producer_left(self._job, self)

@@ -43,7 +43,8 @@ class LogReader:
         return None if found is None else self._given(found)
 
     def next(self, check: Callable[[], None], blocked: Blocked) -> pa.RecordBatch | None:
-        """The next batch of rows, waited for if need be, or None at the end. `check` may raise, and is called after each waking."""
+        """The next batch of rows, waited for if need be, or None at the end. `check` may raise, and is called after each
+        waking."""
         while True:
             entry = self.take()
             if entry is None and not self.ended:

@@ -6,7 +6,8 @@ and types (a dictionary is decoded here), and the counts are of every row dealt,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import assert_never
 
@@ -14,9 +15,11 @@ import pyarrow as pa
 
 from flightmesh.exchange.blocks import BLOCK_BYTES, Staging, owned
 from flightmesh.exchange.log import Blocked, EdgeLog
+from flightmesh.exchange.memory import ProducerRoom
 from flightmesh.ids import AttemptId
 from flightmesh.kernel.partition import partition_batch
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
+from flightmesh.protocol.frames import EntryKind
 from flightmesh.protocol.messages import Written
 
 DEALT_ROWS = 8192
@@ -24,29 +27,65 @@ DEALT_ROWS = 8192
 
 
 class Sink:
-    """The output of one attempt. Used by the attempt's thread."""
+    """The output of one attempt. Used by the attempt's thread. `spilled_bytes` and `spill_ns`: what that thread has put on
+    disk to make room for its rows, whosever it was, and the time that took."""
 
     def __init__(self, attempt: AttemptId, logs: Sequence[EdgeLog], check: Callable[[], None], blocked: Blocked) -> None:
         """`check` is called while the sink waits for credit, and may raise; `blocked` is entered meanwhile."""
+        self.spilled_bytes = 0
+        self.spill_ns = 0
         self._check = check
         self._blocked = blocked
         self._dealers = tuple(_Dealer(attempt, log) for log in logs)
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Deals one batch to every edge. Raises ResourceExhausted past the memory budget."""
+        """Deals one batch to every edge. Raises ResourceExhausted past the memory budget and what may be spilled."""
         if batch.num_rows:
             for dealer in self._dealers:
-                dealer.put(batch)
+                with self._counting(dealer):
+                    dealer.put(batch)
                 dealer.log.wait_for_credit(dealer.attempt, self._check, self._blocked)
+
+    def mark(self, kind: EntryKind, batch: pa.RecordBatch) -> None:
+        """Puts a watermark or a barrier behind everything dealt so far, in every bucket of every edge."""
+        for dealer in self._dealers:
+            with self._counting(dealer):
+                dealer.flush()
+                dealer.log.mark(dealer.attempt, kind, batch)
+
+    def flush_due(self) -> None:
+        """Hands on what has been staged for long enough. Costs next to nothing otherwise, so that a slow task may call it
+        often."""
+        for dealer in self._dealers:
+            if dealer.is_due:
+                with self._counting(dealer):
+                    dealer.flush()
 
     def finish(self) -> None:
         """Hands on what is still staged."""
         for dealer in self._dealers:
-            dealer.finish()
+            with self._counting(dealer):
+                dealer.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Drops what is still staged. Repeating it, also after `finish`, is harmless."""
+        for dealer in self._dealers:
+            dealer.close()
 
     def written(self) -> tuple[Written, ...]:
         """Rows and bytes dealt so far."""
         return tuple(dealer.written() for dealer in self._dealers)
+
+    @contextmanager
+    def _counting(self, dealer: _Dealer) -> Iterator[None]:
+        before = dealer.log.memory.spilled_here()
+        try:
+            yield
+        finally:
+            size, spent = dealer.log.memory.spilled_here()
+            self.spilled_bytes += size - before[0]
+            self.spill_ns += spent - before[1]
 
 
 class _Dealer:
@@ -57,13 +96,25 @@ class _Dealer:
         self.log = log
         self._edge = log.plan.edge
         self._schema = pa.schema([pa.field(f.key, f.type) for f in self._edge.fields])
-        self._staging = Staging(log.plan.buckets)
+        self._room = ProducerRoom(log.memory, log.job)
+        self._staging = Staging(log.plan.buckets, self._room)
         self._rows = [0] * log.plan.buckets
         self._bytes = [0] * log.plan.buckets
         self._turn = attempt.task.index
 
+    @property
+    def is_due(self) -> bool:
+        return self._staging.is_due
+
     def put(self, batch: pa.RecordBatch) -> None:
         batch = self._conform(batch)
+        if len(self._rows) == 1:
+            self._put_piece(batch)
+            return
+        for piece in _pieces(batch, self._staging.piece_bytes()):
+            self._put_piece(piece)
+
+    def _put_piece(self, batch: pa.RecordBatch) -> None:
         parts = self._deal(batch)
         for bucket, part in parts:
             self._rows[bucket] += part.num_rows
@@ -76,10 +127,14 @@ class _Dealer:
         if blocks:
             self.log.append(self.attempt, blocks)
 
-    def finish(self) -> None:
+    def flush(self) -> None:
         blocks = self._staging.flush()
         if blocks:
             self.log.append(self.attempt, blocks)
+
+    def close(self) -> None:
+        self._staging.drop()
+        self._room.close()
 
     def written(self) -> Written:
         return Written(self._edge.id, tuple(self._rows), tuple(self._bytes))
@@ -115,3 +170,13 @@ class _Dealer:
             for field, column in ((f, batch.column(f.name)) for f in self._schema)
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema) if columns else batch
+
+
+def _pieces(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """The batch in pieces of about twice `size` bytes: where memory is short, what is dealt at once is short too."""
+    if batch.nbytes <= 4 * size:
+        yield batch
+        return
+    step = max(1, batch.num_rows * 2 * size // batch.nbytes)
+    for first in range(0, batch.num_rows, step):
+        yield batch.slice(first, step)

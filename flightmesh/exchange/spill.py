@@ -1,8 +1,8 @@
 """Where a process spills: a folder of its own, made when it is first needed, and gone with the process.
 
 Handed channels' entries by their files; hands on room, up to a limit in bytes. What always holds: the folder belongs to one
-incarnation of one process, which holds a lock on its owner mark for as long as it lives; so who finds the lock free knows that the
-owner is gone, and may remove the folder, and nobody removes a living one's.
+incarnation of one process, which holds a lock on its owner mark for as long as it lives; so who finds the lock free knows that
+the owner is gone, and may remove the folder, and nobody removes a living one's.
 """
 
 from __future__ import annotations
@@ -119,9 +119,10 @@ class SpillArea:
 
     def _exhausted(self, size: int, limit: int) -> ResourceExhausted:
         return ResourceExhausted(
-            f"out of disk for exchanged rows: {format_bytes(size)} more are to be spilled, and {format_bytes(self._bytes)} of the "
-            f"{format_bytes(limit)} allowed in {self.directory} are in use",
-            hint="raise exchange.disk (bytes that may be spilled) or exchange.memory, or choose a larger disk with exchange.directory",
+            f"out of disk for exchanged rows: {format_bytes(size)} more are to be spilled, and {format_bytes(self._bytes)} "
+            f"of the {format_bytes(limit)} allowed in {self.directory} are in use",
+            hint="raise exchange.disk (bytes that may be spilled) or exchange.memory, or choose a larger disk "
+            "(exchange.directory)",
         )
 
 

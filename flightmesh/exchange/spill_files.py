@@ -1,7 +1,7 @@
 """The files of one channel on disk: Arrow IPC record batch messages one behind the other, compressed with lz4.
 
-Handed batches; hands on places, and the equal batch for a place. What always holds: a file is there as long as something in it is
-live or being read, and is removed at once when nothing is; no file stays open, so channels cost no descriptors.
+Handed batches; hands on places, and the equal batch for a place. What always holds: a file is there as long as something in it
+is live or being read, and is removed at once when nothing is; no file stays open, so channels cost no descriptors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -95,7 +96,7 @@ class ChannelFiles:
 
     def write(self, batches: Sequence[pa.RecordBatch]) -> list[Place]:
         """Writes batches; their places. Raises ResourceExhausted past the area's limit or when the disk is full."""
-        messages = [batch.serialize(options=_OPTIONS) for batch in batches]
+        messages = _messages(batches)
         total = sum(message.size for message in messages)
         file, offset = self._area.reserve(self, total, len(messages))
         try:
@@ -109,6 +110,24 @@ class ChannelFiles:
             places.append(Place(self._area, file, offset, message.size))
             offset += message.size
         return places
+
+
+def _messages(batches: Sequence[pa.RecordBatch]) -> list[pa.Buffer]:
+    """Each batch as one encapsulated message. `RecordBatch.serialize` knows no compression, so these are cut out of streams."""
+    messages = []
+    for schema, run in groupby(batches, lambda batch: batch.schema):
+        out = pa.BufferOutputStream()
+        bounds = []
+        with pa.ipc.new_stream(out, schema, options=_OPTIONS) as writer:
+            for number, batch in enumerate(run):
+                if number == 0:
+                    writer.write_batch(batch.slice(0, 0))  # the schema goes out with the first batch: not with one of ours
+                bounds.append(out.tell())
+                writer.write_batch(batch)
+            bounds.append(out.tell())
+        written = out.getvalue()
+        messages += [written.slice(start, end - start) for start, end in pairwise(bounds)]
+    return messages
 
 
 def _write_at(path: Path, offset: int, parts: Sequence[pa.Buffer]) -> None:
