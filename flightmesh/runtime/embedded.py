@@ -39,7 +39,7 @@ from flightmesh.driver.graph_edges import edge_plans
 from flightmesh.driver.record import Progress
 from flightmesh.errors import Cancelled, InternalError
 from flightmesh.exchange.budget import MemoryBudget
-from flightmesh.exchange.store import ExchangeStore
+from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.runtime.job_handle import JobHandle
 from flightmesh.runtime.machine import memory_limit
@@ -80,7 +80,7 @@ class EmbeddedRuntime:
     def __init__(self, config: Config, tables: MemoryTables) -> None:
         self.slots = Slots(config.threads)
         self.budget = MemoryBudget(config.memory or memory_limit())
-        self.store = ExchangeStore(self.budget)
+        self.store = exchange_store(self.budget, config.exchange)
         self._tables = tables
         self._driver = Driver()
         self._worker = Worker()
@@ -140,6 +140,7 @@ class EmbeddedRuntime:
         self._loop.join()
         self._board.close()
         self._listing.close()
+        self.store.shut()
 
     def abandon(self) -> None:
         """Lets every thread end without waiting for any: for a session that was dropped and not closed. Nothing may run."""
@@ -150,6 +151,7 @@ class EmbeddedRuntime:
         self._queue.put(None)
         self._board.end()
         self._listing.end()
+        self.store.shut()
 
     @property
     def is_idle(self) -> bool:
