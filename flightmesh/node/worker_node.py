@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from flightmesh.config import Config
-from flightmesh.errors import FlightmeshError, InternalError, NodeUnavailable
+from flightmesh.errors import Fenced, FlightmeshError, InternalError, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.exchange.spill import sweep_stale
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
@@ -161,6 +161,8 @@ class WorkerNode:
 
     def dropped(self, cause: FlightmeshError) -> None:
         """Its id is worth nothing any more: everything under it goes."""
+        if isinstance(cause, Fenced):
+            cause = WorkerLost(f"worker {self.id} was declared lost: {cause.message}", hint="run the query again")
         self._end(cause)
 
     def waits_for(self) -> str:

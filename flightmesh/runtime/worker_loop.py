@@ -21,7 +21,6 @@ from flightmesh.errors import FlightmeshError, InternalError, NodeRefused
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import AttemptId, JobId
-from flightmesh.physical.operators import Operator, TableScan, operator_inputs
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
 from flightmesh.protocol.node_messages import Heard, Registered, Reports
@@ -154,8 +153,8 @@ class WorkerLoop:
     def _refusal(self, plan: PlanStage) -> WireError | None:
         """Why a stage may not run here: it reads files that the owner of this node has not allowed."""
         try:
-            for table in _tables(plan.stage.root):
-                self._means.allow(table)
+            for scan in plan.stage.scans:
+                self._means.allow(scan.table)
         except FlightmeshError as error:
             return error.to_wire()
         return None
@@ -176,10 +175,3 @@ class WorkerLoop:
         self._broken = True
         reason = failure.message if isinstance(failure, InternalError) else f"{type(failure).__name__}: {failure}"
         self._means.failed(InternalError(f"the worker broke down: {reason}", hint="a bug in flightmesh: please report it"))
-
-
-def _tables(operator: Operator) -> list[Table]:
-    found = [operator.table] if isinstance(operator, TableScan) else []
-    for child in operator_inputs(operator):
-        found.extend(_tables(child))
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def worker(driver: str, tmp_path: Path, **settings: object) -> Iterator[WorkerNode]:
+def worker(driver: str, tmp_path: Path, place: Place = Place("w"), **settings: Any) -> Iterator[WorkerNode]:  # noqa: B008
     config = Config(threads=2, memory=256 << 20, exchange=ExchangeConfig(directory=str(tmp_path)))
-    node = WorkerNode(replace(config, **settings), driver, Place("w"))
+    node = WorkerNode(replace(config, **settings), driver, place)
     node.start()
     try:
         yield node
