@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from flightmesh.errors import FlightmeshError, ResourceExhausted, StreamBroken
+from flightmesh.errors import FlightmeshError, InternalError, ResourceExhausted, StreamBroken
 from flightmesh.runtime.feed import Feed
 from flightmesh.transport.peers import Peers, StreamIn
 
@@ -60,8 +60,8 @@ class Fetcher:
 
 def broken(failure: Exception, what: str, address: str) -> FlightmeshError:
     """Why a stream gives no more, naming its peer."""
-    if isinstance(failure, ResourceExhausted):
-        return ResourceExhausted(f"{what} ({address}): {failure.message}", hint=failure.hint)
+    if isinstance(failure, ResourceExhausted | InternalError):
+        return type(failure)(f"{what} ({address}): {failure.message}", hint=failure.hint)
     if not isinstance(failure, FlightmeshError):
         LOG.debug("%s (%s) broke", what, address, exc_info=failure)
     cause = failure.message if isinstance(failure, FlightmeshError) else f"{type(failure).__name__}: {failure}"

@@ -1,6 +1,5 @@
-"""Whole stage graphs over several workers in one process: rows cross between them, by get and by put, in whatever order the stages
-start.
-"""
+"""Whole stage graphs over several workers in one process: rows cross between them, by get and by put, in whatever order the
+stages start."""
 
 from __future__ import annotations
 
@@ -101,7 +100,7 @@ def test_what_was_read_of_whom_is_in_the_report(mode: ExchangeMode) -> None:
     with mesh_of(3) as mesh:
         graph = co_partitioned(3, T, BUILD)
         _, driver = run(mesh, graph, mode, "together")
-        written = {edge: 0 for edge in driver.plans}
+        written = dict.fromkeys(driver.plans, 0)
         for ended in driver.ended.values():
             for part in ended.written:
                 written[part.edge] += sum(part.rows)

@@ -1,6 +1,5 @@
-"""Workers of a mesh in one process, by hand: their boards and stores, a network between them that is either direct calls or Flight, and
-a driver of a few lines that a test tells when to start what.
-"""
+"""Workers of a mesh in one process, by hand: their boards and stores, a network between them that is either direct calls or
+Flight, and a driver of a few lines that a test tells when to start what."""
 
 from __future__ import annotations
 
