@@ -28,8 +28,8 @@ from flightmesh.session.leases import Leases
 from flightmesh.transport.peers import StreamOut
 
 LOG = logging.getLogger(__name__)
-DEAL_ROWS = 65_536
-"""Rows that go to one worker before the next gets some: small tables lie at one."""
+DEAL_ROWS = 131_072
+"""Rows that go to one worker before the next gets some, as many as a scan reads at a time: small tables lie at one."""
 DROP_SECONDS = 10.0
 
 

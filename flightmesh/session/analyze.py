@@ -1,23 +1,27 @@
 """The text of `analyze`: the stages of a job that has run, each operator's estimate beside what happened.
 
 Handed a graph and the record of a job; hands on text. Figures of an operator are summed over the tasks of its stage:
-`rows` and bytes are its output, `cpu` its own time on a core, `wait` its own time off it.
+`rows` and bytes are its output, `cpu` its own time on a core, `wait` its own time off it. Where the job ran on a mesh, each
+task has a line of its own: where and when it ran, what it took in from other workers, how long it stood for want of credit,
+what was spilled.
 """
 
 from __future__ import annotations
 
-from flightmesh.driver.record import JobRecord, StageRecord
+from flightmesh.driver.record import EdgeRecord, JobRecord, StageRecord, TaskRecord
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
 from flightmesh.exchange.budget import format_bytes
-from flightmesh.ids import StageId
+from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import Operator
 from flightmesh.physical.text import describe
-from flightmesh.protocol.messages import OperatorReport
+from flightmesh.runtime.embedded import HERE
+from flightmesh.session.figures import CREDIT, SPILLED, count, details, seconds
 from flightmesh.stage.graph import Stage, StageGraph
 from flightmesh.stage.text import format_stages_with
 
-_OWN_WORDS = {"rows_read": "rows read", "bytes_read": "bytes read", "row_groups": "row groups", "memory_peak": "memory"}
+TASKS_SHOWN = 32
+"""Tasks of a stage that have a line of their own."""
 
 
 def analyze_text(graph: StageGraph, record: JobRecord | None, rows: int) -> str:
@@ -26,14 +30,24 @@ def analyze_text(graph: StageGraph, record: JobRecord | None, rows: int) -> str:
         raise InternalError("a job that was read to its end has no record")
     stages = {stage.stage: stage for stage in record.stages}
     body = format_stages_with(graph, lambda stage, number, node: _line(stages[stage.id], number, node))
-    tail = "\n".join(_stage_line(graph, stage, stages) for stage in graph.stages)
+    tail = "\n".join(line for stage in graph.stages for line in _stage_lines(stage, stages, record))
+    return f"{_head(record, rows)}\n{body}\n{tail}"
+
+
+def _head(record: JobRecord, rows: int) -> str:
     progress = record.progress
-    head = (
-        f"{_count(rows, 'row')} in {_seconds(record.seconds)}; {_count(progress.stages, 'stage')}, "
-        f"{_count(progress.tasks, 'task')}; "
+    said = (
+        f"{count(rows, 'row')} in {seconds(record.seconds)}; {count(progress.stages, 'stage')}, "
+        f"{count(progress.tasks, 'task')}; "
         f"read {progress.rows:,} rows, {format_bytes(progress.bytes)}"
     )
-    return f"{head}\n{body}\n{tail}"
+    tasks = [task for stage in record.stages for task in stage.tasks]
+    workers = {task.worker for task in tasks if task.worker is not None}
+    if not workers - {HERE}:
+        return said
+    spilled = sum(_spilled(stage) for stage in record.stages)
+    credit = sum(_credit(task) for task in tasks)
+    return f"{said}; {count(len(workers), 'worker')}; spilled {format_bytes(spilled)}; credit wait {seconds(credit)}"
 
 
 def _line(stage: StageRecord, number: int, node: Operator) -> str:
@@ -46,38 +60,71 @@ def _figures(stage: StageRecord, number: int, node: Operator) -> str:
     rows = sum(report.rows for report in reports)
     said = [f"rows {rows:,}" if estimate is None else f"rows {rows:,} (estimate {estimate:,.0f})"]
     said.append(format_bytes(sum(report.bytes for report in reports)))
-    said.append(f"cpu {_seconds(sum(report.cpu_ns for report in reports) / 1e9)}")
-    said.append(f"wait {_seconds(sum(report.wait_ns for report in reports) / 1e9)}")
-    said.extend(f"{_OWN_WORDS.get(name, name.replace('_', ' '))} {text}" for name, text in _details(reports))
+    said.append(f"cpu {seconds(sum(report.cpu_ns for report in reports) / 1e9)}")
+    said.append(f"wait {seconds(sum(report.wait_ns for report in reports) / 1e9)}")
+    said.extend(details(reports))
     return ", ".join(said)
 
 
-def _details(reports: list[OperatorReport]) -> list[tuple[str, str]]:
-    totals: dict[str, int] = {}
-    for report in reports:
-        for name, amount in report.details:
-            totals[name] = totals.get(name, 0) + amount
-    sizes = ("bytes_read", "memory_peak")
-    return [(name, format_bytes(total) if name in sizes else f"{total:,}") for name, total in totals.items()]
-
-
-def _stage_line(graph: StageGraph, stage: Stage, stages: dict[StageId, StageRecord]) -> str:
+def _stage_lines(stage: Stage, stages: dict[StageId, StageRecord], record: JobRecord) -> list[str]:
+    """What a stage's tasks were and what they wrote; on a mesh also each of them."""
     tasks = stages[stage.id].tasks
     spans = [task.ended - task.started for task in tasks if task.started is not None and task.ended is not None]
     skipped = sum(task.state is TaskPhase.SKIPPED for task in tasks)
-    said = [_count(len(tasks), "task"), f"longest {_seconds(max(spans, default=0.0))}"]
+    said = [count(len(tasks), "task"), f"longest {seconds(max(spans, default=0.0))}"]
     if skipped:
         said.append(f"{skipped} not needed")
-    for edge in stage.outputs:
-        written = [written for task in tasks for written in task.written if written.edge == edge]
-        rows, size = sum(sum(w.rows) for w in written), sum(sum(w.bytes) for w in written)
-        said.append(f"edge {edge}: {_count(rows, 'row')}, {format_bytes(size)}")
-    return f"Stage {stage.id} ran: {'; '.join(said)}"
+    on_mesh = any(task.worker not in (None, HERE) for task in tasks)
+    edges = {edge.edge: edge for edge in record.edges} if on_mesh else {}
+    said.extend(_edge_text(edge, tasks, edges.get(edge)) for edge in stage.outputs)
+    if on_mesh:
+        said.append(f"spilled {format_bytes(_spilled(stages[stage.id]))}")
+    lines = [f"Stage {stage.id} ran: {'; '.join(said)}"]
+    if on_mesh:
+        lines += [_task_line(task, record.submitted) for task in tasks[:TASKS_SHOWN]]
+        if len(tasks) > TASKS_SHOWN:
+            lines.append(f"  and {count(len(tasks) - TASKS_SHOWN, 'task')} more")
+    return lines
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def _edge_text(edge: EdgeId, tasks: tuple[TaskRecord, ...], kept: EdgeRecord | None) -> str:
+    written = [written for task in tasks for written in task.written if written.edge == edge]
+    rows, size = sum(sum(w.rows) for w in written), sum(sum(w.bytes) for w in written)
+    text = f"edge {edge}: {count(rows, 'row')}, {format_bytes(size)}"
+    if kept is None or kept.consumer is None:
+        return text
+    return f"{text}, by {kept.mode.value}, {kept.pipelined} tasks read it as it came, {kept.late} later"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+def _task_line(task: TaskRecord, submitted: float) -> str:
+    said = [f"{task.state.value} on {task.worker or 'no worker'}"]
+    if task.started is not None and task.ended is not None:
+        said.append(f"{seconds(task.started - submitted)} to {seconds(task.ended - submitted)}")
+    if task.splits:
+        said.append(count(task.splits, "split"))
+    said.append(f"in {count(sum(read.rows for read in task.read), 'row')}")
+    remote = sum(operator.detail("remote_bytes") for operator in task.operators)
+    said.append(f"{format_bytes(remote)} from other workers")
+    said.append(f"out {count(sum(sum(w.rows) for w in task.written), 'row')}")
+    said.append(format_bytes(sum(sum(w.bytes) for w in task.written)))
+    said.append(f"cpu {seconds(sum(operator.cpu_ns for operator in task.operators) / 1e9)}")
+    said.append(f"credit wait {seconds(_credit(task))}")
+    said.append(f"spilled {format_bytes(_spilled_by(task))}")
+    return f"  task {task.index}: {', '.join(said)}"
+
+
+def _credit(task: TaskRecord) -> float:
+    return sum(operator.detail(CREDIT) for operator in task.operators) / 1e9
+
+
+def _spilled(stage: StageRecord) -> int:
+    """Bytes that the stage's outputs have spilled: tasks of one worker report what their common outputs have."""
+    by_worker: dict[str, int] = {}
+    for task in stage.tasks:
+        worker = str(task.worker)
+        by_worker[worker] = max(by_worker.get(worker, 0), _spilled_by(task))
+    return sum(by_worker.values())
+
+
+def _spilled_by(task: TaskRecord) -> int:
+    return sum(operator.detail(SPILLED) for operator in task.operators)
