@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.meshes import Meshes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update_goldens(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture(scope="session")
+def meshes() -> Iterator[Meshes]:
+    """Meshes of processes that tests share."""
+    from tests.meshes import Meshes  # most tests need none, and not what they are made of
+
+    made = Meshes()
+    yield made
+    made.close()

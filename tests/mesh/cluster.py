@@ -22,6 +22,7 @@ from typing import Any
 import flightmesh
 from flightmesh.protocol.client_messages import Jobs, Nodes, NodeStatus
 from flightmesh.protocol.codec import decode
+from flightmesh.protocol.node_messages import Load
 from flightmesh.transport.flight_client import ClientConnection
 from tests.waiting import wait_until
 
@@ -95,7 +96,7 @@ class Cluster:
 
     def nodes(self) -> tuple[NodeStatus, ...]:
         """The nodes as the driver sees them."""
-        found: Nodes = self._ask("nodes", Nodes)
+        found: Nodes = ask(self.uri, "nodes", Nodes)
         return found.nodes
 
     def carrying(self) -> list[NodeStatus]:
@@ -104,30 +105,39 @@ class Cluster:
 
     def jobs(self) -> Jobs:
         """The jobs that the driver remembers."""
-        found: Jobs = self._ask("jobs", Jobs)
+        found: Jobs = ask(self.uri, "jobs", Jobs)
         return found
 
     def is_idle(self) -> bool:
         """Whether no job runs and no worker holds a task, a channel, a spill file or a stream."""
-        if any(job.state in ("queued", "running") for job in self.jobs().jobs):
-            return False
-        loads = [node.load for node in self.carrying()]
-        return all(
-            load is not None
-            and not (load.running_tasks or load.exchange_bytes or load.channels or load.spill_files or load.streams)
-            for load in loads
-        )
+        return is_idle(self.uri)
 
     def said(self) -> str:
         """What all processes printed, for a test that failed."""
         return "\n".join(f"--- {node.name} ---\n{node.said[-8000:]}" for node in (self.driver, *self.workers))
 
-    def _ask(self, action: str, kind: type) -> Any:
-        connection = ClientConnection(self.uri)
-        try:
-            return decode(connection.action(action, b"", 10.0)[0], kind)
-        finally:
-            connection.close()
+
+def ask(uri: str, action: str, kind: type) -> Any:
+    """The answer of a driver to an action without a body."""
+    connection = ClientConnection(uri)
+    try:
+        return decode(connection.action(action, b"", 10.0)[0], kind)
+    finally:
+        connection.close()
+
+
+def is_idle(uri: str) -> bool:
+    """Whether a mesh runs no job, and no worker holds a task, a channel, a spill file or a stream."""
+    jobs: Jobs = ask(uri, "jobs", Jobs)
+    if any(job.state in ("queued", "running") for job in jobs.jobs):
+        return False
+    nodes: Nodes = ask(uri, "nodes", Nodes)
+    loads = [node.load for node in nodes.nodes if node.role == "worker" and node.state == "alive"]
+    return all(load is not None and not _held(load) for load in loads)
+
+
+def _held(load: Load) -> int:
+    return load.running_tasks + load.exchange_bytes + load.channels + load.spill_files + load.streams
 
 
 @contextmanager

@@ -1,23 +1,63 @@
-"""Sessions for tests: small, closed at the end, and checked to have left nothing behind."""
+"""Sessions for tests: small, closed at the end, and checked to have left nothing behind.
+
+`session` and `plain` are a session in this process, or one at a mesh: what a test that takes one says holds for both.
+`embedded` is of this process, for tests that look inside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
+import flightmesh
 from flightmesh.config import Config
 from flightmesh.session import Session, connect
+from tests.meshes import MODES, Meshes, session_at, tables
+from tests.meshes import ROWS as ROWS
 
-ROWS = 1_000_000
+AnySession: TypeAlias = Session | flightmesh.RemoteSession
+
+AT_MESHES = [pytest.param(mode, id=f"mesh-{mode}", marks=pytest.mark.xdist_group(f"mesh-{mode}")) for mode in MODES]
+PARTITIONS = [pytest.param(count, id=f"{count} partitions") for count in (1, 2, 7)]
 
 
-@pytest.fixture(params=[1, 2, 7], ids=lambda n: f"{n} partitions")
-def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    """A session whose messages go through the codec, with a large table `t` and a small one `p`."""
-    with connect(config=Config(threads=2, partitions=request.param, encode_messages=True)) as opened:
+@pytest.fixture(params=[*PARTITIONS, *AT_MESHES])
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    """A session here whose messages go through the codec, or at a mesh; with a large table `t` and a small one `p`."""
+    if isinstance(request.param, int):
+        with _session_here(request.param) as opened:
+            yield opened
+    else:
+        meshes: Meshes = request.getfixturevalue("meshes")
+        with session_at(meshes.of(request.param)) as remote:
+            yield remote
+
+
+@pytest.fixture(params=[pytest.param(None, id="here"), *AT_MESHES[:1]])
+def plain(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    """A session as a user gets it, here or at a mesh."""
+    if request.param is None:
+        yield request.getfixturevalue("embedded")
+    else:
+        meshes: Meshes = request.getfixturevalue("meshes")
+        with session_at(meshes.of(request.param)) as remote:
+            yield remote
+
+
+@pytest.fixture
+def embedded() -> Iterator[Session]:
+    """A session as a user gets it, always here."""
+    with connect(threads=2) as opened:
+        register_tables(opened)
+        yield opened
+
+
+@contextmanager
+def _session_here(partitions: int) -> Iterator[Session]:
+    with connect(config=Config(threads=2, partitions=partitions, encode_messages=True)) as opened:
         register_tables(opened)
         yield opened
         runtime = opened.runtime
@@ -26,15 +66,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
         assert runtime.is_idle
 
 
-@pytest.fixture
-def plain() -> Iterator[Session]:
-    """A session as a user gets it."""
-    with connect(threads=2) as opened:
-        register_tables(opened)
-        yield opened
-
-
 def register_tables(session: Session) -> None:
     """`t`: a million rows; `p`: five."""
-    session.register("t", pa.table({"k": np.arange(ROWS) % 10, "v": np.arange(ROWS)}))
-    session.register("p", {"k": [1, 2, 3, None, 2], "name": ["one", "two", "three", "none", "deux"]})
+    for name, table in tables().items():
+        session.register(name, table)

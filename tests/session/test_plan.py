@@ -11,6 +11,7 @@ from flightmesh.logical.relations import Project, Relation, passes
 from flightmesh.optimize.context import Context
 from flightmesh.session import Session
 from tests.comparison import assert_same_rows, reference
+from tests.session.conftest import AnySession
 
 W = pa.table({"p": [1, 2, None, 2], "q": [10, 20, None, 2], "r": ["a", None, "c", "d"]})
 REORDERED = [
@@ -23,7 +24,7 @@ REORDERED = [
 
 
 @pytest.mark.parametrize("sql", REORDERED)
-def test_columns_come_in_the_users_order(plain: Session, sql: str) -> None:
+def test_columns_come_in_the_users_order(plain: AnySession, sql: str) -> None:
     plain.register("w", W)
     expected = reference(sql, w=W)
     result = plain.sql(sql)
@@ -33,20 +34,20 @@ def test_columns_come_in_the_users_order(plain: Session, sql: str) -> None:
 
 
 @pytest.mark.parametrize("sql", REORDERED)
-def test_a_table_made_of_a_query_has_its_columns(plain: Session, sql: str) -> None:
+def test_a_table_made_of_a_query_has_its_columns(plain: AnySession, sql: str) -> None:
     plain.register("w", W)
     plain.sql(f"create table made as {sql}").to_arrow()
     assert_same_rows(plain.sql("from made").to_arrow(), reference(sql, w=W))
 
 
 @pytest.mark.parametrize("order", [(1, 0), (0,), (0, 1, 1)])
-def test_a_plan_with_other_columns_is_a_bug(plain: Session, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]) -> None:
+def test_a_plan_with_other_columns_is_a_bug(embedded: Session, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]) -> None:
     def wrong(relation: Relation, _: Context) -> Relation:
         return Project(relation, tuple(passes(relation.fields[i].column()) for i in order))
 
     monkeypatch.setattr("flightmesh.session.plan.optimize", wrong)
     with pytest.raises(InternalError, match="the optimized query: columns"):
-        plain.sql("select k, name from p")
+        embedded.sql("select k, name from p")
 
 
 def test_nested_scalar_subqueries_are_planned_in_time_that_grows_with_their_depth() -> None:

@@ -15,13 +15,15 @@ import pytest
 from flightmesh.driver.record import JobState
 from flightmesh.errors import Cancelled, DataError, FlightmeshError, InvalidQuery
 from flightmesh.session import Session
-from tests.session.conftest import ROWS
+from tests.mesh.cluster import is_idle
+from tests.session.conftest import ROWS, AnySession
+from tests.waiting import wait_until
 
 ENDLESS = "select count(*) from t a, t b, t c where a.v + b.v + c.v = -1"
 """A query that nobody will see the end of."""
 
 
-def test_names_and_types_are_the_users(session: Session) -> None:
+def test_names_and_types_are_the_users(session: AnySession) -> None:
     result = session.sql('select k, k, v + 1 as "v plus", count(*) as k from t group by all order by 3 limit 1')
     assert result.schema.names == ["k", "k", "v plus", "k"]
     table = result.to_arrow()
@@ -29,7 +31,7 @@ def test_names_and_types_are_the_users(session: Session) -> None:
     assert [column[0].as_py() for column in table.columns] == [0, 0, 1, 1]
 
 
-def test_nothing_runs_before_the_first_use(session: Session) -> None:
+def test_nothing_runs_before_the_first_use(session: AnySession) -> None:
     result = session.sql("select sum(v) as s from t")
     assert result.metrics is None
     assert result.progress().tasks == 0
@@ -43,7 +45,7 @@ def test_nothing_runs_before_the_first_use(session: Session) -> None:
     assert "1 row>" in repr(result)
 
 
-def test_to_arrow_is_kept(session: Session) -> None:
+def test_to_arrow_is_kept(session: AnySession) -> None:
     result = session.sql("from p")
     assert result.to_arrow() is result.to_arrow()
     assert len(result) == 5
@@ -51,13 +53,13 @@ def test_to_arrow_is_kept(session: Session) -> None:
     assert result.to_reader().read_all().equals(result.to_arrow())
 
 
-def test_a_planning_error_comes_at_once(session: Session) -> None:
+def test_a_planning_error_comes_at_once(session: AnySession) -> None:
     with pytest.raises(InvalidQuery, match="nothere") as caught:
         session.sql("select nothere from p")
     assert caught.value.position is not None
 
 
-def test_an_error_of_a_run_comes_with_the_rows(session: Session) -> None:
+def test_an_error_of_a_run_comes_with_the_rows(session: AnySession) -> None:
     result = session.sql("select cast(name as integer) from p")
     for _ in range(2):
         with pytest.raises(DataError):
@@ -69,7 +71,7 @@ def test_an_error_of_a_run_comes_with_the_rows(session: Session) -> None:
     wait_idle(session)
 
 
-def test_the_reader_streams(session: Session) -> None:
+def test_the_reader_streams(session: AnySession) -> None:
     with session.sql("select v from t").to_reader() as reader:
         first = reader.read_next_batch()
         assert 0 < first.num_rows < ROWS
@@ -79,7 +81,7 @@ def test_the_reader_streams(session: Session) -> None:
             reader.read_next_batch()
 
 
-def test_closing_the_reader_early_cancels(session: Session) -> None:
+def test_closing_the_reader_early_cancels(session: AnySession) -> None:
     result = session.sql("select t.v from t, p")
     reader = result.to_reader()
     reader.read_next_batch()
@@ -91,7 +93,7 @@ def test_closing_the_reader_early_cancels(session: Session) -> None:
     assert list(reader) == []
 
 
-def test_dropping_the_reader_early_cancels(session: Session) -> None:
+def test_dropping_the_reader_early_cancels(session: AnySession) -> None:
     reader = session.sql("select t.v from t, p").to_reader()
     reader.read_next_batch()
     del reader
@@ -99,7 +101,7 @@ def test_dropping_the_reader_early_cancels(session: Session) -> None:
     wait_idle(session)
 
 
-def test_other_libraries_read_the_stream(session: Session) -> None:
+def test_other_libraries_read_the_stream(session: AnySession) -> None:
     result = session.sql("select * from p order by name")
     assert pa.table(result).column("name").to_pylist() == ["deux", "none", "one", "three", "two"]
     assert pa.RecordBatchReader.from_stream(session.sql("from p").to_reader()).read_all().num_rows == 5
@@ -108,21 +110,21 @@ def test_other_libraries_read_the_stream(session: Session) -> None:
     assert frame["name"].tolist() == ["deux", "none", "one", "three", "two"]
 
 
-def test_empty_results_have_their_schema(session: Session) -> None:
+def test_empty_results_have_their_schema(session: AnySession) -> None:
     table = session.sql("select k, name from p where k > 100").to_arrow()
     assert table.num_rows == 0
     assert table.schema.types == [pa.int64(), pa.string()]
     assert bool(session.sql("select 1 where false"))
 
 
-def test_show_counts_what_it_leaves_out(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_counts_what_it_leaves_out(session: AnySession, capsys: pytest.CaptureFixture[str]) -> None:
     session.sql("select v from t order by v").show(limit=4)
     shown = capsys.readouterr().out
     assert "999999" in shown.replace(",", "")
     assert "1,000,000 rows" in shown
 
 
-def test_cancel_from_another_thread(session: Session) -> None:
+def test_cancel_from_another_thread(session: AnySession) -> None:
     result = session.sql(ENDLESS)
     failed: list[FlightmeshError] = []
 
@@ -141,7 +143,7 @@ def test_cancel_from_another_thread(session: Session) -> None:
     wait_idle(session)
 
 
-def test_an_interrupt_in_the_main_thread_cancels(session: Session) -> None:
+def test_an_interrupt_in_the_main_thread_cancels(session: AnySession) -> None:
     result = session.sql(ENDLESS)
 
     def interrupt() -> None:
@@ -157,7 +159,7 @@ def test_an_interrupt_in_the_main_thread_cancels(session: Session) -> None:
     assert session.sql("select 1 as one").to_arrow().to_pydict() == {"one": [1]}
 
 
-def test_queries_of_several_threads(session: Session) -> None:
+def test_queries_of_several_threads(session: AnySession) -> None:
     found: list[object] = []
 
     def client(key: int) -> None:
@@ -172,7 +174,7 @@ def test_queries_of_several_threads(session: Session) -> None:
     assert found == [ROWS // 10] * 10
 
 
-def test_one_result_read_by_several_threads(session: Session) -> None:
+def test_one_result_read_by_several_threads(session: AnySession) -> None:
     result = session.sql("select v from t")
     found: list[int] = []
     clients = [threading.Thread(target=lambda: found.append(len(result))) for _ in range(4)]
@@ -183,7 +185,7 @@ def test_one_result_read_by_several_threads(session: Session) -> None:
     assert found == [ROWS] * 4
 
 
-def test_a_limit_reads_few_splits(session: Session) -> None:
+def test_a_limit_reads_few_splits(session: AnySession) -> None:
     chunk = pa.chunked_array([range(131_072)] * 300)
     session.register("long", pa.table({"v": chunk, "w": chunk}))
     result = session.sql("select v, w from long limit 10")
@@ -193,15 +195,12 @@ def test_a_limit_reads_few_splits(session: Session) -> None:
     assert sum(task.splits for task in record.stages[0].tasks) < 30
 
 
-def wait_idle(session: Session) -> None:
+def wait_idle(session: AnySession) -> None:
     """Until nothing of a job that was left is there any more."""
-    wait_until(lambda: session.runtime.is_idle and not session.runtime.store.held())
-    assert session.runtime.budget.used == 0
-
-
-def wait_until(condition: object) -> None:
-    tick = threading.Event()
-    end = time.monotonic() + 20
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "waited for 20 s"
-        tick.wait(0.005)
+    if isinstance(session, Session):
+        runtime = session.runtime
+        wait_until(lambda: runtime.is_idle and not runtime.store.held())
+        assert runtime.budget.used == 0
+    else:
+        address = session.address
+        wait_until(lambda: is_idle(address))

@@ -12,12 +12,14 @@ import pytest
 
 import flightmesh
 from flightmesh.errors import InvalidInput
-from flightmesh.session import Session, write
+from flightmesh.session import write
+from tests.session.conftest import AnySession
 
 
 def plan_of(folder: Path, sql: str, target: str) -> Path:
     path = folder / "plan.yaml"
-    path.write_text(f'inputs:\n  t: {{table: t}}\nsteps:\n  s: {{sql: "{sql}"}}\nwrite: {target}\n')
+    client = target.replace("}", ", to: client}")
+    path.write_text(f'inputs:\n  t: {{table: t}}\nsteps:\n  s: {{sql: "{sql}"}}\nwrite: {client}\n')
     return path
 
 
@@ -31,7 +33,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_only_parts_of_ours_are_removed(plain: Session, tmp_path: Path) -> None:
+def test_only_parts_of_ours_are_removed(plain: AnySession, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     theirs = ["part-list.csv", "part-0001.csv", "part-00001.csv.csv", "part-00001.json", "part-000001.csv", "my-part-00001.csv"]
@@ -42,7 +44,7 @@ def test_only_parts_of_ours_are_removed(plain: Session, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_a_failure_midway_leaves_every_old_part(plain: Session, tmp_path: Path) -> None:
+def test_a_failure_midway_leaves_every_old_part(plain: AnySession, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     first = plain.run_plan(plan_of(tmp_path, "select v from t", "{csv: out/}")).to_arrow()
     assert first.num_rows > 2, "the rows must make several parts"
@@ -64,7 +66,7 @@ def test_a_failure_midway_leaves_every_old_part(plain: Session, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_fewer_parts_replace_more(plain: Session, tmp_path: Path) -> None:
+def test_fewer_parts_replace_more(plain: AnySession, tmp_path: Path) -> None:
     many = plain.run_plan(plan_of(tmp_path, "select v from t", "{parquet: out/}")).to_arrow()
     plain.run_plan(plan_of(tmp_path, "select v from t where v < 5", "{parquet: out/}"))
     assert many.num_rows > len(names(tmp_path / "out"))
@@ -74,14 +76,14 @@ def test_fewer_parts_replace_more(plain: Session, tmp_path: Path) -> None:
     }
 
 
-def test_a_users_partial_file_stays(plain: Session, tmp_path: Path) -> None:
+def test_a_users_partial_file_stays(plain: AnySession, tmp_path: Path) -> None:
     (tmp_path / "o.csv.partial").write_text("the user's")
     plain.run_plan(plan_of(tmp_path, "select k from t where v < 1", "{csv: o.csv}"))
     assert (tmp_path / "o.csv.partial").read_text() == "the user's"
     assert names(tmp_path) == ["o.csv", "o.csv.partial", "plan.yaml"]
 
 
-def test_a_link_is_followed(plain: Session, tmp_path: Path) -> None:
+def test_a_link_is_followed(plain: AnySession, tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "o.csv").write_text("the old one")
     (tmp_path / "o.csv").symlink_to(tmp_path / "far" / "o.csv")
@@ -91,7 +93,7 @@ def test_a_link_is_followed(plain: Session, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "arrow"])
-def test_a_pipe_is_written_into(plain: Session, tmp_path: Path, kind: str) -> None:
+def test_a_pipe_is_written_into(plain: AnySession, tmp_path: Path, kind: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     got: list[bytes] = []
@@ -108,7 +110,7 @@ def test_a_pipe_is_written_into(plain: Session, tmp_path: Path, kind: str) -> No
         assert got == [b"k\n0\n" if kind == "csv" else b'{"k":0}\n']
 
 
-def test_what_cannot_be_written_is_named(plain: Session, tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_named(plain: AnySession, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidInput, match=r"pipe: .* cannot be streamed"):
         plain.run_plan(plan_of(tmp_path, "select k from t where v < 1", "{parquet: pipe}"))
@@ -122,7 +124,7 @@ def test_what_cannot_be_written_is_named(plain: Session, tmp_path: Path) -> None
     assert "plan.yaml/o.csv" in str(caught.value)
 
 
-def test_an_opened_plan_writes_once_and_shows_its_progress(plain: Session, tmp_path: Path) -> None:
+def test_an_opened_plan_writes_once_and_shows_its_progress(plain: AnySession, tmp_path: Path) -> None:
     opened = plain.open_plan(plan_of(tmp_path, "select k from t", "{csv: o.csv}"))
     assert names(tmp_path) == ["plan.yaml"]
     assert opened.progress().rows == 0
@@ -134,7 +136,7 @@ def test_an_opened_plan_writes_once_and_shows_its_progress(plain: Session, tmp_p
     assert plain.open_plan(plan_of(tmp_path, "select k from t", "{csv: o.csv}")).schema == opened.to_arrow().schema
 
 
-def test_a_cancelled_writing_leaves_what_was_there(plain: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_writing_leaves_what_was_there(plain: AnySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "o.csv").write_text("the old one")
     opened = plain.open_plan(plan_of(tmp_path, "select a.v from t a, t b", "{csv: o.csv}"))
 

@@ -1,0 +1,64 @@
+"""Meshes that many tests share: started when first asked for, one for each way of exchanging, ended with the tests.
+
+What always holds: a mesh holds the tables that it was started with and nothing else between two tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pyarrow as pa
+
+import flightmesh
+from tests.mesh.cluster import Cluster, cluster
+from tests.waiting import wait_until
+
+ROWS = 1_000_000
+MODES = ("get", "put")
+WORKERS = 3
+_NEWS = {"heartbeat_seconds": 0.1}
+"""How often a test hears what a mesh still holds."""
+
+
+class Meshes:
+    """Of three workers with a slot each, by mode."""
+
+    def __init__(self) -> None:
+        self._ends = ExitStack()
+        self._started: dict[str, Cluster] = {}
+
+    def of(self, mode: str) -> Cluster:
+        """The mesh whose exchanges run that way, with the tables `t` and `p` of `tables`."""
+        if mode not in self._started:
+            made = self._ends.enter_context(cluster(WORKERS, mode=mode, memory="1GiB", mesh=_NEWS))
+            with made.connect() as session:
+                for name, table in tables().items():
+                    session.upload(name, table)
+            self._started[mode] = made
+        return self._started[mode]
+
+    def close(self) -> None:
+        """Ends all of them."""
+        self._ends.close()
+
+
+def tables() -> dict[str, pa.Table]:
+    """`t`: a million rows; `p`: five."""
+    numbers = np.arange(ROWS)
+    return {
+        "t": pa.table({"k": numbers % 10, "v": numbers}),
+        "p": pa.table({"k": [1, 2, 3, None, 2], "name": ["one", "two", "three", "none", "deux"]}),
+    }
+
+
+@contextmanager
+def session_at(mesh: Cluster) -> Iterator[flightmesh.RemoteSession]:
+    """A session that takes what it made with it; the mesh is then seen to hold nothing of its jobs."""
+    with mesh.connect() as session:
+        yield session
+    with mesh.connect() as cleaner:
+        for name in set(cleaner.tables()) - set(tables()):
+            cleaner.drop(name)
+    wait_until(mesh.is_idle, 10, "the mesh to hold nothing any more")
