@@ -184,6 +184,8 @@ class PlayedWorker(Actions):
     def act(self, name: str, body: bytes, call: Call) -> Iterable[bytes]:
         if name == "ping":
             return [encode(Done())]
+        if name not in {kind.name for kind in order_kinds()}:
+            raise UnsupportedFeature(f"there is no action {name!r} here")
         orders: Orders = read_orders(name, body)
         return [encode(Heard(self._inbox.receive(orders.first, orders.messages, self._take)))]
 
