@@ -1,0 +1,82 @@
+"""The command line as processes that a test starts, listens to, signals and ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.waiting import wait_until
+
+SECONDS = 30.0
+
+
+class NodeCommand:
+    """One running `flightmesh ...`; its output, stderr included, in `said`."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "flightmesh", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | environment,
+        )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        return "".join(self._lines)
+
+    def wait_said(self, pattern: str, seconds: float = SECONDS) -> re.Match[str]:
+        """Where it printed `pattern`, waited for."""
+        wait_until(lambda: re.search(pattern, self.said) or self.process.poll() is not None, seconds, pattern)
+        self._reader.join(0 if self.process.poll() is None else SECONDS)
+        found = re.search(pattern, self.said)
+        assert found, f"ended with {self.process.poll()} and never printed {pattern!r}:\n{self.said}"
+        return found
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait_code(self, seconds: float = SECONDS) -> int:
+        """Its exit code, waited for."""
+        code = self.process.wait(seconds)
+        self._reader.join(seconds)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.append(line.decode(errors="replace"))
+
+
+@contextmanager
+def flightmesh(*arguments: str, **environment: str) -> Iterator[NodeCommand]:
+    """A command that is ended with the block, whatever happens in it."""
+    command = NodeCommand(*arguments, **environment)
+    try:
+        yield command
+    finally:
+        if command.process.poll() is None:
+            command.process.send_signal(signal.SIGKILL)
+            command.process.wait(SECONDS)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
