@@ -18,7 +18,7 @@ from flightmesh.catalog.open import Source
 from flightmesh.catalog.table import FileTable, Format, MemoryTable, Storage, Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.driver.events import IN_PROCESS, JobOptions, ResultAt
-from flightmesh.errors import Cancelled, UnknownJob
+from flightmesh.errors import Cancelled, NodeUnavailable, UnknownJob
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.ids import JobId
 from flightmesh.node.mesh_files import MeshFiles
@@ -81,12 +81,14 @@ class MeshEngine:
         return MeshJob(self.mesh.driver, job, Order.STRICT if graph.ordered else Order.FREE, self.mesh.budget)
 
     def start(self, graph: StageGraph, options: JobOptions) -> JobId:
-        """Starts a job. Raises Cancelled when the session is closed, WorkerLost when a table that it reads is not whole, what
-        `MeshDriver.submit` raises."""
+        """Starts a job. Raises Cancelled when the session is closed, WorkerLost when a table that it reads is not whole,
+        NodeUnavailable where there is no worker."""
         for stage in graph.stages:
             for scan in stage.scans:
                 if isinstance(scan.table, MemoryTable):
                     self.mesh.tables.require_whole(scan.table)
+        if not self.mesh.driver.workers():
+            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --driver HOST:PORT")
         config = self.mesh.driver.config
         mode = ExchangeMode(config.exchange.mode)
         chosen = replace(options, result=ResultAt.WORKERS, mode=mode, session=self.label, keep=config.mesh.result_seconds)

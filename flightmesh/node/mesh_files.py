@@ -26,7 +26,7 @@ from flightmesh.catalog.table import (
     Table,
     TableStatistics,
 )
-from flightmesh.errors import FlightmeshError, InvalidInput, NodeUnavailable
+from flightmesh.errors import Cancelled, FlightmeshError, InvalidInput, NodeUnavailable
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.node.roots import Roots
 from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, Statistics
@@ -49,6 +49,7 @@ class MeshFiles:
         self._askers = ThreadPoolExecutor(_ASKERS, "flightmesh-look-up")
         self._kept: OrderedDict[tuple[File, ...], TableStatistics] = OrderedDict()
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def open_files(
         self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
@@ -93,10 +94,13 @@ class MeshFiles:
 
     def close(self) -> None:
         """Ends the threads that ask."""
+        self._is_closed = True
         self._askers.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, asked: LookUp) -> FileTable:
         workers = self._workers()
+        if self._is_closed:
+            raise Cancelled("the driver is going down")
         answers = list(self._askers.map(lambda worker: self._ask(worker, asked), workers))
         tables = {worker.name: answer for worker, answer in zip(workers, answers, strict=True) if isinstance(answer, FileTable)}
         errors = {

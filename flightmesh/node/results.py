@@ -15,7 +15,7 @@ from functools import partial
 import pyarrow as pa
 
 from flightmesh.driver.events import JobOptions
-from flightmesh.errors import FlightmeshError, InvalidInput, InvalidTicket, UnknownJob, from_wire
+from flightmesh.errors import FlightmeshError, InvalidTicket, UnknownJob, from_wire
 from flightmesh.frontend.yaml.plan import Landing, Target
 from flightmesh.ids import JobId
 from flightmesh.node.attending import caller_check
@@ -55,13 +55,10 @@ class Results:
         return Info(rows.schema, (self._here(ticket),), True, rows=rows.num_rows, size=rows.nbytes)
 
     def check_target(self, prepared: Prepared) -> None:
-        """Raises NotAllowed or InvalidInput when the driver may not write where a plan wants its files."""
+        """Raises NotAllowed when the driver may not write where a plan wants its files."""
         target = prepared.write
         if target is None or target.landing is Landing.CLIENT:
             return
-        if "://" not in target.path and not target.path.startswith("/"):
-            hint = "a plan's files land on the nodes: write the path in full, or add `to: client` to `write`"
-            raise InvalidInput(f"the path {target.path} is relative", hint=hint)
         self._roots.check_paths([target.path])
 
     def run(self, session: MeshSession, stored: Stored, delivery: Delivery, route: Route) -> Info:

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from sqlglot import exp
 
 from flightmesh.catalog.catalog import View
-from flightmesh.errors import InvalidInput, InvalidQuery
+from flightmesh.errors import InvalidInput, InvalidQuery, NotAllowed
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parse import dialect_named, parse_statement
@@ -88,7 +88,7 @@ def _is_path(identifier: exp.Identifier, context: Context) -> bool:
 def _files(paths: str | list[str], kind: str | None, options: dict[str, str], node: exp.Expr, context: Context) -> Bound:
     try:
         table = context.catalog.open_path(paths, kind, options)
-    except (InvalidInput, InvalidQuery) as error:
+    except (InvalidInput, InvalidQuery, NotAllowed) as error:
         if error.position is None:
             error.position, error.text = context.source.position(node), context.source.text
         raise

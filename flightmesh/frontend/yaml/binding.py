@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flightmesh.catalog.catalog import Catalog
-from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery
+from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery, NotAllowed
 from flightmesh.frontend.sql.plan import bind_query_ast
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
@@ -42,7 +42,7 @@ def bind_steps(document: Document, ordered: tuple[LoweredStep, ...], scope: Scop
     """The relation of the last step over the steps before it. Raises InvalidPlan."""
     try:
         return _bind(document, ordered, scope, ids)
-    except (InvalidQuery, DataError, InvalidInput) as error:
+    except (InvalidQuery, DataError, InvalidInput, NotAllowed) as error:
         raise _in_plan(document, ordered, scope, error) from None
 
 
@@ -55,7 +55,7 @@ def _bind(document: Document, ordered: tuple[LoweredStep, ...], scope: Scope, id
 
 
 def _in_plan(document: Document, ordered: tuple[LoweredStep, ...], scope: Scope, error: FlightmeshError) -> FlightmeshError:
-    kind = InvalidInput if isinstance(error, InvalidInput) else InvalidPlan
+    kind = type(error) if isinstance(error, InvalidInput | NotAllowed) else InvalidPlan
     if error.position is not None:
         place = replace(error.position, source=document.name)
         return kind(error.message, hint=error.hint, position=place, text=document.text)

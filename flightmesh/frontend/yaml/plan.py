@@ -21,7 +21,7 @@ from sqlglot.dialects.dialect import Dialect
 from flightmesh.catalog.catalog import Catalog, Entry
 from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Format, Storage
-from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, Position
+from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, NotAllowed, Position
 from flightmesh.frontend.yaml.binding import Scope, bind_steps
 from flightmesh.frontend.yaml.document import Document, Node, read_document
 from flightmesh.frontend.yaml.fragments import Fragments
@@ -245,7 +245,7 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
         return catalog.open_files(name, resolved, kind, entry.options(), _storage(plan, entry.storage, node, values))
     except InvalidQuery as error:
         raise plan.document.error(error.message, place, error.hint) from None
-    except (InvalidInput, DataError) as error:
+    except (InvalidInput, DataError, NotAllowed) as error:
         at = plan.document.error("", place).position
         raise type(error)(error.message, hint=error.hint, position=at, text=plan.document.text) from None
 
@@ -266,8 +266,12 @@ def _target(plan: PlanFile, values: Mapping[str, Any]) -> Target | None:
         return None
     kind, path = plan.plan.write.targets()[0]
     section = plan.document.root.get("write")
-    filled = _filled(plan, path, section.get(kind) if section else None, values)
+    place = section.get(kind) if section else None
+    filled = _filled(plan, path, place, values)
     landing = Landing(plan.plan.write.to)
+    if plan.folder is None and landing is Landing.NODES and "://" not in filled and not filled.startswith("/"):
+        hint = "on a mesh a plan's files land on the nodes: write the path in full, or add `to: client` to `write`"
+        raise plan.document.error(f"the path {filled} is relative", place, hint)
     resolved = _absolute(plan, filled)
     return Target(Format(kind), resolved.rstrip("/") + "/" if filled.endswith("/") else resolved, landing)
 
