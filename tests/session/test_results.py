@@ -186,7 +186,7 @@ def test_one_result_read_by_several_threads(session: AnySession) -> None:
 
 
 def test_a_limit_reads_few_splits(session: AnySession) -> None:
-    chunk = pa.chunked_array([range(131_072)] * 300)
+    chunk = pa.chunked_array([range(131_072)] * 100)
     session.register("long", pa.table({"v": chunk, "w": chunk}))
     result = session.sql("select v, w from long limit 10")
     assert len(result) == 10
