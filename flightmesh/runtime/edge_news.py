@@ -99,16 +99,16 @@ class EdgeNews:
             state.known = Known(sources, frozenset(winners))
             state.ring()
 
-    def wait_open(self, job: JobId, edge: EdgeId | None, is_cancelled: Callable[[], bool]) -> EdgeState:
-        """An edge of a job (None: its result), waited for. Raises UnknownJob when it does not come, or was released."""
+    def wait_open(self, job: JobId, edge: EdgeId | None, check: Callable[[], None]) -> EdgeState:
+        """An edge of a job (None: its result), waited for. Raises UnknownJob when it does not come, or was released. `check` is
+        called while it waits, and may raise."""
         deadline = time.monotonic() + OPEN_SECONDS
         with self._changed:
             while (found := self._find(job, edge)) is None:
+                check()
                 left = deadline - time.monotonic()
                 if job in self._over or left <= 0:
                     raise UnknownJob(f"job {job} is not known here, or has been released")
-                if is_cancelled():
-                    raise Cancelled("the caller has gone")
                 self._changed.wait(min(left, CALL_STEP_SECONDS))
             return found
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flightmesh.config import MIB
+from flightmesh.errors import Cancelled
 from flightmesh.ids import WorkerId
 from flightmesh.protocol.tickets import Ticket, sign
 from flightmesh.transport.peers import Peers
+from flightmesh.transport.service import Call
 
 CALL_STEP_SECONDS = 0.1
 """How long a handler waits at most before it looks whether its caller is still there."""
@@ -30,3 +32,9 @@ class Reach:
     def sign(self, ticket: Ticket) -> bytes:
         """A ticket that the other nodes of the mesh take."""
         return sign(ticket, self.key)
+
+
+def raise_if_gone(call: Call) -> None:
+    """Ends a handler whose caller has left."""
+    if call.is_cancelled():
+        raise Cancelled("the caller has gone")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from flightmesh.errors import Cancelled, FlightmeshError, InvalidTicket, UnknownJob, from_wire
+from flightmesh.errors import FlightmeshError, InvalidTicket, UnknownJob, from_wire
 from flightmesh.exchange.reader import LogReader
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import JobId
@@ -21,7 +21,7 @@ from flightmesh.protocol.frames import EntryKind
 from flightmesh.protocol.messages import EdgePlan, WireError
 from flightmesh.protocol.tickets import ResultTicket
 from flightmesh.runtime.edge_news import EdgeNews, EdgeState
-from flightmesh.runtime.reach import CALL_STEP_SECONDS
+from flightmesh.runtime.reach import CALL_STEP_SECONDS, raise_if_gone
 from flightmesh.transport.service import Call, OutStream
 from flightmesh.worker.events import ResultStreamDropped, ResultStreamEnded, WorkerEvent
 
@@ -43,11 +43,7 @@ class ResultStreams:
     def open(self, ticket: ResultTicket, call: Call) -> OutStream:
         """The stream of a partition. Raises the job's error, UnknownJob when it is not here or its rows have been given."""
         self._raise_failure(ticket.job)
-        try:
-            state = self._news.wait_open(ticket.job, None, call.is_cancelled)
-        except UnknownJob:
-            self._raise_failure(ticket.job)
-            raise
+        state = self._news.wait_open(ticket.job, None, lambda: self._check(ticket.job, call))
         if not 0 <= ticket.partition < state.plan.producers:
             raise InvalidTicket(f"job {ticket.job} has no result partition {ticket.partition}")
         with self._lock:
@@ -87,6 +83,10 @@ class ResultStreams:
 
     def _reader(self, state: EdgeState, ticket: ResultTicket) -> LogReader:
         return self._store.log(ticket.job, state.plan.edge.id).reader(range(state.plan.buckets), ticket.partition)
+
+    def _check(self, job: JobId, call: Call) -> None:
+        self._raise_failure(job)
+        raise_if_gone(call)
 
     def _raise_failure(self, job: JobId) -> None:
         failure = self.failure(job)
@@ -138,8 +138,7 @@ class _ResultStream:
         if failure is not None:
             self._is_over = True
             raise failure
-        if self._call.is_cancelled():
-            raise Cancelled("the client has gone")
+        raise_if_gone(self._call)
 
     def _named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not len(self._schema):

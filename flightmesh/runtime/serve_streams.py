@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 
 from flightmesh.catalog.memory import MemoryTables
-from flightmesh.errors import Cancelled, FlightmeshError, InternalError, InvalidTicket, StreamBroken, UnknownJob
+from flightmesh.errors import FlightmeshError, InternalError, InvalidTicket, StreamBroken, UnknownJob
 from flightmesh.exchange.reader import LogReader
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import JobId, WorkerId
@@ -25,7 +25,7 @@ from flightmesh.runtime.edge_news import EdgeNews, EdgeState, FeedKey
 from flightmesh.runtime.feed import Feed, Origin
 from flightmesh.runtime.fetcher import broken
 from flightmesh.runtime.pusher import edge_schema, pack_acknowledgement
-from flightmesh.runtime.reach import CALL_STEP_SECONDS, Reach
+from flightmesh.runtime.reach import CALL_STEP_SECONDS, Reach, raise_if_gone
 from flightmesh.runtime.result_streams import ResultStreams
 from flightmesh.transport.service import Call, InStream, OutStream
 from flightmesh.worker.events import WorkerEvent
@@ -48,7 +48,7 @@ class StreamServer:
     def exchange(self, ticket: ExchangeTicket, call: Call) -> OutStream:
         """What this worker holds of some buckets of an edge, as it comes, until the edge is sealed. Waits for the edge."""
         self._check_worker(ticket.worker)
-        state = self._news.wait_open(ticket.job, ticket.edge, call.is_cancelled)
+        state = self._news.wait_open(ticket.job, ticket.edge, lambda: raise_if_gone(call))
         if not 0 <= ticket.first <= ticket.last <= state.plan.buckets:
             raise InvalidTicket(f"edge {ticket.edge} has no buckets {ticket.first} to {ticket.last}")
         log = self._store.log(ticket.job, ticket.edge)
@@ -72,7 +72,7 @@ class StreamServer:
         self._check_worker(ticket.worker)
         if ticket.sender is None:
             raise InvalidTicket("a pushed stream says who sends it")
-        state = self._news.wait_open(ticket.job, ticket.edge, call.is_cancelled)
+        state = self._news.wait_open(ticket.job, ticket.edge, lambda: raise_if_gone(call))
         feed = Feed(Origin(ticket.edge, ticket.sender, ticket.producer), self._reach.window)
         acknowledgements = _Acknowledgements(stream.acknowledge)
         feed.on_taken(acknowledgements.send)
@@ -105,8 +105,7 @@ def _framed(rows: LogReader, schema: pa.Schema, state: EdgeState, call: Call) ->
     while True:
         if state.is_dropped:
             raise UnknownJob("the job was released")
-        if call.is_cancelled():
-            raise Cancelled("the reader has gone")
+        raise_if_gone(call)
         entry = rows.take()
         if entry is not None:
             yield entry.batch, pack_frame(Frame(entry.kind, entry.producer, sent))
@@ -120,8 +119,7 @@ def _framed(rows: LogReader, schema: pa.Schema, state: EdgeState, call: Call) ->
 
 def _sliced(part: pa.Table, call: Call) -> Iterator[tuple[pa.RecordBatch, bytes]]:
     for batch in part.to_batches(max_chunksize=TABLE_BATCH_ROWS):
-        if call.is_cancelled():
-            raise Cancelled("the reader has gone")
+        raise_if_gone(call)
         yield batch, b""
 
 
