@@ -6,6 +6,7 @@ Handed the arguments of the process; ends it with an exit code: 0, 1 (the query 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 from typing import Annotated
@@ -60,6 +61,7 @@ app.command("cancel", epilog=cancel.EXAMPLES, rich_help_panel=MESH)(cancel.comma
 def main() -> None:
     """The entry point of the installed script."""
     sys.meta_path.insert(0, _WithoutPandas())
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes its own words to stderr about what becomes an error of ours
     app(prog_name="flightmesh")
     sys.exit(0)
 

@@ -7,6 +7,7 @@ hangs.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Protocol
 
 from flightmesh.config import Config
@@ -40,11 +41,15 @@ class DriverNode:
     """A driver. Clients reach it at `listen`, workers at another port of the same address."""
 
     def __init__(self, config: Config, clients: Clients, listen: str = ANY_PORT, roots: Roots = EVERYWHERE) -> None:
-        self.mesh = MeshDriver(config)
-        people = People(self.mesh, lambda: self.address)
-        self._mesh_node = FlightNode(DriverMeshService(self.mesh), listen.rpartition(":")[0] + ":0", "driver-mesh")
-        self._service = clients(self.mesh, people, roots)
-        self._client_node = FlightNode(self._service, listen, "driver-client")
+        with ExitStack() as undo:  # an address that cannot be had leaves no thread and no listener
+            self.mesh = MeshDriver(config)
+            undo.callback(self.mesh.close)
+            self._mesh_node = FlightNode(DriverMeshService(self.mesh), listen.rpartition(":")[0] + ":0", "driver-mesh")
+            undo.callback(self._mesh_node.close, CLOSE_SECONDS)
+            self._service = clients(self.mesh, People(self.mesh, lambda: self.address), roots)
+            undo.callback(self._service.close)
+            self._client_node = FlightNode(self._service, listen, "driver-client")
+            undo.pop_all()
 
     @property
     def address(self) -> NodeAddress:
