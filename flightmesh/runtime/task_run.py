@@ -70,7 +70,8 @@ class TaskRun:
         if fragment is None:
             return ()
         details = {number: read_details(self._task.intakes(edge)) for number, edge in self._reads}
-        output = {"credit_wait_ns": self._credit_ns, "edge_bytes_spilled": sum(log.spilled_ever for log in self._logs)}
+        spilled = sum(log.spilled_by(self._task.attempt) for log in self._logs)
+        output = {"credit_wait_ns": self._credit_ns, "spilled_bytes": spilled}
         details[0] = details.get(0, ()) + tuple((name, amount) for name, amount in output.items() if amount)
         return tuple(
             replace(report, details=report.details + details.get(number, ()))

@@ -118,12 +118,8 @@ def _credit(task: TaskRecord) -> float:
 
 
 def _spilled(stage: StageRecord) -> int:
-    """Bytes that the stage's outputs have spilled: tasks of one worker report what their common outputs have."""
-    by_worker: dict[str, int] = {}
-    for task in stage.tasks:
-        worker = str(task.worker)
-        by_worker[worker] = max(by_worker.get(worker, 0), _spilled_by(task))
-    return sum(by_worker.values())
+    """Bytes of the stage's output that had gone to disk when its tasks ended."""
+    return sum(_spilled_by(task) for task in stage.tasks)
 
 
 def _spilled_by(task: TaskRecord) -> int:

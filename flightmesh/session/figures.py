@@ -10,8 +10,8 @@ from flightmesh.runtime.task_run import FROM_WORKER
 
 CREDIT = "credit_wait_ns"
 """Nanoseconds that an exchange stood still because its other end had too much unread."""
-SPILLED = "edge_bytes_spilled"
-"""Bytes that the outputs of a task's worker have spilled to disk."""
+SPILLED = "spilled_bytes"
+"""Bytes of a task's output that had gone to disk when it ended."""
 _OWN_WORDS = {
     "rows_read": "rows read",
     "bytes_read": "bytes read",
