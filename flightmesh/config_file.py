@@ -113,7 +113,8 @@ def _build(kind: type[T], checked: pydantic.BaseModel) -> T:
 def _explain(
     failure: pydantic.ValidationError, model: type[pydantic.BaseModel], document: CommentedMap, text: str, source: str
 ) -> InvalidConfig:
-    error = failure.errors()[0]
+    errors = failure.errors()
+    error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # what is misspelt is missing too
     path = _written_path(error["loc"], document)
     name = ".".join(str(part) for part in path)
     section = _at(document, path[:-1])

@@ -16,6 +16,8 @@ import typer
 from flightmesh.cli.guard import guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flightmesh.cli.children import Children, Ended, Said
     from flightmesh.cli.mesh_file import MeshFile, NodeEntry
 
@@ -36,7 +38,8 @@ LEAVE_SECONDS = 15.0
 """How long workers may take to finish what runs, before they are ended at once."""
 KILL_SECONDS = 5.0
 LOOK_SECONDS = 0.2
-_ADDRESS = re.compile(r"clients? (?:at )?(?:grpc://)?([^\s,/]+:\d+)")
+_ADDRESS = re.compile(r"^driver ready: clients grpc://([^\s,]+)")
+_READY = re.compile(r"^(?:driver|worker \S+) ready[:,]")
 
 
 @guarded
@@ -98,10 +101,9 @@ class _Mesh:
         assert self._address is not None
         for worker in self._mesh.workers:
             self._children.start(worker.name, _worker_arguments(worker, self._address))
-        return self._wait_for(lambda: len(self._ready) == len(self._mesh.workers))
+        return self._wait_for(lambda: len(self._ready) == len(self._mesh.nodes))
 
-    def _wait_for(self, reached: object) -> bool:
-        assert callable(reached)
+    def _wait_for(self, reached: Callable[[], bool]) -> bool:
         until = time.monotonic() + READY_SECONDS
         while not reached():
             if self._interrupts or self._lost:
@@ -139,8 +141,7 @@ class _Mesh:
     def _heard_line(self, said: Said) -> None:
         if said.aloud and said.name == self._mesh.driver.name and (found := _ADDRESS.search(said.line)):
             self._address = found[1]
-            self._ready.discard(said.name)
-        elif said.aloud and " ready" in said.line:
+        if said.aloud and _READY.search(said.line):
             self._ready.add(said.name)
         own = said.line.startswith((f"{said.name} | ", "{"))
         print(said.line if own else f"{said.name} | {said.line}", file=sys.stderr, flush=True)
