@@ -159,7 +159,8 @@ class PlayedWorker(Actions):
 
     def beat(self, drain: Drain = Drain.OPEN, load: Load = IDLE) -> HeartbeatHeard:
         """Says that it is alive."""
-        return self.call("heartbeat", Heartbeat(self.id, load, drain), HeartbeatHeard)
+        heard: HeartbeatHeard = self.call("heartbeat", Heartbeat(self.id, load, drain), HeartbeatHeard)
+        return heard
 
     def leave(self, reason: str = "the test is over") -> None:
         """Goes."""
@@ -169,7 +170,7 @@ class PlayedWorker(Actions):
         """Tells the driver something."""
         assert self.registered is not None
         with self._sending:
-            heard = self.call("reports", Reports(self.registered.driver, self.id, self._sent, messages), Heard)
+            heard: Heard = self.call("reports", Reports(self.registered.driver, self.id, self._sent, messages), Heard)
             self._sent += len(messages)
         return heard
 
