@@ -20,6 +20,7 @@ from flightmesh.errors import (
     InternalError,
     InvalidTicket,
     NodeRefused,
+    NodeSilent,
     NodeUnavailable,
     NotAllowed,
     ResourceExhausted,
@@ -85,13 +86,13 @@ def _cut(text: str, size: int) -> str:
 
 
 def from_call(error: BaseException, address: str) -> FlightmeshError:
-    """What a call of `address` ran into: the peer's own error; NodeRefused when nobody listens there; NodeUnavailable when
-    there was no answer in time, or the connection broke."""
+    """What a call of `address` ran into: the peer's own error; NodeRefused when nobody listens there; NodeSilent when there
+    was no answer in time; NodeUnavailable when the connection broke."""
     typed = _carried(error)
     if typed is not None:
         return typed
     if isinstance(error, flight.FlightTimedOutError):
-        return NodeUnavailable(f"{address} did not answer in time")
+        return NodeSilent(f"{address} did not answer in time")
     reason = _first_line(error)
     if isinstance(error, flight.FlightUnavailableError):
         if any(sign in reason.lower() for sign in _REFUSED):

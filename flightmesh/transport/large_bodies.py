@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgpack
 import pyarrow as pa
 
-from flightmesh.errors import Cancelled, InvalidMessage, NodeUnavailable
+from flightmesh.errors import Cancelled, InvalidMessage, NodeSilent
 from flightmesh.transport.peers import Peers, StreamOut
 from flightmesh.transport.service import InStream
 
@@ -38,7 +38,7 @@ def call_action(peers: Peers, address: str, name: str, body: bytes, seconds: flo
 
 
 def put_action(opened: Callable[[], StreamOut], address: str, body: bytes, seconds: float) -> list[bytes]:
-    """Puts a body on the stream that `opened` opens. Raises NodeUnavailable when there is no answer within `seconds`."""
+    """Puts a body on the stream that `opened` opens. Raises NodeSilent when there is no answer within `seconds`."""
     if len(body) > LARGEST_BODY:
         raise InvalidMessage(f"a message of {len(body)} bytes is too large: at most {LARGEST_BODY} are sent")
     stream = opened()
@@ -48,7 +48,7 @@ def put_action(opened: Callable[[], StreamOut], address: str, body: bytes, secon
     try:
         return list(read_answers(_put(stream, body)))
     except Cancelled:
-        raise NodeUnavailable(f"{address} did not answer in time") from None
+        raise NodeSilent(f"{address} did not answer in time") from None
     except BaseException:
         stream.cancel()
         raise

@@ -45,7 +45,7 @@ class Pushed:
         position = 0
         while not call.is_cancelled():
             with self.changed:
-                self.changed.wait_for(lambda: self.sealed or len(self.batches) > position, 0.05)
+                self.changed.wait_for(lambda seen=position: self.sealed or len(self.batches) > seen, 0.05)
                 found = self.batches[position : position + 1]
                 over = self.sealed and not found
             if over:
