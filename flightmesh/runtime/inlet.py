@@ -53,7 +53,8 @@ class Doors:
 
 @dataclass(slots=True)
 class Intake:
-    """What came in: rows and bytes from here and elsewhere, bytes by worker, how long streams stood with a full window."""
+    """What came in: rows and bytes from here and elsewhere, bytes by worker and when the first of them came (seconds since the
+    epoch), how long streams stood with a full window."""
 
     local_rows: int = 0
     local_bytes: int = 0
@@ -62,6 +63,7 @@ class Intake:
     waited_ns: int = 0
     streams: int = 0
     by_worker: dict[WorkerId, int] = field(default_factory=dict)
+    first_at: dict[WorkerId, float] = field(default_factory=dict)
 
 
 class Inlet:
@@ -153,6 +155,7 @@ class Inlet:
 
     def _count(self, worker: WorkerId, batch: pa.RecordBatch) -> None:
         size = batch.nbytes
+        self.intake.first_at.setdefault(worker, time.time())
         self.intake.remote_rows += batch.num_rows
         self.intake.remote_bytes += size
         self.intake.by_worker[worker] = self.intake.by_worker.get(worker, 0) + size

@@ -23,6 +23,7 @@ from flightmesh.ids import EdgeId, WorkerId
 from flightmesh.physical.operators import Operator, ReadExchange, operator_inputs
 from flightmesh.protocol.messages import OperatorReport, TaskState, WireError
 from flightmesh.runtime.inlet import Intake
+from flightmesh.runtime.milestones import Milestones
 from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.task_context import OutputUnread, RunningTask
 from flightmesh.worker.events import TaskEnded
@@ -30,6 +31,12 @@ from flightmesh.worker.events import TaskEnded
 LOG = logging.getLogger(__name__)
 FROM_WORKER = "bytes_from "
 """A detail of this name and a worker's id: bytes that an exchange brought from that worker."""
+
+FIRST_FROM = "first_at_us_from "
+"""A detail of this name and a worker's id: when an exchange brought the first rows of that worker, in microseconds since the
+epoch."""
+FIFTH_OUT = "fifth_out_at_us"
+"""A detail of a task's root: when a fifth of its rows had gone out, in the same."""
 
 
 class TaskRun:
@@ -42,6 +49,7 @@ class TaskRun:
         self._logs = [store.open(job, plan) for plan in task.plan.outputs]
         self._sink = Sink(task.attempt, self._logs, task.raise_if_ending, self._without_credit)
         self._credit_ns = 0
+        self._output = Milestones()
         self._reads = tuple(_reads(task.plan.stage.root))
         self._fragment: FragmentRun | None = None
 
@@ -71,7 +79,7 @@ class TaskRun:
             return ()
         details = {number: read_details(self._task.intakes(edge)) for number, edge in self._reads}
         spilled = sum(log.spilled_by(self._task.attempt) for log in self._logs)
-        output = {"credit_wait_ns": self._credit_ns, "spilled_bytes": spilled}
+        output = {"credit_wait_ns": self._credit_ns, "spilled_bytes": spilled, FIFTH_OUT: self._output.at(0.2)}
         details[0] = details.get(0, ()) + tuple((name, amount) for name, amount in output.items() if amount)
         return tuple(
             replace(report, details=report.details + details.get(number, ()))
@@ -93,6 +101,7 @@ class TaskRun:
         with self._fragment as batches:
             for batch in batches:
                 self._sink.put(batch)
+                self._output.note(batch.num_rows)
                 self._task.check()
         self._sink.finish()
 
@@ -127,7 +136,9 @@ def read_details(intakes: Sequence[Intake]) -> tuple[tuple[str, int], ...]:
         "credit_wait_ns": sum(intake.waited_ns for intake in intakes),
     }
     pairs = tuple((f"{FROM_WORKER}{worker}", size) for worker, size in sorted(by_worker.items()))
-    return tuple(counted.items()) + pairs
+    firsts = {worker: min(i.first_at[worker] for i in intakes if worker in i.first_at) for worker in sorted(by_worker)}
+    moments = tuple((f"{FIRST_FROM}{worker}", int(moment * 1e6)) for worker, moment in firsts.items())
+    return tuple(counted.items()) + pairs + moments
 
 
 def report_metrics(metrics: Sequence[OperatorMetrics]) -> tuple[OperatorReport, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.protocol.messages import OperatorReport
-from flightmesh.runtime.task_run import FROM_WORKER
+from flightmesh.runtime.task_run import FIFTH_OUT, FIRST_FROM, FROM_WORKER
 
 CREDIT = "credit_wait_ns"
 """Nanoseconds that an exchange stood still because its other end had too much unread."""
@@ -20,6 +20,8 @@ _OWN_WORDS = {
     CREDIT: "credit wait",
     SPILLED: "spilled",
 }
+_MOMENTS = (FIRST_FROM, FIFTH_OUT)
+"""How moments are named: no amounts, nothing that tasks have in all."""
 _SIZES = ("bytes_read", "memory_peak", "local_bytes", "remote_bytes", SPILLED)
 
 
@@ -38,7 +40,8 @@ def details(reports: Iterable[OperatorReport]) -> list[str]:
     totals: dict[str, int] = {}
     for report in reports:
         for name, amount in report.details:
-            totals[name] = totals.get(name, 0) + amount
+            if not name.startswith(_MOMENTS):
+                totals[name] = totals.get(name, 0) + amount
     return [_detail(name, total) for name, total in totals.items()]
 
 
