@@ -1,7 +1,8 @@
 """Logs of a node: one line an event, for people on a terminal, as JSON anywhere else.
 
-Handed log records, with `about(...)` as their extra; hands on lines on stderr. What always holds: a line names the node that
-wrote it, and the job, stage and task that it is about where there are any; no traceback, unless FLIGHTMESH_DEBUG is set.
+Handed log records, with `runtime.subjects.about(...)` as their extra; hands on lines on stderr. What always holds: a line names
+the node that wrote it, and the job, stage and task that it is about where there are any; no traceback, unless FLIGHTMESH_DEBUG
+is set.
 """
 
 from __future__ import annotations
@@ -15,18 +16,9 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from flightmesh.errors import InvalidConfig
-from flightmesh.ids import AttemptId, JobId, StageId
+from flightmesh.runtime.subjects import SUBJECTS
 
-_SUBJECTS = ("job", "stage", "task")
 _FORMS = ("text", "json")
-
-
-def about(*, job: JobId | None = None, stage: StageId | None = None, task: AttemptId | None = None) -> dict[str, object]:
-    """What a line is about, as `extra` of a logging call. A task says its stage and job too."""
-    if task is not None:
-        return {"job": task.task.job, "stage": task.task.stage, "task": str(task)}
-    named = {"job": job, "stage": stage}
-    return {name: value for name, value in named.items() if value is not None}
 
 
 def start_logging(node: str, stream: TextIO | None = None) -> None:
@@ -57,8 +49,8 @@ class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        subjects = "".join(f"  {name}={value}" for name, value in _subjects(record).items())
-        line = f"{self._node} | {clock} {level}{record.getMessage()}{subjects}"
+        subjects = " ".join(f"{name}={value}" for name, value in _subjects(record).items())
+        line = f"{self._node} | {clock} {level}{record.getMessage()}{'  ' if subjects else ''}{subjects}"
         trace = _trace(self, record) if self._debug else None
         return f"{line}\n{trace}" if trace else line
 
@@ -86,7 +78,7 @@ class _JsonLines(logging.Formatter):
 
 
 def _subjects(record: logging.LogRecord) -> dict[str, object]:
-    return {name: record.__dict__[name] for name in _SUBJECTS if record.__dict__.get(name) is not None}
+    return {name: record.__dict__[name] for name in SUBJECTS if record.__dict__.get(name) is not None}
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:

@@ -22,6 +22,7 @@ from flightmesh.errors import (
     NotAllowed,
     UnsupportedFeature,
 )
+from flightmesh.ids import WorkerId
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.node_messages import (
     Drain,
@@ -84,7 +85,7 @@ class Membership:
         self._changed = threading.Condition()
         self._leaving = False
         self._stopped = False
-        self._expelled: FlightmeshError | None = None
+        self._expelled: tuple[WorkerId, FlightmeshError] | None = None
         self._said: str | None = None
 
     def run(self) -> None:
@@ -108,10 +109,10 @@ class Membership:
             self._stopped = True
             self._changed.notify_all()
 
-    def expel(self, cause: FlightmeshError) -> None:
-        """Some call other than a heartbeat showed that this membership is over."""
+    def expel(self, worker: WorkerId, cause: FlightmeshError) -> None:
+        """Something other than a heartbeat showed that the membership as `worker` is over. No news of an earlier one."""
         with self._changed:
-            self._expelled = cause
+            self._expelled = (worker, cause)
             self._changed.notify_all()
 
     def _join(self) -> Standing | None:
@@ -130,8 +131,6 @@ class Membership:
     def _register(self) -> Standing:
         """Raises whatever the driver, or its absence, has to say."""
         found: MeshListener = decode(self._call(self._driver, "mesh-address", b""), MeshListener)
-        with self._changed:
-            self._expelled = None
         registered: Registered = decode(self._call(found.mesh, "register", encode(self._member.description())), Registered)
         self._said = None
         self._member.joined(registered, found.mesh)
@@ -151,8 +150,8 @@ class Membership:
         while True:
             if self._stopped:
                 return self._go(standing, "it was stopped")
-            if self._expelled is not None:
-                return self._expelled
+            if (cause := self._expulsion(standing)) is not None:
+                return cause
             told = self._tell_draining(told)
             try:
                 answer = self._beat(standing)
@@ -168,7 +167,7 @@ class Membership:
                     return cause
             except FlightmeshError as error:
                 LOG.warning("the driver could not take a heartbeat: %s", error.message)
-            self._nap(standing.registered.heartbeat_seconds)
+            self._nap(standing.registered.heartbeat_seconds, standing)
 
     def _beat(self, standing: Standing) -> HeartbeatHeard:
         drain = Drain.DRAINING if self._leaving else Drain.OPEN
@@ -205,8 +204,12 @@ class Membership:
             raise NodeUnavailable(f"{address} gave {len(answers)} answers to {action}", hint="is this a flightmesh driver?")
         return answers[0]
 
-    def _nap(self, seconds: float) -> None:
+    def _expulsion(self, standing: Standing | None) -> FlightmeshError | None:
+        expelled = self._expelled
+        return expelled[1] if standing and expelled and expelled[0] == standing.registered.worker else None
+
+    def _nap(self, seconds: float, standing: Standing | None = None) -> None:
         """Waits, but not past an order to leave, stop or start anew."""
         with self._changed:
             was = self._leaving
-            self._changed.wait_for(lambda: self._stopped or self._expelled is not None or self._leaving != was, seconds)
+            self._changed.wait_for(lambda: self._stopped or self._leaving != was or self._expulsion(standing), seconds)

@@ -20,12 +20,13 @@ from flightmesh.config import Config
 from flightmesh.errors import FlightmeshError, InternalError, NodeRefused
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import exchange_store
-from flightmesh.ids import AttemptId, JobId
+from flightmesh.ids import AttemptId, JobId, WorkerId
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
 from flightmesh.protocol.node_messages import Heard, Registered, Reports
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.slots import Slots
+from flightmesh.runtime.subjects import about
 from flightmesh.runtime.task_board import TaskBoard
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
@@ -47,7 +48,7 @@ class Means:
     memory: int
     peers: Peers
     allow: Callable[[Table], None]
-    failed: Callable[[FlightmeshError], None]
+    failed: Callable[[WorkerId, FlightmeshError], None]
 
 
 class WorkerLoop:
@@ -95,10 +96,6 @@ class WorkerLoop:
         """Attempts that have a thread."""
         return len(self._running)
 
-    def flush(self, seconds: float) -> None:
-        """Waits until the driver has heard every report, for at most so long."""
-        self._outbox.flush(seconds)
-
     def close(self, cause: FlightmeshError) -> None:
         """Ends everything: who reads a result here is told `cause`; tasks are cancelled; nothing is left. Never hangs."""
         self._outbox.close()
@@ -123,7 +120,7 @@ class WorkerLoop:
             if self._broken:
                 continue
             if isinstance(event, TaskEnded):
-                self._running.discard(event.attempt)
+                self._note_ended(event)
             try:
                 for effect in self._actor.step(event, time.monotonic()):
                     self._carry_out(effect)
@@ -138,6 +135,7 @@ class WorkerLoop:
                 refusal = self._refusal(plan)
                 if refusal is None:
                     self._running.add(attempt)
+                    LOG.debug("task begins", extra=about(task=attempt))
                     self._board.carry_out(effect)
                 else:
                     self.post(TaskEnded(attempt, TaskState.FAILED, error=refusal))
@@ -147,8 +145,16 @@ class WorkerLoop:
             case DropJob(job=job):
                 self._board.carry_out(effect)
                 self._jobs.discard(job)
+                LOG.debug("nothing of the job is left here", extra=about(job=job))
             case _:
                 self._board.carry_out(effect)
+
+    def _note_ended(self, event: TaskEnded) -> None:
+        self._running.discard(event.attempt)
+        if event.error is not None:
+            LOG.warning("task failed: %s", event.error["message"], extra=about(task=event.attempt))
+        else:
+            LOG.debug("task %s", event.state.value, extra=about(task=event.attempt))
 
     def _refusal(self, plan: PlanStage) -> WireError | None:
         """Why a stage may not run here: it reads files that the owner of this node has not allowed."""
@@ -168,10 +174,11 @@ class WorkerLoop:
     def _unheard(self, error: FlightmeshError) -> None:
         """The driver refuses reports. Where nobody listens the heartbeats find that too, and have more patience."""
         if not isinstance(error, NodeRefused):
-            self._means.failed(error)
+            self._means.failed(self.worker, error)
 
     def _break_down(self, failure: Exception) -> None:
         LOG.debug("the event loop broke down", exc_info=failure)
         self._broken = True
         reason = failure.message if isinstance(failure, InternalError) else f"{type(failure).__name__}: {failure}"
-        self._means.failed(InternalError(f"the worker broke down: {reason}", hint="a bug in flightmesh: please report it"))
+        error = InternalError(f"the worker broke down: {reason}", hint="a bug in flightmesh: please report it")
+        self._means.failed(self.worker, error)

@@ -10,7 +10,8 @@ import pytest
 
 from flightmesh.errors import InvalidConfig
 from flightmesh.ids import AttemptId, JobId, StageId, TaskId
-from flightmesh.node.logs import about, start_logging
+from flightmesh.node.logs import start_logging
+from flightmesh.runtime.subjects import about
 
 LOG = logging.getLogger("flightmesh.node.something")
 TASK = AttemptId(TaskId(JobId(3), StageId(1), 2), 0)

@@ -78,6 +78,10 @@ def test_one_that_is_fenced_comes_back_as_somebody_else(tmp_path: Path) -> None:
         assert driver.order(ReleaseJob(JobId(3))) == Heard(1)
         wait_until(lambda: JobReleased(JobId(3)) in driver.heard)
         assert JobReleased(JobId(2)) not in driver.heard
+        node._membership.expel(driver.ids[0], Fenced("late news of the one before"))
+        count = len(driver.beats)
+        wait_until(lambda: len(driver.beats) > count + 3)
+        assert len(driver.ids) == 2
 
 
 def test_one_that_is_fenced_by_its_reports_comes_back_too(tmp_path: Path) -> None:
