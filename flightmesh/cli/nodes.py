@@ -56,14 +56,8 @@ def _row(node: NodeStatus) -> list[str]:
     load = node.load
     carried = ["", "", "", "", "", "", ""]
     if load is not None:
-        carried = [
-            str(load.free_slots),
-            str(load.running_tasks),
-            f"{load.cpu:.1f}",
-            size_text(load.rss),
-            size_text(load.exchange_bytes),
-            size_text(load.spilled_bytes),
-            str(load.streams),
-        ]
+        tasks = [str(load.free_slots), str(load.running_tasks)] if node.slots else ["", ""]
+        rows = [size_text(load.exchange_bytes), size_text(load.spilled_bytes)] if node.slots else ["", ""]
+        carried = [*tasks, f"{load.cpu:.1f}", size_text(load.rss), *rows, str(load.streams)]
     slots = str(node.slots) if node.slots else ""
     return [node.name, node.role, node.state, node.client, slots, *carried, f"{span(node.seen)} ago"]

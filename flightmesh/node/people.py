@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from flightmesh.errors import UnsupportedFeature
-from flightmesh.protocol.client_messages import AskJob, Done, DrainWorker, Jobs, Nodes
+from flightmesh.protocol.client_messages import AskJob, Done, DrainWorker, Jobs, Nodes, NodeStatus
 from flightmesh.protocol.codec import decode, encode
-from flightmesh.protocol.node_messages import MeshListener, NodeAddress
-from flightmesh.runtime.mesh_driver import MeshDriver, driver_status
+from flightmesh.protocol.node_messages import MeshListener
+from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.transport.service import ActionKind
 
 
 class People:
-    """The actions. `address` says where the driver's own listeners are."""
+    """The actions. `driver` gives the driver's own line among the nodes."""
 
     ACTIONS: ClassVar[tuple[ActionKind, ...]] = (
         ActionKind("nodes", "The nodes of the mesh and what they carry. No body; answers Nodes."),
@@ -32,10 +32,10 @@ class People:
         ActionKind("mesh-address", "Where workers register. No body; answers MeshListener."),
     )
 
-    def __init__(self, mesh: MeshDriver, address: Callable[[], NodeAddress]) -> None:
+    def __init__(self, mesh: MeshDriver, driver: Callable[[], NodeStatus]) -> None:
         self._mesh = mesh
         self._answers: dict[str, Callable[[bytes], object]] = {
-            "nodes": lambda _: Nodes((driver_status(mesh, address()), *mesh.nodes())),
+            "nodes": lambda _: Nodes((driver(), *mesh.nodes())),
             "jobs": lambda _: Jobs(mesh.jobs()),
             "status": lambda body: mesh.status(_job(body).job),
             "stages": lambda body: mesh.stages(_job(body).job),
@@ -43,7 +43,7 @@ class People:
             "record": lambda body: mesh.record(_job(body).job),
             "cancel": self._cancel,
             "drain": self._drain,
-            "mesh-address": lambda _: MeshListener(mesh.incarnation, address().mesh),
+            "mesh-address": lambda _: MeshListener(mesh.incarnation, driver().mesh),
         }
 
     def act(self, name: str, body: bytes) -> list[bytes]:

@@ -266,7 +266,8 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node. `role`: driver or worker; `state`: alive, draining, lost, left; `seen`: seconds since it was heard of."""
+    """One node. `role`: driver or worker; `state`: alive, draining, lost, left; `seen`: seconds since it was heard of;
+    `row_bytes`: of a driver, bytes of rows that have gone through it (uploads, results taken through it)."""
 
     id: WorkerId
     name: str
@@ -280,6 +281,7 @@ class NodeStatus:
     memory: int
     seen: float
     load: Load | None = None
+    row_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

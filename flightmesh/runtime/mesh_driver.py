@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar, assert_never
@@ -41,7 +39,16 @@ from flightmesh.driver.events import (
 )
 from flightmesh.driver.record import JobRecord
 from flightmesh.driver.worker_transitions import WorkerState
-from flightmesh.errors import Cancelled, FlightmeshError, InternalError, InvalidConfig, NodeRefused, NodeUnavailable
+from flightmesh.errors import (
+    Cancelled,
+    Fenced,
+    FlightmeshError,
+    InternalError,
+    InvalidConfig,
+    NodeRefused,
+    NodeUnavailable,
+    from_wire,
+)
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
 from flightmesh.protocol.client_messages import JobStatus, NodeStatus, Stages, Tasks
@@ -51,7 +58,6 @@ from flightmesh.protocol.node_messages import (
     Heartbeat,
     HeartbeatHeard,
     Leave,
-    NodeAddress,
     Register,
     Registered,
     Reports,
@@ -69,6 +75,7 @@ from flightmesh.transport.large_bodies import call_action
 LOG = logging.getLogger(__name__)
 LISTING_THREADS = 4
 PROBE_SECONDS = 1.0
+PROBE_THREADS = 16
 ASK_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
 KEY_BYTES = 32
@@ -89,7 +96,7 @@ class MeshDriver:
         self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
         self._search = SplitSearch(lambda: self._links.ids, self.ask)
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
-        self._probes = Threads("flightmesh-probe")
+        self._probes = Threads("flightmesh-probe", PROBE_THREADS)
         self._is_closing = False
         self._loop = DriverLoop(lambda: Driver(config.mesh), self._carry_out, self._broke_down)
         self._loop.start()
@@ -100,6 +107,8 @@ class MeshDriver:
             raise Cancelled("the driver is going down and takes no more jobs")
         job = JobId(next(self._numbers))
         self._waits.add(job)
+        tasks = sum(stage.tasks for stage in graph.stages)
+        LOG.info("submitted: %d stages, %d tasks, session %s", len(graph.stages), tasks, options.session, extra={"job": job})
         self._post(JobSubmitted(job, graph, options))
         return job
 
@@ -225,6 +234,7 @@ class MeshDriver:
             case PlaceResult(job=job, places=places):
                 self._place(job, places)
             case EndJob(record=record):
+                self._log_end(record)
                 self._waits.note_end(record)
             case ForgetJob(job=job):
                 self._waits.note_forgotten(job)
@@ -239,7 +249,12 @@ class MeshDriver:
                 assert_never(effect)
 
     def _place(self, job: JobId, places: tuple[WorkerId, ...]) -> None:
-        at = {worker: self._links.address(worker) for worker in set(places)}
+        try:
+            at = {worker: self._links.address(worker) for worker in set(places)}
+        except Fenced:  # after a breakdown the new actor may have heard of a worker that was fenced with the old one
+            for worker in set(places) - set(self._links.ids):
+                self._post(WorkerUnreachable(worker, "it was fenced"))
+            return
         self._waits.note_places(job, tuple(ResultPlace(worker, at[worker].client, at[worker].mesh) for worker in places))
 
     def _read(self, read: Callable[[Table], T]) -> T:
@@ -250,6 +265,10 @@ class MeshDriver:
         if found is None:
             raise unknown_job(job)
         return found
+
+    def _log_end(self, record: JobRecord) -> None:
+        why = "" if record.error is None else f": {from_wire(record.error).message}"
+        LOG.info("%s after %.3f s%s", record.state.value, record.seconds, why, extra={"job": record.job})
 
     def _find_splits(self, wanted: FindSplits) -> None:
         scan, source = wanted.scan, wanted.scan.source
@@ -271,23 +290,6 @@ class MeshDriver:
     def _broke_down(self, error: InternalError) -> None:
         self._waits.fail_all(error)
         self._links.fence_all()
-
-
-def driver_status(driver: MeshDriver, address: NodeAddress) -> NodeStatus:
-    """The driver's own line among the nodes."""
-    return NodeStatus(
-        id=WorkerId(driver.incarnation),
-        name="driver",
-        role="driver",
-        state="alive",
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        mesh=address.mesh,
-        client=address.client,
-        slots=0,
-        memory=0,
-        seen=0.0,
-    )
 
 
 def _require_same(name: str, what: str, theirs: int, ours: int) -> None:

@@ -96,10 +96,12 @@ class WorkerLinks:
         return Heard(following)
 
     def send(self, worker: WorkerId, message: WorkerMessage) -> None:
-        """Queues an order. One for a worker that is gone is dropped: the actor has heard, or will hear, of that."""
+        """Queues an order. One for a worker that is fenced is dropped, and the actor hears that it is."""
         with self._lock:
             link = self._links.get(worker)
-        if link is not None:
+        if link is None:
+            self._post(WorkerUnreachable(worker, "it was fenced"))
+        else:
             link.outbox.post(message)
 
     def fence(self, worker: WorkerId) -> None:

@@ -1,6 +1,5 @@
 """A driver with real workers in this process, over real sockets."""
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -39,10 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def config(mode: str = "get", **mesh: float) -> Config:
-    return Config(
-        threads=2, memory=256 * MIB, exchange=ExchangeConfig(mode=mode), mesh=dataclasses.replace(MeshConfig(), **mesh)
-    )
+def config(mode: str = "get", mesh: MeshConfig | None = None) -> Config:
+    return Config(threads=2, memory=256 * MIB, exchange=ExchangeConfig(mode=mode), mesh=mesh or MeshConfig())
 
 
 def job_of(info: Info) -> JobId:
@@ -70,7 +67,7 @@ def test_rows_come_from_the_workers_and_none_through_the_driver(files: Path, mod
         info = client.info(text)
         found = client.rows(info)
         assert found.column("n").to_pylist() == [ROWS // 1000] * 1000
-        assert mesh.driver.row_bytes == 0
+        assert mesh.driver.status().row_bytes == 0
         job = job_of(info)
         assert mesh.driver.mesh.wait_forgotten(job, SECONDS)
         assert mesh.driver.mesh.status(job).state == "succeeded"
@@ -97,7 +94,7 @@ def test_splits_are_found_at_a_worker_where_the_driver_sees_no_file(files: Path,
 
 
 def test_a_lost_worker_ends_the_jobs_on_it_and_no_others(files: Path) -> None:
-    with loopback(config(silent_seconds=0.5), workers=2) as mesh, client_of(mesh) as client:
+    with loopback(config(mesh=MeshConfig(silent_seconds=0.5)), workers=2) as mesh, client_of(mesh) as client:
         info = client.info(ENDLESS.format(t=from_files(files)))
         job = job_of(info)
         tasks = mesh.driver.mesh.tasks
