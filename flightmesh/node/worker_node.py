@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from flightmesh.node.tenure import Incarnation, Tenure
 from flightmesh.node.worker_client_service import WorkerClientService
 from flightmesh.node.worker_mesh_service import WorkerMeshService
 from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Load, NodeAddress, Register, Registered
+from flightmesh.runtime.idle_memory import IdleMemory
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.worker_loop import Means, WorkerLoop
 from flightmesh.transport.flight_peers import FlightPeers
@@ -65,6 +67,7 @@ class WorkerNode:
         self._memory = config.memory or memory_limit()
         self._meter = ProcessMeter()
         self._peers = FlightPeers(config.exchange.window)
+        self._idle_memory = IdleMemory()
         self._tenure = Tenure()
         self._mesh = FlightNode(WorkerMeshService(self._tenure, place.roots), place.listen, "worker-mesh")
         self._clients = FlightNode(WorkerClientService(self._tenure), _same_host(place.listen), "worker-client")
@@ -145,6 +148,7 @@ class WorkerNode:
         """What it carries now."""
         here = self._tenure.now
         assert here is not None, "heartbeats are an incarnation's"
+        self._idle_memory.look(len(here.loop.jobs), time.monotonic())
         figures = here.loop.store.figures()
         return Load(
             free_slots=here.loop.slots.free,

@@ -1,0 +1,55 @@
+"""Gives memory that allocators keep for later back to the operating system, once a node has had nothing to do for a while.
+
+Handed, now and then, whether the node has work; gives back once after each time of work. What always holds: nothing is given
+back while there is work, where the next morsel would have to ask for it again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Callable
+from functools import lru_cache
+
+import pyarrow as pa
+
+IDLE_SECONDS = 7.0
+"""Longer than idle threads of `Threads` live: what a thread's own heap keeps can be given back only after its end."""
+
+
+class IdleMemory:
+    """Used by one thread."""
+
+    def __init__(self, give_back: Callable[[], None] | None = None) -> None:
+        self._give_back = give_back or give_back_memory
+        self._idle_since: float | None = None
+        self._owes = False
+
+    def look(self, jobs: int, now: float) -> None:
+        """Says how many jobs have something here at `now` (seconds of any steady clock)."""
+        if jobs:
+            self._owes = True
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        elif self._owes and now - self._idle_since >= IDLE_SECONDS:
+            self._owes = False
+            self._give_back()
+
+
+def give_back_memory() -> None:
+    """Empties what Arrow's pool and the C library keep for later."""
+    pa.default_memory_pool().release_unused()
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@lru_cache(maxsize=1)
+def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's malloc_trim; other C libraries have none."""
+    name = ctypes.util.find_library("c")
+    try:
+        return ctypes.CDLL(name).malloc_trim if name else None
+    except (OSError, AttributeError):
+        return None
