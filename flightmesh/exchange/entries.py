@@ -6,6 +6,7 @@ is dropped before them; what is dropped takes no room for long, so an endless ed
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -45,11 +46,12 @@ class Kept:
 
 
 class Bucket:
-    """The entries of one bucket. Its log's lock guards it."""
+    """The entries of one bucket. Its log's lock guards it. `count`: entries there; `memory`: bytes of them in memory."""
 
     def __init__(self, retention: Retention) -> None:
+        self.count = 0
         self.memory = 0
-        self.taken_at = 0.0
+        self.taken_at = -math.inf
         self.is_closed = False
         self.is_spilling = False
         self._retention = retention
@@ -69,6 +71,7 @@ class Bucket:
     def append(self, entry: Kept) -> None:
         """Adds an entry at the end."""
         self._entries.append(entry)
+        self.count += 1
 
     def at(self, number: int) -> Kept | None:
         """The entry of a number between `first` and `end`; None when it was dropped."""
@@ -109,6 +112,7 @@ class Bucket:
                 entry.is_dropped = True
                 self._entries[number - self._first] = None
                 dropped.append(entry)
+        self.count -= len(dropped)
         self._trim()
         return dropped
 

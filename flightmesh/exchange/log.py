@@ -67,8 +67,7 @@ class EdgeLog:
     @property
     def channels(self) -> int:
         """Buckets in which something lies."""
-        with self.changed:
-            return sum(1 for bucket in self.buckets if bucket.live())
+        return sum(1 for bucket in self.buckets if bucket.count)
 
     def append(self, producer: AttemptId, blocks: Sequence[tuple[int, pa.RecordBatch]]) -> None:
         """Adds (bucket, block) pairs. Raises ResourceExhausted past the memory budget and what may be spilled."""

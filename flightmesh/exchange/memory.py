@@ -164,9 +164,9 @@ class ChannelMemory:
         self._jobs[job] = self._jobs.get(job, 0) + size
 
     def _make_room(self, size: int) -> None:
-        """Spills channels until `size` more bytes would leave an eighth of the share free. Where the budget and not the share
-        is used up, it is `size` and that eighth that go."""
-        wanted = max(size + self._used - self.share, min(size, self._used)) + self.share // ROOM
+        """Spills channels until `size` more bytes would fit the share and the budget and leave an eighth of the share free."""
+        missing = max(size + self._used - self.share, size + self.budget.used - self.budget.limit)
+        wanted = missing + self.share // ROOM
         busy_since = time.monotonic() - BUSY_SECONDS
         found = [(log, channel) for log in self._logs for channel in log.channels_in_memory()]
         found.sort(key=lambda item: (item[1].taken_at > busy_since, -item[1].memory))

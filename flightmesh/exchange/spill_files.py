@@ -22,7 +22,9 @@ FILE_BYTES = 16 * 1024 * 1024
 """A file that has grown to so much is not appended to any more: what is read frees its bytes a file at a time."""
 READ_FILE_BYTES = 1024 * 1024
 """The same, once something in it has been read."""
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+_WRITE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
+"""Handing a buffer to a thread and waiting for it costs more than compressing a block of 256 KiB."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -74,14 +76,17 @@ class Place:
 
     def read(self, schema: pa.Schema) -> pa.RecordBatch:
         """The batch."""
-        descriptor = os.open(self.file.path, os.O_RDONLY)
+        head = memoryview(schema.serialize())
+        data = bytearray(len(head) + self.size)
+        data[: len(head)] = head
+        descriptor = os.open(self.file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            data = os.pread(descriptor, self.size, self.offset)
+            found = os.preadv(descriptor, [memoryview(data)[len(head) :]], self.offset)
         finally:
             os.close(descriptor)
-        if len(data) != self.size:
-            raise InternalError(f"spill file {self.file.path} was cut short: {len(data)} of {self.size} bytes at {self.offset}")
-        return pa.ipc.read_record_batch(pa.py_buffer(data), schema)
+        if found != self.size:
+            raise InternalError(f"spill file {self.file.path} was cut short: {found} of {self.size} bytes at {self.offset}")
+        return pa.ipc.open_stream(pa.py_buffer(data), options=_READ).read_next_batch()
 
 
 class ChannelFiles:
@@ -118,7 +123,7 @@ def _messages(batches: Sequence[pa.RecordBatch]) -> list[pa.Buffer]:
     for schema, run in groupby(batches, lambda batch: batch.schema):
         out = pa.BufferOutputStream()
         bounds = []
-        with pa.ipc.new_stream(out, schema, options=_OPTIONS) as writer:
+        with pa.ipc.new_stream(out, schema, options=_WRITE) as writer:
             for number, batch in enumerate(run):
                 if number == 0:
                     writer.write_batch(batch.slice(0, 0))  # the schema goes out with the first batch: not with one of ours

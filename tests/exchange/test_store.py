@@ -13,48 +13,11 @@ import pytest
 from flightmesh.errors import Cancelled, InternalError, ResourceExhausted
 from flightmesh.exchange.blocks import Staging, owned
 from flightmesh.exchange.budget import MemoryBudget, format_bytes
-from flightmesh.exchange.log import EdgeLog, LogReader
 from flightmesh.exchange.memory import ChannelMemory, ProducerRoom
 from flightmesh.exchange.sink import Sink
-from flightmesh.exchange.store import ExchangeStore
-from flightmesh.expression.nodes import Field
-from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId
-from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
-from flightmesh.protocol.messages import EdgePlan
-from flightmesh.stage.graph import Edge
-
-K = Field(ColumnId(1), "k", pa.int64())
-S = Field(ColumnId(2), "s", pa.string())
-JOB = JobId(7)
-
-
-def plan(partitioning: Partitioning, consumers: int = 1, reads: int = 1, credit: int | None = None, *fields: Field) -> EdgePlan:
-    edge = Edge(EdgeId(0), StageId(0), StageId(1), partitioning, fields or (K,))
-    return EdgePlan(edge, 2, consumers, reads, credit)
-
-
-def attempt(index: int = 0, number: int = 0) -> AttemptId:
-    return AttemptId(TaskId(JOB, StageId(0), index), number)
-
-
-def batch(*keys: int) -> pa.RecordBatch:
-    return pa.record_batch({"c1": pa.array(keys, pa.int64())})
-
-
-def drained(reader: LogReader) -> list[int]:
-    rows: list[int] = []
-    while (got := reader.next(lambda: None, nullcontext)) is not None:
-        rows.extend(got.column(0).to_pylist())
-    return rows
-
-
-def open_log(made: EdgePlan, limit: int = 1 << 30) -> tuple[ExchangeStore, EdgeLog]:
-    store = ExchangeStore(MemoryBudget(limit))
-    return store, store.open(JOB, made)
-
-
-def sink(log: EdgeLog, index: int = 0) -> Sink:
-    return Sink(attempt(index), [log], lambda: None, nullcontext)
+from flightmesh.ids import EdgeId, JobId
+from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
+from tests.exchange.edges import JOB, K, S, attempt, batch, drained, open_log, plan, sink
 
 
 def test_a_reader_gets_the_rows_of_its_buckets_in_order_and_then_the_end() -> None:
