@@ -98,6 +98,7 @@ class RunningTask:
         self._hold = hold
         self._news = news
         self._ending: Ending | None = None
+        self.flush_output: Callable[[], None] = _no_output
         self._changed = threading.Condition()
         self._asked: dict[int, int] = {}
         self._granted: dict[int, tuple[Split, ...]] = {}
@@ -126,13 +127,15 @@ class RunningTask:
                 self._changed.notify_all()
 
     def check(self) -> None:
-        """Raises when the attempt is to end; lets others have their turn; now and then reports progress."""
+        """Raises when the attempt is to end; lets others have their turn; now and then reports progress and has
+        the output hand on what it has staged for long."""
         self.raise_if_ending()
         self._hold.take_turns()
         now = time.monotonic()
         if now >= self._report_at:
             self._report_at = now + REPORT_SECONDS
             self._news.progressed(self.attempt)
+            self.flush_output()
 
     def next_split(self, source: int) -> Split | None:
         """The next split of a scan, or None when there are none left."""
@@ -282,3 +285,7 @@ class RunningTask:
             raise Cancelled(f"attempt {self.attempt} was cancelled")
         if self._ending is Ending.STOP:
             raise OutputUnread
+
+
+def _no_output() -> None:
+    """What a task without a sink has to hand on."""
