@@ -11,7 +11,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from flightmesh.catalog.open import Source, refresh
@@ -26,17 +25,17 @@ from flightmesh.catalog.table import (
     Table,
     TableStatistics,
 )
-from flightmesh.errors import Cancelled, FlightmeshError, InvalidInput, NodeUnavailable
+from flightmesh.errors import FlightmeshError, InvalidInput, NodeRefused, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.node.roots import Roots
+from flightmesh.node.worker_answers import WorkerAnswers
 from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, Statistics
-from flightmesh.protocol.client_messages import NodeStatus
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.runtime.split_search import sees
 
 LOOK_SECONDS = 60.0
-_ASKERS = 16
+STATISTICS_SECONDS = 20.0
 _TABLES_KEPT = 256
 
 
@@ -44,12 +43,10 @@ class MeshFiles:
     """`catalog.Files` of a mesh. `roots`: what the driver's owner allows; each worker checks its own besides."""
 
     def __init__(self, mesh: MeshDriver, roots: Roots) -> None:
-        self._mesh = mesh
         self._roots = roots
-        self._askers = ThreadPoolExecutor(_ASKERS, "flightmesh-look-up")
+        self._answers = WorkerAnswers(mesh)
         self._kept: OrderedDict[tuple[File, ...], TableStatistics] = OrderedDict()
         self._lock = threading.Lock()
-        self._is_closed = False
 
     def open_files(
         self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
@@ -94,34 +91,30 @@ class MeshFiles:
 
     def close(self) -> None:
         """Ends the threads that ask."""
-        self._is_closed = True
-        self._askers.shutdown(wait=False, cancel_futures=True)
+        self._answers.close()
 
     def _look_up(self, asked: LookUp) -> FileTable:
-        workers = self._workers()
-        if self._is_closed:
-            raise Cancelled("the driver is going down")
-        answers = list(self._askers.map(lambda worker: self._ask(worker, asked), workers))
-        tables = {worker.name: answer for worker, answer in zip(workers, answers, strict=True) if isinstance(answer, FileTable)}
-        errors = {
-            worker.name: found for worker, found in zip(workers, answers, strict=True) if not isinstance(found, FileTable)
-        }
+        tables: dict[str, FileTable] = {}
+        errors: dict[str, FlightmeshError] = {}
+        for worker, answer in self._answers.of_all("look-up", encode(asked), LOOK_SECONDS):
+            if isinstance(answer, bytes):
+                looked_up: LookedUp = decode(answer, LookedUp)
+                tables[worker.name] = looked_up.table
+            else:
+                errors[worker.name] = answer
         if not tables:
             raise next(iter(errors.values()))
+        # Who has just gone is no worker any more; who is silent may come back and see other files.
+        errors = {name: error for name, error in errors.items() if not isinstance(error, NodeRefused | WorkerLost)}
+        silent = next((error for error in errors.values() if isinstance(error, NodeUnavailable)), None)
+        if silent is not None:
+            raise silent
         first = next(iter(tables.values()))
         if errors or any(_sizes(table) != _sizes(first) for table in tables.values()):
             raise _differing(asked, tables, errors)
         if all(table.files == first.files for table in tables.values()):
             return first
         return replace(first, files=tuple(replace(file, mtime_ns=0) for file in first.files))
-
-    def _ask(self, worker: NodeStatus, asked: LookUp) -> FileTable | FlightmeshError:
-        try:
-            (answer,) = self._mesh.ask(worker.id, "look-up", encode(asked), LOOK_SECONDS)
-            found: LookedUp = decode(answer, LookedUp)
-            return found.table
-        except FlightmeshError as error:
-            return error
 
     def _of_a_worker(self, table: FileTable) -> TableStatistics:
         found = self._ask_statistics(table, ())
@@ -133,24 +126,9 @@ class MeshFiles:
         return found[0].column if found else ColumnStatistics()
 
     def _ask_statistics(self, table: FileTable, columns: tuple[str, ...]) -> Statistics:
-        body = encode(AskStatistics(table, columns))
-        failure: FlightmeshError | None = None
-        for worker in self._workers()[:3]:
-            try:
-                (answer,) = self._mesh.ask(worker.id, "statistics", body, LOOK_SECONDS)
-            except NodeUnavailable as error:
-                failure = error
-                continue
-            found: Statistics = decode(answer, Statistics)
-            return found
-        assert failure is not None
-        raise failure
-
-    def _workers(self) -> tuple[NodeStatus, ...]:
-        workers = self._mesh.workers()
-        if not workers:
-            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --driver HOST:PORT")
-        return workers
+        answer = self._answers.of_one("statistics", encode(AskStatistics(table, columns)), STATISTICS_SECONDS)
+        found: Statistics = decode(answer, Statistics)
+        return found
 
 
 def _sizes(table: FileTable) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -31,6 +32,8 @@ LOG = logging.getLogger(__name__)
 DEAL_ROWS = 131_072
 """Rows that go to one worker before the next gets some, as many as a scan reads at a time: small tables lie at one."""
 DROP_SECONDS = 10.0
+WATCH_SECONDS = 0.25
+CLOSE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -56,15 +59,14 @@ class MeshTables:
     def put(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> MemoryTable:
         """Deals rows to the workers. Raises InvalidInput for columns that make no table, NodeUnavailable where there is no
         worker, ResourceExhausted where one has no memory left."""
-        check = caller_check()
         wanted = normalised(schema.empty_table()).schema
         dealing = _Dealing(self._mesh, self._new_key(name), wanted, next(self._numbers))
         try:
-            for batch in batches:
-                check()
-                for part in _pieces(batch):
-                    dealing.give(part)
-            parts = dealing.finish()
+            with dealing.watched():
+                for batch in batches:
+                    for part in _pieces(batch):
+                        dealing.give(part)
+                parts = dealing.finish()
         except BaseException:
             dealing.abort()
             self._send_drops(dealing.key, dealing.holders)
@@ -89,8 +91,9 @@ class MeshTables:
         return tuple(self._parts)
 
     def close(self) -> None:
-        """Ends the thread that drops. The rows themselves go with the workers' incarnations."""
+        """Ends the thread that drops. Rows that are left go with the workers' incarnations."""
         self._drops.put(None)
+        self._dropper.join(CLOSE_SECONDS)
 
     def _new_key(self, name: str) -> str:
         return f"{name}#{next(self._numbers)}@{self._mesh.incarnation}"
@@ -100,14 +103,13 @@ class MeshTables:
             self._send_drops(key, [part.holder for part in self._parts.pop(key, ())])
 
     def _send_drops(self, key: str, holders: Iterable[str]) -> None:
-        alive = {str(worker.id): worker.id for worker in self._mesh.workers()}
         for holder in holders:
-            if holder not in alive:  # it dropped everything when it was lost
-                continue
             try:
-                self._mesh.ask(alive[holder], "drop-table", encode(DropPart(key)), DROP_SECONDS)
+                alive = {str(worker.id): worker.id for worker in self._mesh.workers()}
+                if holder in alive:  # else it dropped everything when it was lost
+                    self._mesh.ask(alive[holder], "drop-table", encode(DropPart(key)), DROP_SECONDS)
             except FlightmeshError as error:
-                LOG.warning("%s still holds rows of %s: %s", holder, key, error.message)
+                LOG.warning("%s may still hold rows of %s: %s", holder, key, error.message)
 
 
 class _Dealing:
@@ -125,6 +127,37 @@ class _Dealing:
         self._parts: dict[str, _Part] = {}
         self._dealt = DEAL_ROWS
         self._now: _Part | None = None
+        self._check = caller_check()
+        self._failure: FlightmeshError | None = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Ends the dealing when the caller goes or a worker is lost, which may never answer."""
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done,), name="flightmesh-dealing", daemon=True)
+        watcher.start()
+        try:
+            yield
+        except FlightmeshError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            done.set()
+            watcher.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        while not done.wait(WATCH_SECONDS):
+            try:
+                self._check()
+                there = {worker.id for worker in self._mesh.workers()}
+                lost = [part.worker.name for part in tuple(self._parts.values()) if part.worker.id not in there]
+                if lost:
+                    raise WorkerLost(f"worker {lost[0]} was lost while it was given rows of a table", hint="try again")
+            except FlightmeshError as error:
+                self._failure = error
+                self.abort()
+                return
 
     @property
     def holders(self) -> tuple[str, ...]:
@@ -147,7 +180,7 @@ class _Dealing:
 
     def abort(self) -> None:
         """Ends what is under way."""
-        for part in self._parts.values():
+        for part in tuple(self._parts.values()):
             part.stream.cancel()
 
     def _part(self) -> _Part:

@@ -118,6 +118,8 @@ class Results:
                     yield got, b""
                 elif call.is_cancelled():
                     return
+                elif (known := self._mesh.driver.status(job).error) is not None:  # a stream of a lost worker never ends
+                    raise from_wire(known)
         except FlightmeshError as error:
             raise self._cause(job, error) from None
         finally:

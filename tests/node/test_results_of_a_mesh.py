@@ -31,14 +31,14 @@ def status(client: Client, job: JobId) -> JobStatus:
 
 
 def test_rows_come_from_the_workers_and_none_through_the_driver(mesh: Loopback, client: Client, numbers: str) -> None:
-    before = mesh.driver.row_bytes
+    before = mesh.driver.status().row_bytes
     info = client.info(f"select * from '{numbers}'")
     assert len(info.endpoints) == 4, "a partition for each slot"
     assert {endpoint.location for endpoint in info.endpoints} == {worker.address.client for worker in mesh.workers}
     assert not info.ordered
     assert all(endpoint.expires is not None and endpoint.expires > time.time() + 200 for endpoint in info.endpoints)
     assert client.rows(info).num_rows == ROWS
-    assert mesh.driver.row_bytes - before == 0
+    assert mesh.driver.status().row_bytes - before == 0
     assert mesh.service.row_bytes == 0
 
 
@@ -154,7 +154,8 @@ def test_results_of_a_plain_flight_client(mesh: Loopback, numbers: str) -> None:
     import pyarrow.flight as flight
 
     with flight.connect(mesh.driver.client_uri) as driver:
-        info = driver.get_flight_info(flight.FlightDescriptor.for_command(f"select k, v from '{numbers}' where v < 1000".encode()))
+        command = f"select k, v from '{numbers}' where v < 1000".encode()
+        info = driver.get_flight_info(flight.FlightDescriptor.for_command(command))
         tables = []
         for endpoint in info.endpoints:
             with flight.connect(endpoint.locations[0]) as worker:

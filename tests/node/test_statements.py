@@ -50,9 +50,10 @@ def test_parameters(client: Client) -> None:
 
 
 def test_a_dialect_of_a_statement_and_of_a_session(mesh: Loopback, client: Client) -> None:
-    assert client.rows(client.info(encode(Run(sql="select `x` from (select 7 as x)", dialect="mysql")))).to_pydict() == {"x": [7]}
+    text = "select `x` from (select 7 as x)"
+    assert client.rows(client.info(encode(Run(sql=text, dialect="mysql")))).to_pydict() == {"x": [7]}
     with client_of(mesh, OpenSession(dialect="mysql")) as other:
-        assert other.sql("select `x` from (select 7 as x)").to_pydict() == {"x": [7]}
+        assert other.sql(text).to_pydict() == {"x": [7]}
 
 
 def test_a_planned_statement_is_run_as_often_as_it_is_asked_for(client: Client) -> None:

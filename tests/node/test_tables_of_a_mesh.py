@@ -167,7 +167,8 @@ def test_registered_files_are_the_meshs(mesh: Loopback, client: Client, numbers:
     client.ask("register-table", RegisterTable("sch.n", (numbers,)), Done)
     with client_of(mesh, OpenSession()) as other:
         assert other.sql("select count(*) as n from sch.n").to_pydict() == {"n": [ROWS]}
-        assert [table for table in other.ask("tables", None, Tables).tables if table.name == "memory.sch.n"][0].rows == ROWS
+        tables = {table.name: table for table in other.ask("tables", None, Tables).tables}
+        assert tables["memory.sch.n"].kind == "files" and tables["memory.sch.n"].rows == ROWS
         listed = {info.path: info for info in other.connection.list()}
         assert listed[("memory", "sch", "n")].rows == ROWS
         assert listed[("memory", "sch", "n")].schema.names == ["k", "v"]
