@@ -23,11 +23,15 @@ from flightmesh.driver.events import (
     DriverEffect,
     DriverEvent,
     EndJob,
+    FenceWorker,
     FindSplits,
     ForgetJob,
     JobCancelled,
     JobSubmitted,
     NoteProgress,
+    PlaceResult,
+    ProbeWorker,
+    ReleaseWorker,
     ReportReceived,
     ResultTaken,
     Send,
@@ -198,6 +202,8 @@ class EmbeddedRuntime:
                 with self._lock:
                     handle = self._handles.pop(job)
                 handle.note_released()
+            case PlaceResult() | ProbeWorker() | FenceWorker() | ReleaseWorker():
+                raise InternalError(f"the driver of one process asked for what only a mesh has: {type(effect).__name__}")
             case _:
                 assert_never(effect)
 

@@ -3,7 +3,7 @@
 Handed a peer's batches with their frames by the thread that receives them; hands them to the reader's thread. What always
 holds: entries come in the order in which they were sent, none missing and none twice; a feed is whole only after an END frame
 that says how many there were; past the window the receiving thread waits, or the sender does, since entries are acknowledged
-when taken.
+when taken; all feeds of a worker share its room, and past that each holds one entry.
 """
 
 from __future__ import annotations
@@ -44,16 +44,31 @@ class Arrived:
     kind: EntryKind
 
 
+class Room:
+    """Bytes that all feeds of a worker may hold together. Any thread may call."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        """So many bytes more are held, or (below 0) less."""
+        with self._lock:
+            self.used += size
+
+
 class Feed:
     """The queue. One thread receives, one reads; any may close or fail it.
 
     `waited_ns`: how long the stream stood still because its window was full, as far as this end or the sender has told.
     """
 
-    def __init__(self, origin: Origin, window: int) -> None:
+    def __init__(self, origin: Origin, window: int, room: Room) -> None:
         self.origin = origin
         self.waited_ns = 0
         self._window = window
+        self._room = room
         self._changed = threading.Condition(threading.Lock())
         self._entries: deque[Arrived] = deque()
         self._held = 0
@@ -121,7 +136,7 @@ class Feed:
                 self._received += 1
                 if not self._is_closed:
                     self._entries.append(Arrived(frame.producer, batch, frame.kind))
-                    self._held += batch.nbytes
+                    self._hold(batch.nbytes)
             ring, wanted = self._ring, not self._is_closed
         ring()
         return wanted
@@ -146,7 +161,7 @@ class Feed:
             if not self._entries:
                 return None
             entry = self._entries.popleft()
-            self._held -= entry.batch.nbytes
+            self._hold(-entry.batch.nbytes)
             self._taken += 1
             taken, acknowledge = self._taken, self._acknowledge
             self._changed.notify_all()
@@ -160,17 +175,25 @@ class Feed:
                 return
             self._is_closed = True
             self._entries.clear()
-            self._held = 0
+            self._hold(-self._held)
             self._changed.notify_all()
             stop, acknowledge = self._on_close, self._acknowledge
         acknowledge(None)
         stop()
 
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._room.add(size)
+
+    def _is_full(self) -> bool:
+        """Whether the stream is to stand still. One entry always has room, so that no feed waits for another."""
+        return self._held >= self._window or (self._held > 0 and self._room.used >= self._room.limit)
+
     def _wait_for_room(self, gone: Callable[[], bool] | None) -> None:
-        if self._held < self._window or self._is_closed:
+        if not self._is_full() or self._is_closed:
             return
         started = time.perf_counter_ns()
-        while self._held >= self._window and not self._is_closed and self._error is None:
+        while self._is_full() and not self._is_closed and self._error is None:
             self._changed.wait(CALL_STEP_SECONDS)
             if gone is not None and gone():
                 break

@@ -25,7 +25,7 @@ from flightmesh.protocol.messages import EdgePlan, ExchangeMode, Source
 from flightmesh.protocol.tickets import ExchangeTicket
 from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeState, FeedKey, Known
-from flightmesh.runtime.feed import Feed, Origin
+from flightmesh.runtime.feed import Feed, Origin, Room
 from flightmesh.runtime.fetcher import Fetcher
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.threads import Threads
@@ -44,11 +44,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What an inlet reads through. `fetch`: threads for its streams; `bell`: rung when its reader is to look again."""
+    """What an inlet reads through. `fetch`: threads for its streams; `bell`: rung when its reader is to look again; `room`: for
+    what all readers of the worker have ahead of them."""
 
     reach: Reach
     fetch: Threads
     bell: Bell
+    room: Room
 
 
 @dataclass(slots=True)
@@ -191,7 +193,8 @@ class Inlet:
     def _fetched(self, source: Source, sources: int) -> Feed:
         reach, plan, attempt = self._doors.reach, self._plan, self._reading.attempt
         streams = sources if self._reading.producer is None else max(sources, plan.producers)
-        feed = Feed(Origin(plan.edge.id, source.worker, self._reading.producer), max(LEAST_WINDOW, reach.window // streams))
+        origin = Origin(plan.edge.id, source.worker, self._reading.producer)
+        feed = Feed(origin, max(LEAST_WINDOW, reach.window // streams), self._doors.room)
         buckets = plan.range_of(attempt.task.index)
         ticket = ExchangeTicket(
             attempt.task.job, plan.edge.id, source.worker, buckets.start, buckets.stop, attempt, self._reading.producer

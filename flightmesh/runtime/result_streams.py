@@ -82,7 +82,10 @@ class ResultStreams:
         self._post(ResultStreamDropped(ticket.job, ticket.partition))
 
     def _reader(self, state: EdgeState, ticket: ResultTicket) -> LogReader:
-        return self._store.log(ticket.job, state.plan.edge.id).reader(range(state.plan.buckets), ticket.partition)
+        log = self._store.find(ticket.job, state.plan.edge.id)
+        if log is None:
+            raise UnknownJob(f"job {ticket.job} was released before its result was read")
+        return log.reader(range(state.plan.buckets), ticket.partition)
 
     def _check(self, job: JobId, call: Call) -> None:
         self._raise_failure(job)

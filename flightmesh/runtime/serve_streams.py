@@ -22,7 +22,7 @@ from flightmesh.protocol.frames import Frame, pack_end, pack_frame
 from flightmesh.protocol.messages import WireError
 from flightmesh.protocol.tickets import ExchangeTicket, ResultTicket, TableTicket
 from flightmesh.runtime.edge_news import EdgeNews, EdgeState, FeedKey
-from flightmesh.runtime.feed import Feed, Origin
+from flightmesh.runtime.feed import Feed, Origin, Room
 from flightmesh.runtime.fetcher import broken
 from flightmesh.runtime.pusher import edge_schema, pack_acknowledgement
 from flightmesh.runtime.reach import CALL_STEP_SECONDS, Reach, raise_if_gone
@@ -37,12 +37,19 @@ class StreamServer:
     """Serves streams from one worker's store and tables. Handlers of any thread call."""
 
     def __init__(
-        self, store: ExchangeStore, tables: MemoryTables, news: EdgeNews, reach: Reach, post: Callable[[WorkerEvent], None]
+        self,
+        store: ExchangeStore,
+        tables: MemoryTables,
+        news: EdgeNews,
+        reach: Reach,
+        room: Room,
+        post: Callable[[WorkerEvent], None],
     ) -> None:
         self._store = store
         self._tables = tables
         self._news = news
         self._reach = reach
+        self._room = room
         self._results = ResultStreams(store, news, post)
 
     def exchange(self, ticket: ExchangeTicket, call: Call) -> OutStream:
@@ -51,7 +58,9 @@ class StreamServer:
         state = self._news.wait_open(ticket.job, ticket.edge, lambda: raise_if_gone(call))
         if not 0 <= ticket.first <= ticket.last <= state.plan.buckets:
             raise InvalidTicket(f"edge {ticket.edge} has no buckets {ticket.first} to {ticket.last}")
-        log = self._store.log(ticket.job, ticket.edge)
+        log = self._store.find(ticket.job, ticket.edge)
+        if log is None:
+            raise UnknownJob(f"job {ticket.job} was released")
         rows = log.reader(range(ticket.first, ticket.last), ticket.producer)
         schema = edge_schema(log)
         return OutStream(schema, _framed(rows, schema, state, call), rows.close)
@@ -73,7 +82,7 @@ class StreamServer:
         if ticket.sender is None:
             raise InvalidTicket("a pushed stream says who sends it")
         state = self._news.wait_open(ticket.job, ticket.edge, lambda: raise_if_gone(call))
-        feed = Feed(Origin(ticket.edge, ticket.sender, ticket.producer), self._reach.window)
+        feed = Feed(Origin(ticket.edge, ticket.sender, ticket.producer), self._reach.window, self._room)
         acknowledgements = _Acknowledgements(stream.acknowledge)
         feed.on_taken(acknowledgements.send)
         self._news.offer_feed(state, FeedKey(ticket.reader, ticket.sender, ticket.producer), feed)

@@ -15,6 +15,7 @@ from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.protocol.messages import PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
+from flightmesh.runtime.feed import Room
 from flightmesh.runtime.pusher import Pushers
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.serve_streams import StreamServer
@@ -55,6 +56,8 @@ BoardEffect: TypeAlias = (
     | FailStreams
     | DropJob
 )
+ROOM_SHARE = 8
+"""One part in so many of the memory budget is what streams from other workers may bring ahead of their readers."""
 
 
 class TaskBoard:
@@ -78,8 +81,9 @@ class TaskBoard:
         self._shared = SharedObjects()
         self._edges = EdgeNews()
         self._moving = Threads("flightmesh-stream")
-        mesh = None if reach is None else MeshSide(reach, self._edges, self._moving)
-        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, post)
+        room = Room(store.budget.limit // ROOM_SHARE)
+        mesh = None if reach is None else MeshSide(reach, self._edges, self._moving, room)
+        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post)
         self._pushers = None if reach is None else Pushers(store, reach, self._moving)
         self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)

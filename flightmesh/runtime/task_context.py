@@ -30,6 +30,7 @@ from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.protocol.messages import PlanStage, Read, ReadEnd
 from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeNews
+from flightmesh.runtime.feed import Room
 from flightmesh.runtime.inlet import Doors, Inlet, Intake, Reading
 from flightmesh.runtime.part_reader import PartReader
 from flightmesh.runtime.reach import Reach
@@ -55,11 +56,12 @@ class Ending(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class MeshSide:
     """What attempts of a worker of a mesh have beside that: the way to other workers, what is known of edges, threads for
-    streams."""
+    streams, room for what comes by them."""
 
     reach: Reach
     edges: EdgeNews
     threads: Threads
+    room: Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ class RunningTask:
         if mesh is None:
             return log.reader(log.plan.range_of(self.attempt.task.index), producer)
         state = mesh.edges.open(self.attempt.task.job, log.plan)
-        return Inlet(Reading(self.attempt, producer), log, state, Doors(mesh.reach, mesh.threads, self._bell))
+        return Inlet(Reading(self.attempt, producer), log, state, Doors(mesh.reach, mesh.threads, self._bell, mesh.room))
 
     def intakes(self, edge: EdgeId) -> list[Intake]:
         """What came in by each reader of an edge, on a mesh."""

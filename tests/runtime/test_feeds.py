@@ -12,7 +12,7 @@ import pytest
 from flightmesh.errors import InvalidMessage, StreamBroken
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.frames import EntryKind, Frame, pack_end, pack_frame, read_end
-from flightmesh.runtime.feed import Feed, Origin
+from flightmesh.runtime.feed import Feed, Origin, Room
 from tests.runtime.twin import until
 
 BATCH = pa.record_batch({"c1": np.arange(1000)})
@@ -26,8 +26,8 @@ def framed(sequence: int, index: int = 0) -> bytes:
     return pack_frame(Frame(EntryKind.DATA, producer(index), sequence))
 
 
-def feed(window: int = 1 << 20, only: int | None = None) -> Feed:
-    return Feed(Origin(EdgeId(3), WorkerId("w1-beef"), only), window)
+def feed(window: int = 1 << 20, only: int | None = None, room: Room | None = None) -> Feed:
+    return Feed(Origin(EdgeId(3), WorkerId("w1-beef"), only), window, room or Room(1 << 30))
 
 
 def test_entries_come_in_order_and_end() -> None:
@@ -85,6 +85,23 @@ def test_a_full_window_holds_the_stream_back_until_something_is_taken() -> None:
     putting.join(5)
     assert not putting.is_alive()
     assert found.waited_ns > 100_000_000
+
+
+def test_feeds_share_their_workers_room_and_each_has_one_entry() -> None:
+    room = Room(2 * BATCH.nbytes)
+    first, second = feed(room=room), feed(room=room)
+    first.put(BATCH, framed(0))
+    first.put(BATCH, framed(1))
+    second.put(BATCH, framed(0))  # past the limit, but nobody waits for ever
+    putting = threading.Thread(target=lambda: second.put(BATCH, framed(1)))
+    putting.start()
+    putting.join(0.2)
+    assert putting.is_alive() and room.used == 3 * BATCH.nbytes
+    first.close()
+    putting.join(5)
+    assert not putting.is_alive()
+    second.close()
+    assert room.used == 0
 
 
 @pytest.mark.parametrize("how", ["closed", "caller gone", "failed"])
