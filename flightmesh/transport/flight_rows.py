@@ -35,6 +35,11 @@ def internal(error: Exception) -> InternalError:
     return InternalError((f"{type(error).__name__}: {error}".splitlines() or [""])[0], hint="please report this")
 
 
+def closing() -> StreamBroken:
+    """What ends a stream of a node that closes."""
+    return StreamBroken("this node is closing: the stream ends before its end", hint="run the query again")
+
+
 class OutgoingRows:
     """The iterator that a GeneratorStream pulls. Not a generator: one that was never started would not run its `finally`."""
 
@@ -68,7 +73,11 @@ class OutgoingRows:
             batch, metadata = next(self._stream.batches)
         except StopIteration:
             if self._call.closing:
-                raise StreamBroken("this node is closing: the stream ends before its end") from None
+                raise closing() from None
+            raise
+        except Cancelled:
+            if self._call.closing:
+                raise closing() from None
             raise
         self._traffic.sent(batch.nbytes)
         return batch, metadata

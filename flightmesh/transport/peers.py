@@ -1,5 +1,5 @@
-"""How one node reaches another: calls, streams of batches in, streams of batches out. Protocols, so that the data plane runs over
-Flight (`flight_peers`), or over a test's own network.
+"""How one node reaches another: calls, streams of batches in, streams of batches out. Protocols, so that the data plane runs
+over Flight (`flight_peers`), or over a test's own network.
 
 What always holds: errors are FlightmeshErrors (NodeUnavailable when nobody answers, StreamBroken when a stream ends before its
 END, else what the peer raised); `cancel` may be called from any thread and wakes who waits.

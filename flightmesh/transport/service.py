@@ -1,4 +1,5 @@
-"""What a Flight server serves, in words that are not Flight's: nodes implement `Service`, the transport alone knows pyarrow.flight.
+"""What a Flight server serves, in words that are not Flight's: nodes implement `Service`, the transport alone knows
+pyarrow.flight.
 
 What always holds: every method may raise any FlightmeshError, which crosses typed; anything else crosses as an InternalError
 without a traceback. Methods run on gRPC's threads, one a call: they post events and move bytes, and while they wait they look
