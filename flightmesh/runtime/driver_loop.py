@@ -55,6 +55,7 @@ class DriverLoop:
         self._broke_down = broke_down
         self._queue: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()
         self._ending = threading.Event()
+        self._ended = threading.Event()
         self._threads = (
             threading.Thread(target=self._run, name="flightmesh-driver-loop", daemon=True),
             threading.Thread(target=self._tick, name="flightmesh-driver-ticker", daemon=True),
@@ -70,10 +71,12 @@ class DriverLoop:
         self._queue.put(event)
 
     def ask(self, read: Callable[[Table], T], seconds: float) -> T:
-        """What `read` finds in the actor's table. Raises NodeUnavailable when that takes longer than `seconds`, and what `read`
-        raises."""
+        """What `read` finds in the actor's table. Raises NodeUnavailable when that takes longer than `seconds` or the loop has
+        ended, and what `read` raises."""
         question = Question(read, Future[T]())
         self._queue.put(question)
+        if self._ended.is_set():  # else the loop, when it ends, finds the question in its queue
+            raise _gone()
         try:
             return question.answer.result(seconds)
         except NotInTime:
@@ -98,6 +101,11 @@ class DriverLoop:
             except Exception as failure:  # a bug: nobody may wait for what will not come
                 self._break_down(failure)
 
+        self._ended.set()
+        while not self._queue.empty():
+            if isinstance(late := self._queue.get(), Question):
+                late.answer.set_exception(_gone())
+
     def _answer(self, question: Question[Any]) -> None:
         try:
             found = question.read(self._driver.table)
@@ -120,6 +128,10 @@ class DriverLoop:
     def _tick(self) -> None:
         while not self._ending.wait(TICK_SECONDS):
             self._queue.put(Ticked())
+
+
+def _gone() -> NodeUnavailable:
+    return NodeUnavailable("the driver has gone down")
 
 
 def bequeath(broken: Table, heir: Table, error: InternalError) -> None:

@@ -108,11 +108,11 @@ class WorkerLinks:
         """Refuses a worker from now on."""
         with self._lock:
             link = self._links.pop(worker, None)
-            others = {other.address.mesh for other in self._links.values()}
+            others = {uri for other in self._links.values() for uri in (other.address.mesh, other.address.client)}
         if link is not None:
             link.outbox.close()
-            if link.address.mesh not in others:
-                self._peers.forget(link.address.mesh)
+            for uri in {link.address.mesh, link.address.client} - others:
+                self._peers.forget(uri)
 
     def fence_all(self) -> None:
         """Refuses every worker: they register anew."""
