@@ -48,6 +48,7 @@ class TaskRun:
         job = task.attempt.task.job
         self._logs = [store.open(job, plan) for plan in task.plan.outputs]
         self._sink = Sink(task.attempt, self._logs, task.raise_if_ending, self._without_credit)
+        task.flush_output = self._sink.flush_due
         self._credit_ns = 0
         self._output = Milestones()
         self._reads = tuple(_reads(task.plan.stage.root))
@@ -67,6 +68,7 @@ class TaskRun:
         except BaseException as failure:
             state, error = TaskState.FAILED, wire_error(failure, self._task.attempt)
         finally:
+            self._sink.close()
             self._task.release_all()
         ended = TaskEnded(self._task.attempt, state, self.operators(), self._sink.written(), self._task.read(), error)
         self._fragment = None
