@@ -125,14 +125,17 @@ class HandDriver:
     def pump(self, seconds: float = 30.0) -> None:
         """Takes events until every task that was started has ended. Raises the error of one that failed."""
         end = time.monotonic() + seconds
-        expected = [a for stage in self.graph.stages if stage.id in self.started for a in self.attempts(stage)]
-        while not all(attempt in self.ended for attempt in expected):
+        while missing := self.running():
             try:
                 self.step(max(0.01, end - time.monotonic()))
             except queue.Empty:
-                missing = [str(a) for a in expected if a not in self.ended]
-                raise AssertionError(f"after {seconds} s these still run: {missing}") from None
+                raise AssertionError(f"after {seconds} s these still run: {[str(a) for a in missing]}") from None
             self.raise_failure()
+
+    def running(self) -> list[AttemptId]:
+        """Attempts that were started and have not ended."""
+        expected = [a for stage in self.graph.stages if stage.id in self.started for a in self.attempts(stage)]
+        return [attempt for attempt in expected if attempt not in self.ended]
 
     def raise_failure(self) -> None:
         for ended in self.ended.values():

@@ -3,6 +3,7 @@ stages start."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 
 import numpy as np
@@ -10,12 +11,12 @@ import pyarrow as pa
 import pytest
 
 from flightmesh.catalog.table import MemorySplit, MemoryTable
-from flightmesh.errors import StreamBroken
+from flightmesh.errors import Cancelled, StreamBroken
 from flightmesh.protocol.messages import ExchangeMode, ReadEnd
 from flightmesh.stage.graph import StageGraph
 from tests.hand_made import co_partitioned, grouping, joining, scanning, sharing, sorting
 from tests.runtime.hand_driver import HandDriver
-from tests.runtime.twin import Mesh, mesh_of, task_at
+from tests.runtime.twin import Mesh, mesh_of, task_at, until
 
 ROWS = 300_000
 BUILD_ROWS = 500
@@ -156,3 +157,23 @@ def test_a_table_of_a_worker_that_is_gone() -> None:
         split = MemorySplit(0, 10, 0, "w9-abcd", mesh.workers[1].address)
         with task_at(mesh.workers[0]) as task, pytest.raises(StreamBroken, match="w9-abcd is gone"):
             list(task.read_table(T, split, ("k",)))
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@pytest.mark.parametrize("name", ["co_partitioned", "sorting", "joining"])
+def test_cancelling_at_any_moment_leaves_nothing(line: str, mode: ExchangeMode, name: str) -> None:
+    with mesh_of(3, line, window=64 * 1024) as mesh:
+        fill(mesh)
+        for job, events in enumerate((0, 1, 3, 7, 15, 20, 25), start=1):
+            driver = HandDriver(mesh, MAKERS[name](6), mode, job)
+            driver.start_all(driver.graph.stages)
+            for _ in range(events):
+                if driver.running():
+                    driver.step()
+            driver.cancel()
+            with contextlib.suppress(Cancelled):
+                driver.pump(10)
+            driver.raise_failure()
+            driver.drop()
+            until(lambda: all(twin.board.is_idle and not twin.store.held() for twin in mesh.workers), 2)
