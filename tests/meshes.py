@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,12 @@ from tests.waiting import wait_until
 ROWS = 1_000_000
 MODES = ("get", "put")
 WORKERS = 3
-_NEWS = {"heartbeat_seconds": 0.1}
-"""How often a test hears what a mesh still holds."""
+_SETTINGS: dict[str, Any] = {
+    "memory": "1GiB",
+    "morsel_rows": 16_384,  # small, so that there are many
+    "planner": {"broadcast_bytes": 1 << 20},  # small, so that joins of tests exchange both sides
+    "mesh": {"heartbeat_seconds": 0.1},  # how often a test hears what a mesh still holds
+}
 
 
 class Meshes:
@@ -32,7 +37,7 @@ class Meshes:
     def of(self, mode: str) -> Cluster:
         """The mesh whose exchanges run that way, with the tables `t` and `p` of `tables`."""
         if mode not in self._started:
-            made = self._ends.enter_context(cluster(WORKERS, mode=mode, memory="1GiB", mesh=_NEWS))
+            made = self._ends.enter_context(cluster(WORKERS, mode=mode, **_SETTINGS))
             with made.connect() as session:
                 for name, table in tables().items():
                     session.upload(name, table)
