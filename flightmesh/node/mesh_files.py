@@ -25,7 +25,7 @@ from flightmesh.catalog.table import (
     Table,
     TableStatistics,
 )
-from flightmesh.errors import FlightmeshError, InvalidInput, NodeRefused, NodeUnavailable, WorkerLost
+from flightmesh.errors import FlightmeshError, InvalidInput, NodeSilent, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.node.roots import Roots
 from flightmesh.node.worker_answers import WorkerAnswers
@@ -104,9 +104,8 @@ class MeshFiles:
                 errors[worker.name] = answer
         if not tables:
             raise next(iter(errors.values()))
-        # Who has just gone is no worker any more; who is silent may come back and see other files.
-        errors = {name: error for name, error in errors.items() if not isinstance(error, NodeRefused | WorkerLost)}
-        silent = next((error for error in errors.values() if isinstance(error, NodeUnavailable)), None)
+        errors = {name: error for name, error in errors.items() if not _has_gone(error)}
+        silent = next((error for error in errors.values() if isinstance(error, NodeSilent)), None)
         if silent is not None:
             raise silent
         first = next(iter(tables.values()))
@@ -129,6 +128,11 @@ class MeshFiles:
         answer = self._answers.of_one("statistics", encode(AskStatistics(table, columns)), STATISTICS_SECONDS)
         found: Statistics = decode(answer, Statistics)
         return found
+
+
+def _has_gone(error: FlightmeshError) -> bool:
+    """Whether who answered with this is no worker any more; one that is merely silent may come back and see other files."""
+    return isinstance(error, WorkerLost) or (isinstance(error, NodeUnavailable) and not isinstance(error, NodeSilent))
 
 
 def _sizes(table: FileTable) -> list[tuple[str, int]]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.memory import normalised
 from flightmesh.catalog.table import MemoryPart, MemoryTable
+from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.errors import FlightmeshError, NodeUnavailable, WorkerLost
 from flightmesh.node.attending import caller_check
 from flightmesh.protocol.asking import DropPart
@@ -116,9 +117,9 @@ class _Dealing:
     """One table on its way to the workers."""
 
     def __init__(self, mesh: MeshDriver, key: str, schema: pa.Schema, first: int) -> None:
-        workers = mesh.workers()
+        workers = tuple(worker for worker in mesh.workers() if worker.state == WorkerState.ALIVE.value)
         if not workers:
-            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --driver HOST:PORT")
+            raise NodeUnavailable("no worker takes rows", hint="start one: flightmesh worker --driver HOST:PORT")
         self._mesh = mesh
         self.key = key
         self._schema = schema

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.catalog import Catalog
 from flightmesh.catalog.table import MemoryTable
-from flightmesh.errors import InvalidQuery
+from flightmesh.errors import InvalidQuery, ResourceExhausted
 from flightmesh.frontend.sql.statements import CreateTableAs, Lifetime
 from flightmesh.frontend.yaml.plan import Landing
 from flightmesh.ids import ColumnIds, JobId
@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 HEADER = "flightmesh-session"
 STATEMENTS_KEPT = 1000
 """Statements of a session that wait to be run, the latest ones."""
+MOST_SESSIONS = 10_000
 TICK_SECONDS = 0.5
 
 
@@ -166,7 +167,7 @@ class Sessions:
         return self.mesh.driver.config.mesh.session_seconds
 
     def open(self, wanted: OpenSession) -> str:
-        """A new session's id. Raises InvalidQuery for settings that cannot be."""
+        """A new session's id. Raises InvalidQuery for settings that cannot be, ResourceExhausted when there are too many."""
         if wanted.partitions is not None and not 1 <= wanted.partitions <= 4096:
             raise InvalidQuery(f"a session has 1 to 4096 partitions, not {wanted.partitions}")
         name = secrets.token_hex(16)
@@ -175,6 +176,9 @@ class Sessions:
         catalog = Catalog(files=self.mesh.files, behind=self.catalog)
         workspace = Workspace(engine, catalog, wanted.dialect, wanted.partitions)
         with self._lock:
+            if len(self._sessions) >= MOST_SESSIONS:
+                hint = "close those that are not used; the others end with their lease"
+                raise ResourceExhausted(f"{MOST_SESSIONS:,} sessions are open at this driver", hint=hint)
             self._sessions[name] = MeshSession(label, engine, workspace, time.monotonic())
         return name
 
