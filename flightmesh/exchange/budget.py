@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from flightmesh.errors import ResourceExhausted
 from flightmesh.ids import JobId
@@ -23,6 +24,8 @@ class MemoryBudget:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.make_room: Callable[[int], None] | None = None
+        """Called under no lock before so many bytes are refused: what can be put elsewhere (on disk) may go now."""
         self._used = 0
         self._accounts: dict[tuple[JobId, str], int] = {}
         self._late: deque[tuple[JobId, str, int]] = deque()
@@ -37,12 +40,14 @@ class MemoryBudget:
 
     def take(self, job: JobId, purpose: str, size: int, hint: str = RAISE_OR_KEEP_FEWER) -> None:
         """Accounts for `size` more bytes. Raises ResourceExhausted past the limit, and then accounts for nothing."""
+        if self.try_take(job, purpose, size):
+            return
+        if self.make_room is not None:
+            self.make_room(size)
+            if self.try_take(job, purpose, size):
+                return
         with self._lock:
-            self._settle()
-            if self._used + size > self.limit:
-                raise self._exhausted(purpose, size, hint)
-            self._used += size
-            self._accounts[job, purpose] = self._accounts.get((job, purpose), 0) + size
+            raise self._exhausted(purpose, size, hint)
 
     def try_take(self, job: JobId, purpose: str, size: int) -> bool:
         """As `take`; false where that raises."""

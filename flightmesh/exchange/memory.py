@@ -1,8 +1,9 @@
 """The share of the memory budget that an exchange store's channels may hold, and the making of room in it.
 
 Handed sizes of blocks and of slices being staged; hands on whether they fit. What always holds: what is in memory never
-exceeds the share, where there is a disk to spill to; room is made by the thread that needs it, from the largest channels
-first, those that nobody is reading before the others, and under no lock that another edge needs.
+exceeds the share, where there is a disk to spill to; who else needs the budget has channels spilled too; room is made by the
+thread that needs it, from the largest channels first, those that nobody is reading before the others, and under no lock that
+another edge needs.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class ChannelMemory:
         self._producers: dict[JobId, set[object]] = {}
         self._logs: tuple[Spillable, ...] = ()
         self._lock = threading.Lock()
+        if spill is not None:
+            budget.make_room = self._make_room
 
     @property
     def used(self) -> int:

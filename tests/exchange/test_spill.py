@@ -151,6 +151,22 @@ def test_what_fits_nowhere_in_memory_goes_to_disk_by_itself(tmp_path: Path) -> N
     assert drained(log.reader(range(1))) == counting([0, 1000])
 
 
+def test_channels_make_room_for_what_cannot_be_spilled(tmp_path: Path) -> None:
+    store = spilling(tmp_path, memory=100 * LONG, limit=20 * LONG)
+    log = store.open(JOB, plan(Single()))
+    for number in range(16):
+        log.append(attempt(), [(0, long_batch(1000 * number))])
+    assert log.spilled == 0
+    store.budget.take(JOB, "a build", 15 * LONG)
+    assert log.held + log.spilled == 16 * LONG
+    assert store.budget.used == 15 * LONG + log.held <= 20 * LONG
+    with pytest.raises(ResourceExhausted, match=r"out of memory: a build needs 62\.5 KiB more"):
+        store.budget.take(JOB, "a build", 8 * LONG)
+    assert log.held == 0, "it was tried"
+    log.seal((attempt(),))
+    assert drained(log.reader(range(1))) == counting(range(0, 16_000, 1000))
+
+
 def test_closed_buckets_and_losers_leave_the_disk(tmp_path: Path) -> None:
     store = spilling(tmp_path, memory=0)
     log = store.open(JOB, plan(RoundRobin(2), consumers=2))
