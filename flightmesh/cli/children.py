@@ -42,9 +42,10 @@ News: TypeAlias = Said | Ended
 
 
 class Children:
-    """The children of this process. Used by one thread."""
+    """The children of this process. Used by one thread. `log_form`: how they write their logs, text or json."""
 
     def __init__(self, log_form: str) -> None:
+        self.log_form = log_form
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._environment = os.environ | {"FLIGHTMESH_LOG": log_form}
         self._alive: dict[str, subprocess.Popen[str]] = {}

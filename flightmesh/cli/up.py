@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -143,8 +144,7 @@ class _Mesh:
             self._address = found[1]
         if said.aloud and _READY.search(said.line):
             self._ready.add(said.name)
-        own = said.line.startswith((f"{said.name} | ", "{"))
-        print(said.line if own else f"{said.name} | {said.line}", file=sys.stderr, flush=True)
+        print(_as_log(said, self._children.log_form), file=sys.stderr, flush=True)
 
     def _heard_end(self, ended: Ended) -> None:
         self._children.forget(ended.name)
@@ -231,6 +231,15 @@ def _worker_arguments(node: NodeEntry, driver: str) -> list[str]:
 def _shared_arguments(node: NodeEntry) -> list[str]:
     roots = [part for root in node.allow_roots for part in ("--allow-root", root)]
     return [*roots, *(["--config", node.config] if node.config else [])]
+
+
+def _as_log(said: Said, form: str) -> str:
+    """A child's line as a line of the log: most are already, what it prints for whoever started it becomes one."""
+    if said.line.startswith("{" if form == "json" else f"{said.name} | "):
+        return said.line
+    if form == "json":
+        return json.dumps({"level": "info", "node": said.name, "message": said.line}, ensure_ascii=False)
+    return f"{said.name} | {said.line}"
 
 
 def _print_error(message: str) -> None:

@@ -1,5 +1,6 @@
 """`flightmesh up`: a mesh on this machine from start to end, however it ends."""
 
+import json
 import re
 import signal
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_a_mesh_runs_until_ctrl_c() -> None:
     last = {name: max(n for n, line in enumerate(lines) if line.startswith(f"{name} | ")) for name in nodes}
     assert last["driver"] > max(last["worker-1"], last["worker-2"])
     assert "error" not in up.said
+
+
+def test_logs_are_json_where_no_terminal_is() -> None:
+    with flightmesh(*UP) as up:
+        address_of(up)
+        up.signal(signal.SIGINT)
+        assert up.wait_code() == 0
+    logged = [json.loads(line) for line in up.said.splitlines() if line.startswith("{")]
+    assert {line["node"] for line in logged} == {"driver", "worker-1", "worker-2"}
+    rest = [line for line in up.said.splitlines() if not line.startswith(("{", "mesh ", "  flightmesh"))]
+    assert not rest
 
 
 def test_a_worker_that_dies_is_reported_and_the_others_go_on() -> None:
