@@ -17,7 +17,7 @@ from flightmesh.frontend.yaml.validation import validate
 
 def bound(declared: str, **given: Any) -> dict[str, Any]:
     read = read_document(f"params: {{p: {declared}}}\nsteps: {{s: {{values: [{{a: 1}}]}}}}\n", "folder/p.yaml")
-    return bind_params(read, validate(read).params, given)
+    return bind_params(read, validate(read).params, given, Path.cwd())
 
 
 DEFAULTS: dict[str, Any] = {
@@ -116,7 +116,7 @@ def test_an_unknown_parameter_names_the_nearest() -> None:
         bound("6", q=1)
     read = read_document("params: {month: 6}\nsteps: {s: {values: [{a: 1}]}}\n", "p.yaml")
     with pytest.raises(InvalidPlan) as caught:
-        bind_params(read, validate(read).params, {"mnth": 1})
+        bind_params(read, validate(read).params, {"mnth": 1}, Path.cwd())
     assert caught.value.hint == "did you mean month?"
 
 

@@ -22,6 +22,7 @@ from flightmesh.protocol.client_messages import (
     WireTarget,
 )
 from flightmesh.protocol.codec import encode
+from flightmesh.session.remote_params import pack_params
 from flightmesh.transport.service import Asked
 from tests.node.loopback import Client, client_of, loopback
 from tests.node.small_mesh import client, mesh
@@ -144,6 +145,19 @@ def test_relative_targets(client: Client, folder: Path) -> None:
         client.ask("statement", Statement(plan=PLAN.format(folder / "in") + "write: {csv: rows.csv}"), Planned)
     assert error.value.position is not None and error.value.position.line == 5
     assert "to: client" in str(error.value.hint)
+
+
+def test_paths_in_parameters(client: Client, folder: Path) -> None:
+    plan = "params: {where: {type: path, default: in}}\n" + PLAN.format('"{where}/a.parquet"')
+    with pytest.raises(InvalidInput, match=r"in/a\.parquet is relative"):
+        client.info(plan)
+    for given, error in ((f"{folder}/in", None), ("in", r"in/a\.parquet is relative")):
+        run = encode(Run(plan=plan, params=pack_params({"where": given})))
+        if error is None:
+            assert client.rows(client.info(run)).num_rows == 3
+        else:
+            with pytest.raises(InvalidInput, match=error):
+                client.info(run)
 
 
 def test_inputs_of_the_client(client: Client) -> None:

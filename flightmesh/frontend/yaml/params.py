@@ -61,8 +61,14 @@ def _type_of_text(text: str) -> ParamType:
     return "string"
 
 
-def bind_params(document: Document, declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for every declared parameter. Raises InvalidPlan for unknown, missing, ill-typed and out-of-range ones."""
+def bind_params(
+    document: Document, declared: Mapping[str, Param], given: Mapping[str, Any], here: Path | None
+) -> dict[str, Any]:
+    """A value for every declared parameter. Raises InvalidPlan for unknown, missing, ill-typed and out-of-range ones.
+
+    `here`: what relative paths among the given values are relative to. None for a plan from another machine: there all relative
+    paths stay as they are.
+    """
     section = document.root.get("params")
     for name in given:
         if name not in declared:
@@ -72,11 +78,12 @@ def bind_params(document: Document, declared: Mapping[str, Param], given: Mappin
     for name, param in declared.items():
         node = section.get(name) if section is not None else None
         if name in given and given[name] is not None:
-            values[name] = _checked(document, node, name, param, given[name], Path.cwd())
+            values[name] = _checked(document, node, name, param, given[name], here)
         elif param.default is not None:
             default = node.get("default") or node if node is not None else None
             written = _as_written(document, default, param)
-            values[name] = _checked(document, default, name, param, written, Path(document.name).absolute().parent)
+            folder = None if here is None else Path(document.name).absolute().parent
+            values[name] = _checked(document, default, name, param, written, folder)
         elif param.required:
             key = section.key(name) if section is not None else None
             raise document.error(
@@ -101,10 +108,10 @@ def sample_params(document: Document, declared: Mapping[str, Param], chosen: Map
         if param.default is None and name not in given:
             sample = _SAMPLES[type_of(param)]
             given[name] = param.enum[0] if param.enum else next((v for v in (param.min, param.max) if v is not None), sample)
-    return bind_params(document, declared, given)
+    return bind_params(document, declared, given, Path.cwd())
 
 
-def _checked(document: Document, node: Node | None, name: str, param: Param, value: Any, folder: Path) -> Any:
+def _checked(document: Document, node: Node | None, name: str, param: Param, value: Any, folder: Path | None) -> Any:
     kind = type_of(param)
     converted = _convert(document, node, name, kind, value, folder)
     allowed = [_convert(document, node, name, kind, option, folder) for option in param.enum or ()]
@@ -120,7 +127,7 @@ def _checked(document: Document, node: Node | None, name: str, param: Param, val
     return converted
 
 
-def _convert(document: Document, node: Node | None, name: str, kind: ParamType, value: Any, folder: Path) -> Any:
+def _convert(document: Document, node: Node | None, name: str, kind: ParamType, value: Any, folder: Path | None) -> Any:
     try:
         return _converted(kind, value, folder)
     except (ValueError, TypeError, InvalidOperation):
@@ -141,7 +148,7 @@ def _misfit(document: Document, node: Node | None, name: str, kind: ParamType, v
     return document.error(f"the parameter {name!r} is of type {kind}, and {value!r} is not", node, f"for instance {example}")
 
 
-def _converted(kind: ParamType, value: Any, folder: Path) -> Any:
+def _converted(kind: ParamType, value: Any, folder: Path | None) -> Any:
     match kind:
         case "int":
             return _whole(value)
@@ -200,9 +207,9 @@ def _boolean(value: Any) -> bool:
     raise TypeError
 
 
-def _path(text: str, folder: Path) -> str:
+def _path(text: str, folder: Path | None) -> str:
     if not text.strip():
         raise ValueError
-    if "://" in text:
+    if "://" in text or folder is None:
         return text
     return os.path.normpath(folder / Path(text).expanduser())

@@ -133,12 +133,17 @@ def plan_file(
     uploads: Mapping[str, str] | None = None,
 ) -> PlannedFile:
     """The plan's relation over its inputs, with values for its parameters. `uploads`: tables that stand for inputs."""
-    return _planned(plan, catalog, bind_params(plan.document, plan.plan.params, params or {}), ids, uploads or {})
+    return _planned(plan, catalog, _values(plan, params), ids, uploads or {})
+
+
+def _values(plan: PlanFile, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    here = None if plan.folder is None else Path.cwd()
+    return bind_params(plan.document, plan.plan.params, params or {}, here)
 
 
 def local_inputs(plan: PlanFile, params: Mapping[str, Any] | None = None) -> tuple[LocalInput, ...]:
     """The inputs that have to be uploaded before the plan can run on a mesh."""
-    values = bind_params(plan.document, plan.plan.params, params or {})
+    values = _values(plan, params)
     section = plan.document.root.get("inputs")
     found = []
     for name, entry in plan.plan.inputs.items():
