@@ -56,8 +56,9 @@ def report(failure: BaseException) -> int:
     """Prints what a person needs to know of `failure` and returns the exit code."""
     if os.environ.get("FLIGHTMESH_DEBUG"):
         traceback.print_exception(failure)
-    if isinstance(failure, Cancelled):
-        return report_cancelled()
+    if isinstance(failure, Cancelled):  # by somebody else: Ctrl-C here is a KeyboardInterrupt
+        _print_plain("cancelled", failure.message)
+        return CANCELLED
     if isinstance(failure, FlightmeshError):
         print_error(failure)
         return BUG if failure.fault is Fault.INTERNAL else QUERY_FAILED

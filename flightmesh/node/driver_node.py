@@ -97,6 +97,7 @@ class DriverNode:
 
     def close(self) -> None:
         """Cancels what runs, ends both listeners. Repeating it is harmless."""
+        self.mesh.refuse()
         self._service.close()
         self.mesh.close()
         self._client_node.close(CLOSE_SECONDS)

@@ -79,6 +79,7 @@ PROBE_THREADS = 16
 ASK_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
 KEY_BYTES = 32
+GOING_DOWN = "the driver went down"
 T = TypeVar("T")
 
 
@@ -202,19 +203,20 @@ class MeshDriver:
         """Whether nothing of any job is left on any worker."""
         return not self._waits.open
 
-    def close(self) -> None:
-        """Cancels what runs, waits for the workers to free it, ends every thread. Repeating it is harmless."""
-        if self._is_closing:
-            return
+    def refuse(self) -> None:
+        """Takes no more jobs and workers, and cancels what there is. Repeating it is harmless."""
         self._is_closing = True
+        for job in self._waits.open:
+            self._post(JobCancelled(job, GOING_DOWN))
+
+    def close(self) -> None:
+        """Refuses, waits for the workers to free what was cancelled, ends every thread. Repeating it is harmless."""
+        self.refuse()
         end = time.monotonic() + CLOSE_SECONDS
-        held = self._waits.open
-        for job in held:
-            self._post(JobCancelled(job, "the driver went down"))
-        for job in held:
+        for job in self._waits.open:
             self._waits.wait_forgotten(job, max(0.0, end - time.monotonic()))
         self._loop.close()
-        self._waits.fail_all(Cancelled("the driver went down"))
+        self._waits.fail_all(Cancelled(GOING_DOWN))
         self._links.close()
         self.peers.close()
         self._listing.end()
