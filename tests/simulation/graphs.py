@@ -1,0 +1,165 @@
+"""Random stage graphs over tables of ids, and the rows that they must give.
+
+A row is an id and a number. Scans give ids with 0; joins with a broadcast build add a sum over the whole build to each probe
+row, so that a build with a row too few or too many shows in every row; joins of two dealt sides give all rows of both. So the
+answer is known without running anything.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from flightmesh.catalog.table import MemorySplit, MemoryTable
+from flightmesh.ids import JobId
+from flightmesh.logical.relations import JoinKind
+from flightmesh.physical.operators import (
+    BuildSide,
+    ColumnOrder,
+    Exchange,
+    HashJoin,
+    KeyPair,
+    LimitRows,
+    Operator,
+    SortRows,
+    TableScan,
+    UnionRows,
+)
+from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+from flightmesh.stage.graph import StageGraph
+from tests.hand_made import K, T, V, cut, exchange, scan
+
+Row = tuple[int, int]
+MODULUS = 1_000_003
+MOST_ROWS = 24
+
+
+@dataclass(slots=True)
+class Query:
+    """A graph and its answer. `limit`: any so many of the rows are right."""
+
+    job: JobId
+    graph: StageGraph
+    answer: Counter[Row]
+    limit: int | None
+    rows: dict[str, int]
+
+    def first_id(self, table: str) -> int:
+        """The id of a table's first row."""
+        return list(self.rows).index(table) * 1000
+
+    def is_right(self, rows: Sequence[Row]) -> bool:
+        """Whether rows are an answer: none missing, none doubled."""
+        found = Counter(rows)
+        if self.limit is None:
+            return found == self.answer
+        return len(rows) == min(self.limit, self.answer.total()) and found <= self.answer
+
+    def splits(self, table: str, chance: random.Random, holders: Sequence[str]) -> tuple[MemorySplit, ...]:
+        """The table in pieces, some of them held by somebody."""
+        found, offset, rows = [], 0, self.rows[table]
+        while offset < rows:
+            count = min(rows - offset, chance.randint(1, 8))
+            holder = chance.choice([None, *holders]) if chance.random() < 0.5 else None
+            found.append(MemorySplit(offset, count, holder=holder))
+            offset += count
+        return tuple(found)
+
+
+def random_query(job: JobId, chance: random.Random) -> Query:
+    """A graph of up to some eight stages."""
+    growing = _Growing(chance, chance.randint(1, 4))
+    root = growing.relation(chance.randint(0, 3))
+    limit = None
+    answer = growing.answer(root)
+    if chance.random() < 0.25:
+        limit = chance.randint(1, MOST_ROWS)
+        root = LimitRows(exchange(root, Single()), limit)
+    return Query(job, cut(root, growing.partitions), answer, limit, growing.rows)
+
+
+@dataclass(slots=True)
+class _Growing:
+    chance: random.Random
+    partitions: int
+    rows: dict[str, int] = field(default_factory=dict)
+    shared: int = 0
+
+    def relation(self, depth: int) -> Operator:
+        """A tree of operators with so many exchanges on its way."""
+        if depth == 0:
+            return self._scan()
+        kinds = (self._dealt, self._gathered, self._sorted, self._broadcast, self._joined, self._union, self._diamond)
+        return self.chance.choice(kinds)(depth - 1)
+
+    def answer(self, node: Operator) -> Counter[Row]:
+        """The rows that a tree gives."""
+        match node:
+            case TableScan(table=MemoryTable(name=name)):
+                first = list(self.rows).index(name) * 1000
+                return Counter((first + i, 0) for i in range(self.rows[name]))
+            case Exchange() | LimitRows() | SortRows():
+                return self.answer(node.input)
+            case UnionRows():
+                return sum((self.answer(part) for part in node.inputs), Counter())
+            case HashJoin(side=BuildSide.OWN):
+                return self.answer(node.build) + self.answer(node.probe)
+            case HashJoin():
+                added = sum_of(self.answer(node.build).elements())
+                return Counter({(k, (v + added) % MODULUS): n for (k, v), n in self.answer(node.probe).items()})
+            case _:
+                raise AssertionError(f"no such operator here: {node}")
+
+    def _scan(self) -> Operator:
+        name = f"t{len(self.rows)}"
+        self.rows[name] = self.chance.choice([0, 1, 5, self.chance.randint(0, MOST_ROWS)])
+        return scan(K, V, table=replace(T, name=name, key=name))
+
+    def _moved(self, depth: int) -> Operator:
+        return exchange(self.relation(depth), self._dealing())
+
+    def _dealing(self) -> Partitioning:
+        buckets = self.partitions * self.chance.choice([1, 2, 4])
+        return self.chance.choice([Hash((K.column(),), buckets), RoundRobin(buckets)])
+
+    def _dealt(self, depth: int) -> Operator:
+        return LimitRows(self._moved(depth), None)
+
+    def _gathered(self, depth: int) -> Operator:
+        return LimitRows(exchange(self.relation(depth), Single()), None)
+
+    def _sorted(self, depth: int) -> Operator:
+        order = (ColumnOrder(V.column(), descending=True),)
+        return LimitRows(replace(exchange(SortRows(self.relation(depth), order), Single()), order=order), None)
+
+    def _broadcast(self, depth: int) -> Operator:
+        build = exchange(self.relation(max(0, depth - 1)), Broadcast())
+        probe = self.relation(0) if self.chance.random() < 0.5 else self._moved(depth)
+        return HashJoin(probe, build, JoinKind.INNER, (KeyPair(K.column(), K.column()),), None, BuildSide.SHARED, (K, V))
+
+    def _joined(self, depth: int) -> Operator:
+        sides = (self._moved(depth), self._moved(max(0, depth - 1)))
+        return HashJoin(*sides, JoinKind.INNER, (KeyPair(K.column(), K.column()),), None, BuildSide.OWN, (K, V))
+
+    def _union(self, depth: int) -> Operator:
+        parts = tuple(self._moved(max(0, depth - i)) for i in range(self.chance.randint(2, 3)))
+        return UnionRows(parts, (K, V))
+
+    def _diamond(self, depth: int) -> Operator:
+        """One relation read twice: by one stage, or by two on the way to it."""
+        self.shared += 1
+        number, rows = self.shared, self.relation(depth)
+        left, right = (exchange(rows, self._dealing(), shared=number) for _ in range(2))
+        if self.chance.random() < 0.5:
+            right = exchange(LimitRows(right, None), self._dealing())
+        if self.chance.random() < 0.5:
+            return UnionRows((left, right), (K, V))
+        keys = (KeyPair(K.column(), K.column()),)
+        return HashJoin(left, right, JoinKind.INNER, keys, None, BuildSide.OWN, (K, V))
+
+
+def sum_of(rows: Iterable[Row]) -> int:
+    """What a broadcast build adds to the rows of its probe."""
+    return sum(k + v + 1 for k, v in rows) % MODULUS
