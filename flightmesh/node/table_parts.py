@@ -49,6 +49,13 @@ class TableParts:
             self._tables.keep(key, pa.Table.from_batches(batches, stream.schema))
         self._budget.give(NO_JOB, PURPOSE, before)
 
+    def drop_all(self) -> None:
+        """Forgets every part."""
+        with self._lock:
+            keys = list(self._sizes)
+        for key in keys:
+            self.drop(key)
+
     def drop(self, key: str) -> None:
         """Forgets a part; harmless where there is none."""
         with self._lock:

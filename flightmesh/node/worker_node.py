@@ -194,6 +194,7 @@ class WorkerNode:
         ended = self._tenure.end()
         if ended is not None:
             ended.loop.close(cause)
+            ended.parts.drop_all()
 
 
 def _disk_limit(config: Config) -> int:

@@ -70,6 +70,7 @@ class WorkerLoop:
         self._running: set[AttemptId] = set()
         self._inbox: Inbox[WorkerMessage] = Inbox()
         self._broken = False
+        self._is_closing = False
         reach = Reach(means.peers, self.worker, self.key, config.exchange.window)
         self._board = TaskBoard(self.store, self.tables, self.slots, config.morsel_rows, self.post, reach)
         assert self._board.streams is not None, "a board with a reach serves streams"
@@ -98,6 +99,7 @@ class WorkerLoop:
 
     def close(self, cause: FlightmeshError) -> None:
         """Ends everything: who reads a result here is told `cause`; tasks are cancelled; nothing is left. Never hangs."""
+        self._is_closing = True
         self._outbox.close()
         for job in self.jobs:
             self.streams.fail(job, cause.to_wire())
@@ -151,7 +153,7 @@ class WorkerLoop:
 
     def _note_ended(self, event: TaskEnded) -> None:
         self._running.discard(event.attempt)
-        if event.error is not None:
+        if event.error is not None and not self._is_closing:
             LOG.warning("task failed: %s", event.error["message"], extra=about(task=event.attempt))
         else:
             LOG.debug("task %s", event.state.value, extra=about(task=event.attempt))

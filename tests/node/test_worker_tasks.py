@@ -161,4 +161,23 @@ def test_parts_of_tables_in_memory_are_put_read_and_dropped(tmp_path: Path) -> N
         assert not here.loop.store.budget.accounts()
         with pytest.raises(FlightmeshError, match="t#7"):
             read_all(peers, mesh, ticket(0, 10))
+
+
+def test_parts_of_tables_go_with_their_incarnation(tmp_path: Path) -> None:
+    rows = pa.table({"k": list(range(1000))})
+    peers = FlightPeers()
+    with FakeDriver() as driver, worker(driver.uri, tmp_path) as node:
+        wait_until(lambda: driver.beats)
+        mesh = driver.registrations[0].address.mesh
+        stream = peers.put(mesh, sign(TableTicket(driver.ids[0], "t#7", 0, 0), KEY), rows.schema)
+        stream.write(rows.to_batches()[0], b"")
+        stream.finish()
+        here = node._tenure.now
+        assert here is not None
+        assert here.loop.tables.get("t#7").num_rows == 1000
+        driver.fence(driver.ids[0])
+        wait_until(lambda: len(driver.ids) == 2)
+        assert not here.loop.store.budget.accounts()
+        with pytest.raises(FlightmeshError, match="t#7"):
+            here.loop.tables.get("t#7")
     peers.close()
