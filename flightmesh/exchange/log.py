@@ -42,7 +42,6 @@ class EdgeLog:
         self.winners: frozenset[AttemptId] | None = None
         self.version = 0
         self.spilled_ever = 0
-        self._spilled_of: dict[AttemptId, int] = {}
         self._files: dict[int, ChannelFiles] = {}
         self._readers: list[LogReader] = []
         self._unread: dict[AttemptId, int] = {}
@@ -59,10 +58,6 @@ class EdgeLog:
     def spilled(self) -> int:
         """Bytes of the log (as they count in memory) that are on disk now."""
         return self._spilled
-
-    def spilled_by(self, producer: AttemptId) -> int:
-        """Bytes that have gone to disk of what an attempt wrote."""
-        return self._spilled_of.get(producer, 0)
 
     @property
     def channels(self) -> int:
@@ -187,17 +182,13 @@ class EdgeLog:
                     place.let_go()
                     continue
                 entry.batch, entry.place = None, place
-                self._note_spilled(entry)
                 moved += entry.size
             self.buckets[number].memory -= moved
             self._held -= moved
             self._spilled += moved
+            self.spilled_ever += moved
         self.memory.give(self.job, moved)
         self.memory.count_spilled(moved)
-
-    def _note_spilled(self, entry: Kept) -> None:
-        self.spilled_ever += entry.size
-        self._spilled_of[entry.producer] = self._spilled_of.get(entry.producer, 0) + entry.size
 
     def _files_of(self, number: int) -> ChannelFiles:
         with self.changed:
@@ -220,8 +211,7 @@ class EdgeLog:
                 assert batch is not None
                 with self.memory.spilling():
                     entry.place = self._files_of(number).write([batch])[0]
-                with self.changed:
-                    self._note_spilled(entry)
+                self.spilled_ever += entry.size
                 self.memory.count_spilled(entry.size)
             self._enter([(number, entry)])
 

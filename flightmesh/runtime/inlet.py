@@ -27,7 +27,7 @@ from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeState, FeedKey, Known
 from flightmesh.runtime.feed import Feed, Origin, Room
 from flightmesh.runtime.fetcher import Fetcher
-from flightmesh.runtime.reach import Reach
+from flightmesh.runtime.reach import CALL_STEP_SECONDS, Reach
 from flightmesh.runtime.threads import Threads
 
 LEAST_WINDOW = 256 * 1024
@@ -95,7 +95,7 @@ class Inlet:
         return self.intake.local_rows + self.intake.remote_rows
 
     def next(self, check: Callable[[], None], blocked: Blocked) -> pa.RecordBatch | None:
-        """The next batch, waited for if need be, or None at the end. `check` may raise, and is called after each waking."""
+        """The next batch, waited for if need be, or None at the end. `check` may raise, and is called some times a second."""
         batch = self._poll()
         if batch is None and not self._ended:
             with blocked():
@@ -122,7 +122,7 @@ class Inlet:
             batch = self._poll()
             if batch is not None or self._ended:
                 return batch
-            self._doors.bell.wait_past(heard, self._patience())
+            self._doors.bell.wait_past(heard, CALL_STEP_SECONDS)
 
     def _poll(self) -> pa.RecordBatch | None:
         """The next batch that is there, each source having its turn; notes the end when it is reached instead."""
@@ -213,13 +213,6 @@ class Inlet:
             edge = self._plan.edge.id
             raise StreamBroken(f"worker {source.worker} ({source.address}) has not begun to push edge {edge}")
         return None
-
-    def _patience(self) -> float | None:
-        """How long to wait for a ring: until the oldest stream that is awaited is overdue."""
-        if not self._awaited:
-            return None
-        left = min(self._awaited.values()) + self._doors.reach.patience - time.monotonic()
-        return max(0.0, left) + 0.05
 
     def _is_whole(self) -> bool:
         known = self._known

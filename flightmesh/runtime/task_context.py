@@ -204,7 +204,8 @@ class RunningTask:
     def _drain(self, edge: EdgeId, reader: LogReader | Inlet) -> Iterator[pa.RecordBatch]:
         ended = False
         try:
-            while (batch := reader.next(self.raise_if_ending, self._hold.given_up)) is not None:
+            check = self.raise_if_ending if isinstance(reader, LogReader) else self.check_waiting
+            while (batch := reader.next(check, self._hold.given_up)) is not None:
                 yield batch
             ended = True
             self._ended[edge] = self._ended.get(edge, 0) + 1
@@ -280,6 +281,12 @@ class RunningTask:
         parts = self._parts
         if parts is not None:
             parts.cancel()
+
+    def check_waiting(self) -> None:
+        """What is looked at while the attempt waits for rows of other workers: whether it is to end, and whether its own rows
+        have been held back for long enough."""
+        self.raise_if_ending()
+        self.flush_output()
 
     def raise_if_ending(self) -> None:
         """The part of `check` that ends an attempt; all that may be called while it waits."""

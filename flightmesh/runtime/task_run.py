@@ -46,8 +46,8 @@ class TaskRun:
         self._task = task
         self._hold = hold
         job = task.attempt.task.job
-        self._logs = [store.open(job, plan) for plan in task.plan.outputs]
-        self._sink = Sink(task.attempt, self._logs, task.raise_if_ending, self._without_credit)
+        logs = [store.open(job, plan) for plan in task.plan.outputs]
+        self._sink = Sink(task.attempt, logs, task.raise_if_ending, self._without_credit)
         task.flush_output = self._sink.flush_due
         self._credit_ns = 0
         self._output = Milestones()
@@ -80,8 +80,12 @@ class TaskRun:
         if fragment is None:
             return ()
         details = {number: read_details(self._task.intakes(edge)) for number, edge in self._reads}
-        spilled = sum(log.spilled_by(self._task.attempt) for log in self._logs)
-        output = {"credit_wait_ns": self._credit_ns, "spilled_bytes": spilled, FIFTH_OUT: self._output.at(0.2)}
+        output = {
+            "credit_wait_ns": self._credit_ns,
+            "spilled_bytes": self._sink.spilled_bytes,
+            "spill_ns": self._sink.spill_ns,
+            FIFTH_OUT: self._output.at(0.2),
+        }
         details[0] = details.get(0, ()) + tuple((name, amount) for name, amount in output.items() if amount)
         return tuple(
             replace(report, details=report.details + details.get(number, ()))

@@ -118,7 +118,7 @@ def _credit(task: TaskRecord) -> float:
 
 
 def _spilled(stage: StageRecord) -> int:
-    """Bytes of the stage's output that had gone to disk when its tasks ended."""
+    """Bytes that the stage's tasks have put on disk."""
     return sum(_spilled_by(task) for task in stage.tasks)
 
 

@@ -11,7 +11,9 @@ from flightmesh.runtime.task_run import FIFTH_OUT, FIRST_FROM, FROM_WORKER
 CREDIT = "credit_wait_ns"
 """Nanoseconds that an exchange stood still because its other end had too much unread."""
 SPILLED = "spilled_bytes"
-"""Bytes of a task's output that had gone to disk when it ended."""
+"""Bytes of rows that a task has put on disk to make room for its own."""
+SPILLING = "spill_ns"
+"""Nanoseconds that this took it."""
 _OWN_WORDS = {
     "rows_read": "rows read",
     "bytes_read": "bytes read",
@@ -19,6 +21,7 @@ _OWN_WORDS = {
     "memory_peak": "memory",
     CREDIT: "credit wait",
     SPILLED: "spilled",
+    SPILLING: "spilling",
 }
 _MOMENTS = (FIRST_FROM, FIFTH_OUT)
 """How moments are named: no amounts, nothing that tasks have in all."""
@@ -49,6 +52,6 @@ def _detail(name: str, total: int) -> str:
     if name.startswith(FROM_WORKER):
         return f"from {name.removeprefix(FROM_WORKER)} {format_bytes(total)}"
     words = _OWN_WORDS.get(name, name.replace("_", " "))
-    if name == CREDIT:
+    if name in (CREDIT, SPILLING):
         return f"{words} {seconds(total / 1e9)}"
     return f"{words} {format_bytes(total) if name in _SIZES else f'{total:,}'}"

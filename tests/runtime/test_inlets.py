@@ -470,3 +470,16 @@ def test_a_stream_asked_for_before_its_edge_is_opened_waits_for_it() -> None:
         thread.join(10)
         assert got == [4]
         play.tell(DropJob(JobId(2)))
+
+
+def test_rows_held_back_go_on_while_their_task_waits_for_more() -> None:
+    with playing(ExchangeMode.GET) as play, reading(play, 0) as task:
+        play.place(1, 1)
+        flushed = threading.Event()
+        task.flush_output = flushed.set
+        waiting = threading.Thread(target=lambda: numbers(task.read_edge(EDGE)))
+        waiting.start()
+        assert flushed.wait(5)
+        play.seal()
+        waiting.join(5)
+        assert not waiting.is_alive()
