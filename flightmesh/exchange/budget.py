@@ -82,10 +82,12 @@ class MemoryBudget:
             return dict(self._accounts)
 
     def _give(self, job: JobId, purpose: str, size: int) -> None:
-        left = self._accounts.get((job, purpose), 0) - size
+        """What a forgotten job gives back late has been given back."""
+        held = self._accounts.get((job, purpose), 0)
+        size = min(size, held)
         self._used -= size
-        if left:
-            self._accounts[job, purpose] = left
+        if size < held:
+            self._accounts[job, purpose] = held - size
         else:
             self._accounts.pop((job, purpose), None)
 

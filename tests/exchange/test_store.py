@@ -263,8 +263,10 @@ def test_a_budget_forgets_a_job_whole() -> None:
     budget.forget(JOB)
     assert budget.used == 40
     assert budget.accounts() == {(JobId(8), "a"): 40}
+    budget.give(JOB, "a", 40)
+    assert budget.used == 40, "it has been given back"
     budget.give(JobId(8), "a", 40)
-    assert budget.accounts() == {}
+    assert (budget.used, budget.accounts()) == (0, {})
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")])
