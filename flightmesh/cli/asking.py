@@ -17,7 +17,7 @@ ANSWER_SECONDS = 5.0
 Answer = TypeVar("Answer")
 
 
-class Driver:
+class DriverAt:
     """The driver at an address, as a context: its connection ends with it."""
 
     def __init__(self, address: str | None) -> None:
@@ -26,7 +26,7 @@ class Driver:
 
         self._connection: ClientConnection = ClientConnection(self.uri)
 
-    def __enter__(self) -> Driver:
+    def __enter__(self) -> DriverAt:
         return self
 
     def __exit__(self, *failure: object) -> None:

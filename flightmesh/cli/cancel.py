@@ -16,12 +16,12 @@ EXAMPLES = """\
 @guarded
 def command(job: Number, driver: options.Driver = None) -> None:
     """End a job and free what it holds on every node. One that has ended stays as it is."""
-    from flightmesh.cli.asking import Driver
+    from flightmesh.cli.asking import DriverAt
     from flightmesh.ids import JobId
     from flightmesh.protocol.client_messages import AskJob, Done, JobStatus
 
     question = AskJob(JobId(job))
-    with Driver(driver) as asked:
+    with DriverAt(driver) as asked:
         before = asked.ask("status", question, JobStatus)
         asked.ask("cancel", question, Done)
     over = before.ended is not None

@@ -59,14 +59,14 @@ def command(job: Number, driver: options.Driver = None, format: Format = Listing
     Of an edge's readers, those counted as pipelined were there before its last writer ended; the others came late and read what
     was kept for them.
     """
-    from flightmesh.cli.asking import Driver
+    from flightmesh.cli.asking import DriverAt
     from flightmesh.errors import UnknownJob
     from flightmesh.ids import JobId
     from flightmesh.protocol.client_messages import AskJob, JobStatus, Stages, Tasks
 
     stages: tuple[StageStatus, ...] = ()
     tasks: tuple[TaskStatus, ...] = ()
-    with Driver(driver) as asked:
+    with DriverAt(driver) as asked:
         question = AskJob(JobId(job))
         status = asked.ask("status", question, JobStatus)
         try:

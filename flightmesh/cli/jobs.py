@@ -35,10 +35,10 @@ _TEXT = 60
 @guarded
 def command(driver: options.Driver = None, format: Format = ListingFormat.TABLE) -> None:
     """List jobs: those that run, those that wait for their turn, and the latest that have ended."""
-    from flightmesh.cli.asking import Driver
+    from flightmesh.cli.asking import DriverAt
     from flightmesh.protocol.client_messages import Jobs
 
-    with Driver(driver) as asked:
+    with DriverAt(driver) as asked:
         jobs = asked.ask("jobs", None, Jobs).jobs
     if format is ListingFormat.JSON:
         write_json(jobs)

@@ -39,10 +39,10 @@ _COLUMNS = (
 @guarded
 def command(driver: options.Driver = None, format: Format = ListingFormat.TABLE) -> None:
     """List the nodes of a mesh: the driver, its workers, and workers that are lately gone."""
-    from flightmesh.cli.asking import Driver
+    from flightmesh.cli.asking import DriverAt
     from flightmesh.protocol.client_messages import Nodes
 
-    with Driver(driver) as asked:
+    with DriverAt(driver) as asked:
         nodes = asked.ask("nodes", None, Nodes).nodes
     if format is ListingFormat.JSON:
         write_json(nodes)

@@ -12,42 +12,25 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from flightmesh.config import Config
 from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.entries import Table
 from flightmesh.driver.events import (
-    DriverEffect,
     DriverEvent,
-    EndJob,
-    FenceWorker,
-    FindSplits,
-    ForgetJob,
     JobCancelled,
     JobOptions,
     JobSubmitted,
-    NoteProgress,
-    PlaceResult,
-    ProbeWorker,
-    ReleaseWorker,
-    Send,
-    SplitsFailed,
-    SplitsFound,
-    WorkerUnreachable,
 )
 from flightmesh.driver.record import JobRecord
 from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.errors import (
     Cancelled,
-    Fenced,
-    FlightmeshError,
     InternalError,
     InvalidConfig,
-    NodeRefused,
     NodeUnavailable,
-    from_wire,
 )
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
@@ -62,20 +45,16 @@ from flightmesh.protocol.node_messages import (
     Registered,
     Reports,
 )
+from flightmesh.runtime.driver_effects import DriverEffects
 from flightmesh.runtime.driver_loop import DriverLoop
 from flightmesh.runtime.job_waits import JobWaits, ResultPlace, unknown_job
-from flightmesh.runtime.split_search import SplitSearch
-from flightmesh.runtime.task_run import wire_error
-from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.subjects import about
 from flightmesh.runtime.worker_links import WorkerLinks
 from flightmesh.stage.graph import StageGraph
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.large_bodies import call_action
 
 LOG = logging.getLogger(__name__)
-LISTING_THREADS = 4
-PROBE_SECONDS = 1.0
-PROBE_THREADS = 16
 ASK_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
 KEY_BYTES = 32
@@ -84,7 +63,7 @@ T = TypeVar("T")
 
 
 class MeshDriver:
-    """The driver of one process. `mesh_uri`, once its listener is up, is where its workers register."""
+    """The driver of one process: `node.driver_node` gives it its listeners."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -95,11 +74,9 @@ class MeshDriver:
         self._numbers = itertools.count(1)
         self._waits = JobWaits()
         self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
-        self._search = SplitSearch(lambda: self._links.ids, self.ask)
-        self._listing = Threads("flightmesh-splits", LISTING_THREADS)
-        self._probes = Threads("flightmesh-probe", PROBE_THREADS)
+        self._effects = DriverEffects(self._waits, self._links, self.ask, self._post)
         self._is_closing = False
-        self._loop = DriverLoop(lambda: Driver(config.mesh), self._carry_out, self._broke_down)
+        self._loop = DriverLoop(lambda: Driver(config.mesh), self._effects.carry_out, self._broke_down)
         self._loop.start()
 
     def submit(self, graph: StageGraph, options: JobOptions) -> JobId:
@@ -109,7 +86,7 @@ class MeshDriver:
         job = JobId(next(self._numbers))
         self._waits.add(job)
         tasks = sum(stage.tasks for stage in graph.stages)
-        LOG.info("submitted: %d stages, %d tasks, session %s", len(graph.stages), tasks, options.session, extra={"job": job})
+        LOG.info("submitted: %d stages, %d tasks, session %s", len(graph.stages), tasks, options.session, extra=about(job=job))
         self._post(JobSubmitted(job, graph, options))
         return job
 
@@ -219,45 +196,10 @@ class MeshDriver:
         self._waits.fail_all(Cancelled(GOING_DOWN))
         self._links.close()
         self.peers.close()
-        self._listing.end()
-        self._probes.end()
+        self._effects.close()
 
     def _post(self, event: DriverEvent) -> None:
         self._loop.post(event)
-
-    def _carry_out(self, effect: DriverEffect) -> None:
-        match effect:
-            case Send(worker=worker, message=message):
-                self._links.send(worker, message)
-            case FindSplits():
-                self._listing.run(lambda: self._find_splits(effect))
-            case NoteProgress():
-                pass  # people ask for it
-            case PlaceResult(job=job, places=places):
-                self._place(job, places)
-            case EndJob(record=record):
-                self._log_end(record)
-                self._waits.note_end(record)
-            case ForgetJob(job=job):
-                self._waits.note_forgotten(job)
-            case ProbeWorker(worker=worker):
-                self._probes.run(lambda: self._probe(worker))
-            case FenceWorker(worker=worker, cause=cause):
-                LOG.warning("worker %s is fenced: %s", worker, cause)
-                self._links.fence(worker)
-            case ReleaseWorker(worker=worker):
-                self._links.allow_leave(worker)
-            case _:
-                assert_never(effect)
-
-    def _place(self, job: JobId, places: tuple[WorkerId, ...]) -> None:
-        try:
-            at = {worker: self._links.address(worker) for worker in set(places)}
-        except Fenced:  # after a breakdown the new actor may have heard of a worker that was fenced with the old one
-            for worker in set(places) - set(self._links.ids):
-                self._post(WorkerUnreachable(worker, "it was fenced"))
-            return
-        self._waits.note_places(job, tuple(ResultPlace(worker, at[worker].client, at[worker].mesh) for worker in places))
 
     def _read(self, read: Callable[[Table], T]) -> T:
         return self._loop.ask(read, ASK_SECONDS)
@@ -267,27 +209,6 @@ class MeshDriver:
         if found is None:
             raise unknown_job(job)
         return found
-
-    def _log_end(self, record: JobRecord) -> None:
-        why = "" if record.error is None else f": {from_wire(record.error).message}"
-        LOG.info("%s after %.3f s%s", record.state.value, record.seconds, why, extra={"job": record.job})
-
-    def _find_splits(self, wanted: FindSplits) -> None:
-        scan, source = wanted.scan, wanted.scan.source
-        event: DriverEvent
-        try:
-            event = SplitsFound(wanted.job, wanted.stage, source, self._search.find(scan))
-        except BaseException as failure:
-            event = SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))
-        self._post(event)
-
-    def _probe(self, worker: WorkerId) -> None:
-        try:
-            self.ask(worker, "ping", b"", PROBE_SECONDS)
-        except NodeRefused as error:
-            self._post(WorkerUnreachable(worker, error.message))
-        except FlightmeshError as error:  # somebody answers there: its time goes on running out
-            LOG.info("worker %s answers a ping with: %s", worker, error.message)
 
     def _broke_down(self, error: InternalError) -> None:
         self._waits.fail_all(error)

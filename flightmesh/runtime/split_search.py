@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from flightmesh.catalog.scan import splits as table_splits
 from flightmesh.catalog.table import FileTable, Split, Table
-from flightmesh.errors import NodeUnavailable
+from flightmesh.errors import Fenced, FlightmeshError, NodeUnavailable
 from flightmesh.ids import WorkerId
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.codec import decode, encode
@@ -19,13 +20,14 @@ from flightmesh.protocol.node_messages import ListSplits, SplitList
 
 ASK_SECONDS = 60.0
 
+Asking: TypeAlias = Callable[[WorkerId, str, bytes, float], list[bytes]]
+"""Calls a worker: which one, the action, its body, the deadline; the answers."""
+
 
 class SplitSearch:
     """Where splits are looked for. `workers` gives those that are alive, `ask` calls one (worker, action, body, seconds)."""
 
-    def __init__(
-        self, workers: Callable[[], tuple[WorkerId, ...]], ask: Callable[[WorkerId, str, bytes, float], list[bytes]]
-    ) -> None:
+    def __init__(self, workers: Callable[[], tuple[WorkerId, ...]], ask: Asking) -> None:
         self._workers = workers
         self._ask = ask
 
@@ -38,11 +40,13 @@ class SplitSearch:
     def _at_a_worker(self, scan: TableScan) -> tuple[Split, ...]:
         body = encode(ListSplits(scan))
         workers = self._workers()
-        failure = NodeUnavailable(f"the files of table {scan.table.name} are not here, and there is no worker to ask")
+        failure: FlightmeshError = NodeUnavailable(
+            f"the files of table {scan.table.name} are not here, and there is no worker to ask"
+        )
         for worker in sorted(workers, key=lambda worker: hash((worker, scan.table.name)))[:3]:
             try:
                 (answer,) = self._ask(worker, "find-splits", body, ASK_SECONDS)
-            except NodeUnavailable as error:
+            except (NodeUnavailable, Fenced) as error:
                 failure = error
                 continue
             found: SplitList = decode(answer, SplitList)

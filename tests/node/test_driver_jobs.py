@@ -100,6 +100,8 @@ def test_jobs_past_the_limit_queue_in_order_and_past_the_next_are_refused() -> N
         assert states[first] == ("running", 0)
         assert states[second] == ("queued", 1)
         assert states[third] == ("queued", 2)
+        assert [task.state for task in driver.mesh.tasks(third).tasks] == ["pending"]
+        assert [stage.pending for stage in driver.mesh.stages(third).stages] == [1]
         driver.mesh.cancel(second, "not wanted")
         wait_until(lambda: driver.mesh.status(third).place == 1)
         with pytest.raises(Cancelled):

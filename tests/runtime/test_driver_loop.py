@@ -88,7 +88,7 @@ def test_what_a_question_raises_is_raised_and_a_bug_in_it_is_an_internal_error()
         raise UnknownJob("no such job")
 
     def faulty(table: Table) -> object:
-        return {}["nothing"]
+        return table.jobs[JobId(1)]
 
     with pytest.raises(UnknownJob):
         recorder.loop.ask(unknown, SECONDS)

@@ -1,0 +1,116 @@
+"""Carries out what the driver actor asks for: orders sent, splits found, workers probed, waiting clients told.
+
+Handed effects by the event loop; hands events back to it. What always holds: nothing here blocks the loop, since what takes time
+runs in threads; each effect that is a question ends in an event, or in the worker's time running out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from flightmesh.driver.events import (
+    DriverEffect,
+    DriverEvent,
+    EndJob,
+    FenceWorker,
+    FindSplits,
+    ForgetJob,
+    NoteProgress,
+    PlaceResult,
+    ProbeWorker,
+    ReleaseWorker,
+    Send,
+    SplitsFailed,
+    SplitsFound,
+    WorkerUnreachable,
+)
+from flightmesh.driver.record import JobRecord
+from flightmesh.errors import Fenced, FlightmeshError, NodeRefused, from_wire
+from flightmesh.ids import JobId, WorkerId
+from flightmesh.runtime.job_waits import JobWaits, ResultPlace
+from flightmesh.runtime.split_search import Asking, SplitSearch
+from flightmesh.runtime.subjects import about
+from flightmesh.runtime.task_run import wire_error
+from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.worker_links import WorkerLinks
+
+LOG = logging.getLogger(__name__)
+LISTING_THREADS = 4
+PROBE_SECONDS = 1.0
+PROBE_THREADS = 16
+
+
+class DriverEffects:
+    """What carries them out. `ask` calls a worker, `post` hands an event to the loop."""
+
+    def __init__(self, waits: JobWaits, links: WorkerLinks, ask: Asking, post: Callable[[DriverEvent], None]) -> None:
+        self._waits = waits
+        self._links = links
+        self._ask = ask
+        self._post = post
+        self._search = SplitSearch(lambda: links.ids, ask)
+        self._listing = Threads("flightmesh-splits", LISTING_THREADS)
+        self._probes = Threads("flightmesh-probe", PROBE_THREADS)
+
+    def close(self) -> None:
+        """Lets the threads end once their work is done."""
+        self._listing.end()
+        self._probes.end()
+
+    def carry_out(self, effect: DriverEffect) -> None:
+        """Does what the actor asks for."""
+        match effect:
+            case Send(worker=worker, message=message):
+                self._links.send(worker, message)
+            case FindSplits():
+                self._listing.run(lambda: self._find_splits(effect))
+            case NoteProgress():
+                pass  # people ask for it
+            case PlaceResult(job=job, places=places):
+                self._place(job, places)
+            case EndJob(record=record):
+                self._log_end(record)
+                self._waits.note_end(record)
+            case ForgetJob(job=job):
+                self._waits.note_forgotten(job)
+            case ProbeWorker(worker=worker):
+                self._probes.run(lambda: self._probe(worker))
+            case FenceWorker(worker=worker, cause=cause):
+                LOG.warning("worker %s is fenced: %s", worker, cause)
+                self._links.fence(worker)
+            case ReleaseWorker(worker=worker):
+                self._links.allow_leave(worker)
+            case _:
+                assert_never(effect)
+
+    def _place(self, job: JobId, places: tuple[WorkerId, ...]) -> None:
+        try:
+            at = {worker: self._links.address(worker) for worker in set(places)}
+        except Fenced:  # after a breakdown the new actor may have heard of a worker that was fenced with the old one
+            for worker in set(places) - set(self._links.ids):
+                self._post(WorkerUnreachable(worker, "it was fenced"))
+            return
+        self._waits.note_places(job, tuple(ResultPlace(worker, at[worker].client, at[worker].mesh) for worker in places))
+
+    def _log_end(self, record: JobRecord) -> None:
+        why = "" if record.error is None else f": {from_wire(record.error).message}"
+        LOG.info("%s after %.3f s%s", record.state.value, record.seconds, why, extra=about(job=record.job))
+
+    def _find_splits(self, wanted: FindSplits) -> None:
+        scan, source = wanted.scan, wanted.scan.source
+        event: DriverEvent
+        try:
+            event = SplitsFound(wanted.job, wanted.stage, source, self._search.find(scan))
+        except BaseException as failure:
+            event = SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))
+        self._post(event)
+
+    def _probe(self, worker: WorkerId) -> None:
+        try:
+            self._ask(worker, "ping", b"", PROBE_SECONDS)
+        except NodeRefused as error:
+            self._post(WorkerUnreachable(worker, error.message))
+        except FlightmeshError as error:  # somebody answers there: its time goes on running out
+            LOG.info("worker %s answers a ping with: %s", worker, error.message)
