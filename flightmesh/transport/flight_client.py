@@ -58,9 +58,7 @@ class ClientConnection:
 
     def schema(self, asked: Asked, seconds: float = CALL_SECONDS) -> pa.Schema:
         """GetSchema: plans a query, or describes a table."""
-        return self._connection(None).ask(
-            lambda client, options: client.get_schema(to_descriptor(asked), options).schema, seconds
-        )
+        return self._connection(None).schema(to_descriptor(asked), seconds)
 
     def list(self, seconds: float = CALL_SECONDS) -> tuple[Info, ...]:
         """ListFlights: the catalog."""

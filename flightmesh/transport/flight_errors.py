@@ -115,13 +115,31 @@ def from_stream(error: BaseException, address: str) -> FlightmeshError:
 def _carried(error: BaseException) -> FlightmeshError | None:
     """The typed error in a Flight error's extra info."""
     extra = getattr(error, "extra_info", None)
-    if not extra:
-        return None
+    return read_extra(extra) if extra else None
+
+
+def read_extra(extra: bytes) -> FlightmeshError | None:
+    """The error that extra info carries; None where it is not ours."""
     try:
         body = msgpack.unpackb(bytes(extra))
-        return from_wire(body) if isinstance(body, dict) and "code" in body else None
     except (ValueError, TypeError, msgpack.UnpackException):
         return None
+    return from_wire(body) if _is_error_map(body) else None
+
+
+def _is_error_map(body: Any) -> bool:
+    """Whether a peer sent an error as we write it, so that it can be rendered."""
+    if not isinstance(body, dict) or not isinstance(body.get("code"), str):
+        return False
+    place = body.get("position")
+    texts = all(body.get(name) is None or isinstance(body[name], str) for name in ("message", "hint", "text"))
+    return texts and (place is None or _is_place(place))
+
+
+def _is_place(place: Any) -> bool:
+    if not isinstance(place, list) or len(place) != 4 or not all(type(number) is int for number in place[:3]):
+        return False
+    return place[3] is None or isinstance(place[3], str)
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,9 +16,10 @@ import pyarrow.flight as flight
 
 from flightmesh.config import MIB
 from flightmesh.errors import InvalidInput, NodeUnavailable
-from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call
+from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, read_extra
 from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
 from flightmesh.transport.flight_values import READ_OPTIONS
+from flightmesh.transport.get_schema_errors import TrailerFactory
 from flightmesh.transport.peers import StreamIn, StreamOut
 
 T = TypeVar("T")
@@ -51,6 +52,18 @@ class Connection:
             failure = from_call(error, self.address)
         raise failure
 
+    def schema(self, descriptor: flight.FlightDescriptor, seconds: float) -> pa.Schema:
+        """GetSchema. With a connection of its own, since its errors come as trailers."""
+        trailers = TrailerFactory()
+        options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
+        try:
+            with _client(self.address, MIB, trailers) as client:
+                return client.get_schema(descriptor, options).schema
+        except FLIGHT_FAILURES as error:
+            typed = read_extra(trailers.found[-1]) if trailers.found else None
+            failure = typed or from_call(error, self.address)
+        raise failure
+
     def get(self, ticket: bytes) -> FlightStreamIn:
         """Opens a stream of this node."""
         options = self._stream_options()
@@ -73,7 +86,7 @@ class Connection:
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
 
-def _client(address: str, window: int) -> flight.FlightClient:
+def _client(address: str, window: int, *middleware: flight.ClientMiddlewareFactory) -> flight.FlightClient:
     """A client that reads at most `window` bytes ahead, and that is quick to try a dead address again."""
     options = [
         ("grpc.http2.bdp_probe", 0),
@@ -83,7 +96,7 @@ def _client(address: str, window: int) -> flight.FlightClient:
         ("grpc.max_reconnect_backoff_ms", 500),
     ]
     try:
-        return flight.connect(address, generic_options=options)
+        return flight.connect(address, generic_options=options, middleware=list(middleware))
     except (*FLIGHT_FAILURES, ValueError) as error:
         reason = (str(error).splitlines() or [""])[0]
         failure = InvalidInput(f"{address} is no address of a node: {reason}", hint="write grpc://HOST:PORT")

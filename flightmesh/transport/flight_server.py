@@ -23,6 +23,7 @@ from flightmesh.transport.flight_calls import HEADERS, FlightCall, HeaderFactory
 from flightmesh.transport.flight_errors import to_flight
 from flightmesh.transport.flight_rows import incoming, internal, outgoing
 from flightmesh.transport.flight_values import from_descriptor, to_flight_info
+from flightmesh.transport.get_schema_errors import refuse_schema
 from flightmesh.transport.large_bodies import LARGEST_MESSAGE, action_of, gather_body, pack_answers
 from flightmesh.transport.service import Asked, Service
 
@@ -146,7 +147,11 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
 
     def get_schema(self, context: Any, descriptor: Any) -> flight.SchemaResult:
         """The schema of a command's rows."""
-        return self._answer(context, lambda call: flight.SchemaResult(self._service.schema(_asked(descriptor), call)))
+        try:
+            return self._answer(context, lambda call: flight.SchemaResult(self._service.schema(_asked(descriptor), call)))
+        except flight.FlightError as error:
+            refusal = refuse_schema(context, error)
+        raise refusal
 
     def list_flights(self, context: Any, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """What the service's catalog lists."""

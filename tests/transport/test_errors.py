@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable
 
 import msgpack
+import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
 from flightmesh import errors
 from flightmesh.errors import FlightmeshError, InternalError, InvalidQuery, Position
-from flightmesh.transport.flight_errors import to_flight
-from flightmesh.transport.service import Call, OutStream
+from flightmesh.transport.flight_client import ClientConnection
+from flightmesh.transport.flight_errors import from_call, to_flight
+from flightmesh.transport.service import Asked, Call, OutStream
+from tests.protocol.examples import WIRE_ERROR
+from tests.protocol.garbage import garbage
 from tests.transport.serving import NUMBERS, Told, calling, rows, served
 
 
@@ -100,6 +105,39 @@ def _provoke(client: flight.FlightClient, place: str) -> None:
         stream = client.do_get(flight.Ticket(b"x"))
         while stream.read_chunk() is not None:
             pass
+
+
+def test_a_peer_whose_errors_make_no_sense() -> None:
+    chance = random.Random(3)
+    extra = bytes(msgpack.packb(WIRE_ERROR))
+    for _ in range(3000):
+        error = from_call(flight.FlightServerError("m", extra_info=garbage(chance, extra)), "grpc://peer")
+        assert error.render()
+        assert error.to_wire()["code"]
+
+
+@pytest.mark.parametrize("error", [InvalidQuery("no such column", hint="h"), ValueError("secret\nline")], ids=["typed", "bug"])
+def test_get_schema_tells_no_more_than_the_others(error: Exception) -> None:
+    """pyarrow's server would send the traceback of what this method raises."""
+
+    def schema(asked: Asked, call: Call) -> pa.Schema:
+        raise error
+
+    service = Told()
+    service.schema = schema  # type: ignore[method-assign]
+    with served(service) as node:
+        plain = flight.connect(node.uri)
+        with pytest.raises(pa.ArrowException) as caught:
+            plain.get_schema(flight.FlightDescriptor.for_command(b"x"))
+        assert str(error).splitlines()[0] in str(caught.value)
+        assert "Traceback" not in str(caught.value)
+        assert ".py" not in str(caught.value)
+        client = ClientConnection(node.uri)
+        with pytest.raises(InvalidQuery if isinstance(error, InvalidQuery) else InternalError) as typed:
+            client.schema(Asked(command=b"x"))
+        assert typed.value.hint == ("h" if isinstance(error, InvalidQuery) else "please report this")
+        plain.close()
+        client.close()
 
 
 def test_what_is_worth_a_retry_is_unavailable_to_plain_flight() -> None:
