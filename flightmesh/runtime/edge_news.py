@@ -19,8 +19,10 @@ from flightmesh.protocol.messages import EdgePlan, Source
 from flightmesh.runtime.feed import Feed
 from flightmesh.runtime.reach import CALL_STEP_SECONDS
 
-OPEN_SECONDS = 5.0
-"""How long a stream waits for its edge to be opened here: its order may come later than who asks for it."""
+EDGE_SECONDS = 15.0
+"""How long a stream of another worker waits for its edge to be opened here: the order may come later than who asks for it."""
+RESULT_SECONDS = 4.0
+"""The same of a client, who is to hear soon of a job that is not known."""
 _REMEMBERED = 10_000
 
 
@@ -102,7 +104,7 @@ class EdgeNews:
     def wait_open(self, job: JobId, edge: EdgeId | None, check: Callable[[], None]) -> EdgeState:
         """An edge of a job (None: its result), waited for. Raises UnknownJob when it does not come, or was released. `check` is
         called while it waits, and may raise."""
-        deadline = time.monotonic() + OPEN_SECONDS
+        deadline = time.monotonic() + (RESULT_SECONDS if edge is None else EDGE_SECONDS)
         with self._changed:
             while (found := self._find(job, edge)) is None:
                 check()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from flightmesh.errors import FlightmeshError
+from flightmesh.errors import FlightmeshError, NodeUnavailable
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import EdgeId, JobId
@@ -75,7 +75,8 @@ class Pusher:
         try:
             self._push()
         except FlightmeshError as error:
-            LOG.info("stopped pushing edge %s to %s: %s", self._log.plan.edge.id, self._reader.worker, error.message)
+            level = logging.WARNING if isinstance(error, NodeUnavailable) else logging.DEBUG
+            LOG.log(level, "stopped pushing edge %s to %s: %s", self._log.plan.edge.id, self._reader.worker, error.message)
             self._end()
         except Exception as error:
             LOG.debug("pushing edge %s to %s broke", self._log.plan.edge.id, self._reader.worker, exc_info=error)

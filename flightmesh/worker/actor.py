@@ -132,7 +132,7 @@ class Worker:
                 assert_never(message)
 
     def _edge_order(self, message: EdgeSources | EdgeReaders | SealEdge | CloseBuckets) -> list[WorkerEffect]:
-        """What an order about an edge asks for; nothing when no plan here has the edge: it comes late, or too early to matter."""
+        """What an order about an edge asks for; nothing when no plan here has the edge: it comes late, or too early."""
         if message.edge not in self._edges.get(message.job, ()):
             return []
         match message:

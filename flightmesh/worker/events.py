@@ -172,7 +172,7 @@ class NoteSources:
 
 @dataclass(frozen=True, slots=True)
 class PushTo:
-    """Push what is written here on a PUT edge to its readers elsewhere. Cumulative: readers known before are pushed to already."""
+    """Push what is written here on a PUT edge to its readers elsewhere. Those known before are pushed to already."""
 
     job: JobId
     edge: EdgeId

@@ -443,7 +443,7 @@ def test_a_push_to_a_reader_that_is_over_is_refused_and_the_writer_goes_on() -> 
 
 
 def test_tickets_for_another_worker_bucket_or_edge_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flightmesh.runtime.edge_news.OPEN_SECONDS", 0.2)
+    monkeypatch.setattr("flightmesh.runtime.edge_news.EDGE_SECONDS", 0.2)
     with playing(ExchangeMode.GET) as play:
         there = play.mesh.workers[1]
         for wrong, words in (

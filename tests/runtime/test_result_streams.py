@@ -171,16 +171,16 @@ def test_a_failure_wakes_who_waits_for_the_job() -> None:
 
 
 def test_a_job_that_is_released_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flightmesh.runtime.edge_news.OPEN_SECONDS", 0.1)
+    monkeypatch.setattr("flightmesh.runtime.edge_news.RESULT_SECONDS", 0.1)
     with result() as (mesh, twin):
         stream = asked(twin)
         twin.board.carry_out(DropJob(JOB))
         with pytest.raises(UnknownJob, match="released"):
             next(stream.batches)
-        monkeypatch.setattr("flightmesh.runtime.edge_news.OPEN_SECONDS", 100)
+        monkeypatch.setattr("flightmesh.runtime.edge_news.RESULT_SECONDS", 100)
         with pytest.raises(UnknownJob, match="released"):
             asked(twin)  # at once: this worker has known it
-        monkeypatch.setattr("flightmesh.runtime.edge_news.OPEN_SECONDS", 0.1)
+        monkeypatch.setattr("flightmesh.runtime.edge_news.RESULT_SECONDS", 0.1)
         with pytest.raises(UnknownJob, match="job 9 is not known here"):
             asked(twin, job=JobId(9))
         assert events(mesh) == []
