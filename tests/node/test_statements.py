@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from flightmesh.config import MIB, Config, ExchangeConfig
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, NodeUnavailable, UnsupportedFeature
 from flightmesh.protocol.client_messages import (
     Explain,
@@ -88,6 +89,18 @@ def test_explain_analyze_shows_workers_tasks_and_exchanges(client: Client, numbe
     assert "on w0-" in text and "on w1-" in text, "each task says where it ran"
     assert "by get, " in text and "tasks read it as it came" in text
     assert "remote bytes" in text
+
+
+def test_explain_analyze_of_a_pushing_mesh_that_spills(numbers: str) -> None:
+    exchange = ExchangeConfig(mode="put", memory=256 * 1024)
+    with loopback(Config(threads=2, memory=512 * MIB, exchange=exchange)) as mesh, client_of(mesh, OpenSession()) as client:
+        text = client.ask("explain", Explain(f"select v, count(*) from '{numbers}' group by v", "analyze"), Text).text
+        head = text.splitlines()[0]
+        assert head.startswith(f"{ROWS:,} rows in ") and "spilled 0 B" not in head and "spilled " in head
+        assert "by put, " in text
+        tasks = [line for line in text.splitlines() if line.startswith("  task ")]
+        assert all("credit wait " in line and "spilled " in line for line in tasks)
+        assert any(" from other workers" in line and " 0 B from other workers" not in line for line in tasks)
 
 
 @pytest.mark.parametrize("level", ["logical", "optimized", "physical", "stages"])
