@@ -1,6 +1,6 @@
 """Carries out what the driver actor asks for: orders sent, splits found, workers probed, waiting clients told.
 
-Handed effects by the event loop; hands events back to it. What always holds: nothing here blocks the loop, since what takes time
+Handed effects by the event loop; hands events back to it. What always holds: nothing here blocks the loop: what takes time
 runs in threads; each effect that is a question ends in an event, or in the worker's time running out.
 """
 
