@@ -30,6 +30,7 @@ class FlightStreamIn:
         self._address = address
         self._changed = threading.Condition()
         self._reader: Any = None
+        self._schema: pa.Schema | None = None
         self._failure: FlightmeshError | None = None
         self._cancelled = False
         threading.Thread(target=self._open, args=(open_reader,), name=f"get-{address}", daemon=True).start()
@@ -37,62 +38,71 @@ class FlightStreamIn:
     @property
     def schema(self) -> pa.Schema:
         """The stream's schema, waited for."""
-        return self._opened().schema
+        self._wait_open()
+        return self._schema
 
     def next(self) -> tuple[pa.RecordBatch, bytes] | None:
         """The next batch and its metadata; None at the stream's end."""
-        reader = self._opened()
+        reader = self._wait_open()
+        if reader is None:
+            return None
         try:
             chunk = reader.read_chunk()
         except StopIteration:
-            if self._cancelled:
-                raise self._gone() from None
-            return None
+            failure: FlightmeshError | None = self._gone() if self._cancelled else None
         except FAILURES as error:
             failure = self._gone() if self._cancelled else from_stream(error, self._address)
         else:
             metadata = chunk.app_metadata.to_pybytes() if chunk.app_metadata is not None else b""
-            batch = chunk.data if chunk.data is not None else self._empty(reader)
+            batch = chunk.data if chunk.data is not None else pa.RecordBatch.from_pylist([], schema=self._schema)
             return batch, metadata
-        raise failure
+        self._let_go(failure)
+        if failure is not None:
+            raise failure
+        return None
 
     def cancel(self) -> None:
         """Ends the stream now."""
         with self._changed:
             self._cancelled = True
-            reader = self._reader
+            reader, self._reader = self._reader, None
             self._changed.notify_all()
         if reader is not None:
             reader.cancel()
 
-    def _opened(self) -> Any:
+    def _wait_open(self) -> Any:
+        """The reader; None once the stream has ended well."""
         with self._changed:
-            self._changed.wait_for(lambda: self._cancelled or self._reader is not None or self._failure is not None)
+            self._changed.wait_for(lambda: self._cancelled or self._schema is not None or self._failure is not None)
             if self._cancelled:
                 raise self._gone()
             if self._failure is not None:
                 raise self._failure
             return self._reader
 
+    def _let_go(self, failure: FlightmeshError | None) -> None:
+        """The stream is over: Flight's reader, which would keep its connection open, is not kept."""
+        with self._changed:
+            self._failure = failure
+            self._reader = None
+
     def _open(self, open_reader: Callable[[], Any]) -> None:
-        reader, failure = None, None
+        reader, schema, failure = None, None, None
         try:
             reader = open_reader()
+            schema = reader.schema
         except FAILURES as error:
             failure = from_call(error, self._address)
         with self._changed:
-            self._reader, self._failure = reader, failure
             late = self._cancelled
+            self._schema, self._failure = schema, failure
+            self._reader = None if late or failure is not None else reader
             self._changed.notify_all()
         if late and reader is not None:
             reader.cancel()
 
     def _gone(self) -> Cancelled:
         return Cancelled(f"the stream from {self._address} was given up")
-
-    @staticmethod
-    def _empty(reader: Any) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist([], schema=reader.schema)
 
 
 class FlightStreamOut:

@@ -20,7 +20,7 @@ class SchemaError(Exception):
     """Its formatting fails on purpose: pyarrow then tells only its type."""
 
     @property
-    def __cause__(self) -> BaseException | None:
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]
         """No cause, and no text of one."""
         raise AttributeError("this error is not formatted")
 

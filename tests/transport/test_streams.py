@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
 from flightmesh.errors import Cancelled, DataError, FlightmeshError, InternalError, StreamBroken, WorkerLost
+from flightmesh.transport.flight_client import ClientConnection
 from flightmesh.transport.peers import StreamIn
 from flightmesh.transport.service import Asked, Call, InStream, OutStream
 from tests.transport.serving import NUMBERS, Pushed, Told, calling, rows, served
@@ -281,3 +283,26 @@ def test_a_receiver_that_has_enough() -> None:
         with pytest.raises(StreamBroken, match="takes no more"):
             out.write(rows(2), b"b")
         wait_until(lambda: node.streams == 0, 5)
+
+
+def test_closed_connections_leave_no_socket() -> None:
+    """Also while somebody still holds a stream that has ended or was cancelled."""
+    source, sink = Source(), Sink()
+
+    def sockets(uri: str) -> int:
+        found = psutil.Process().net_connections("tcp")
+        return sum(one.status == "ESTABLISHED" and one.laddr.port == int(uri.rpartition(":")[2]) for one in found)
+
+    with served(Told(acts={"echo": lambda body, call: [body]}, gets=source.get, puts=sink.put)) as node:
+        client = ClientConnection(node.uri)
+        assert client.action("echo", b"x") == [b"x"]
+        cancelled, ended, put = client.get(None, b"t"), client.get(None, b"t"), client.put(Asked(command=b"c"), NUMBERS)
+        assert cancelled.schema == NUMBERS
+        cancelled.cancel()
+        source.pushed.seal()
+        assert ended.next() is None
+        put.finish()
+        assert sockets(node.uri) == 2
+        client.close()
+        wait_until(lambda: sockets(node.uri) == 0, 5)
+        assert ended.next() is None
