@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -73,6 +75,7 @@ def command(
     config: ConfigFile = None,
 ) -> None:
     """Join a mesh and run its tasks, until Ctrl-C. It may be started before the driver."""
+    _check_name(name)
     uri = node_uri(driver)
     where = listen_uri(listen, insecure)
     settings = read_settings(config, slots, memory, disk, spill_dir)
@@ -93,7 +96,13 @@ def command(
 
 def say_ready(name: str, worker: str, driver: str) -> None:
     """The line that says that a worker is a member; also after it has registered anew."""
-    print(f"worker {name} ready, registered at {driver} as {worker}", flush=True)
+    with contextlib.suppress(BrokenPipeError):  # whoever read the first such line may be gone
+        print(f"worker {name} ready, registered at {driver} as {worker}", flush=True)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise typer.BadParameter(f"{name!r} is not a name: letters, digits, - _ and .", param_hint="--name")
 
 
 def read_settings(file: Path | None, slots: int | None, memory: str | None, disk: str | None, spill_dir: Path | None) -> Config:

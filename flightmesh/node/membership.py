@@ -42,6 +42,7 @@ LONGEST_WAIT = 2.0
 CALL_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 """The deadline of one heartbeat: it is sent again until the driver has been silent for too long."""
+LEAST_SECONDS = 0.1
 REFUSED_SECONDS = 1.0
 """A driver whose listener has refused calls for so long has gone."""
 HOPELESS = (InvalidConfig, NotAllowed, UnsupportedFeature)
@@ -149,15 +150,17 @@ class Membership:
         told = False
         while True:
             if self._stopped:
-                return self._go(standing, "it was stopped")
+                self._go(standing, "it was stopped")
+                return None
             if (cause := self._expulsion(standing)) is not None:
                 return cause
             told = self._tell_draining(told)
             try:
-                answer = self._beat(standing)
+                answer = self._beat(standing, heard + standing.registered.lost_seconds)
                 heard, refused_since = time.monotonic(), None
                 if answer.may_leave:
-                    return self._go(standing, "it was drained")
+                    self._go(standing, "it was drained")
+                    return None
             except Fenced as error:
                 return error
             except NodeUnavailable as error:
@@ -169,10 +172,11 @@ class Membership:
                 LOG.warning("the driver could not take a heartbeat: %s", error.message)
             self._nap(standing.registered.heartbeat_seconds, standing)
 
-    def _beat(self, standing: Standing) -> HeartbeatHeard:
+    def _beat(self, standing: Standing, until: float) -> HeartbeatHeard:
+        """One heartbeat, answered before `until` (of the steady clock) or not at all."""
         drain = Drain.DRAINING if self._leaving else Drain.OPEN
         beat = Heartbeat(standing.registered.worker, self._member.load(), drain)
-        seconds = min(HEARTBEAT_SECONDS, standing.registered.lost_seconds)
+        seconds = max(LEAST_SECONDS, min(HEARTBEAT_SECONDS, until - time.monotonic()))
         answer: HeartbeatHeard = decode(self._call(standing.driver, "heartbeat", encode(beat), seconds), HeartbeatHeard)
         if answer.driver != standing.registered.driver:
             raise Fenced("the driver was started anew")

@@ -1,7 +1,10 @@
 """`flightmesh worker` as a process: what it prints, how signals end it, what it leaves."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,7 @@ def test_what_a_killed_one_left_goes_at_the_next_start(tmp_path: Path) -> None:
         (("--driver", "127.0.0.1:1", "--listen", "0.0.0.0"), "is no address that others could be told"),
         (("--driver", "127.0.0.1:1", "--listen", "203.0.113.1"), "cannot listen at"),
         (("--driver", "127.0.0.1:1", "--config", "nowhere.yaml"), "nowhere.yaml"),
+        (("--driver", "127.0.0.1:1", "--name", "a b"), "'a b' is not a name"),
         ((), "say where the driver is"),
     ],
 )
@@ -137,6 +141,25 @@ def test_mistakes_on_the_command_line(arguments: tuple[str, ...], message: str) 
         assert worker.wait_code() in (1, 2)
     assert message in " ".join(worker.said.split())
     assert "Traceback" not in worker.said
+
+
+def test_nobody_has_to_read_what_it_prints(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with FakeDriver() as driver:
+        command = [sys.executable, "-m", "flightmesh", *started(driver, tmp_path)]
+        process = subprocess.Popen(command, stdout=writing, stderr=writing, start_new_session=True)
+        os.close(writing)
+        try:
+            wait_until(lambda: driver.beats)
+            os.close(reading)
+            driver.fence(driver.ids[0])
+            wait_until(lambda: driver.beats[-1].worker == "w-0001")
+            driver.may_leave = True
+            process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+    assert [left.worker for left in driver.left] == ["w-0001"]
 
 
 def test_a_worker_that_was_given_another_workers_address_says_so(tmp_path: Path) -> None:
