@@ -43,6 +43,7 @@ from flightmesh.protocol.codec import decode, encode
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.session.explain import Level
 from flightmesh.session.plan import typed_errors
+from flightmesh.session.write import FILES
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
 
 Answer = Callable[[bytes, MeshSession], Any]
@@ -113,6 +114,7 @@ class ClientService:
         run = _run_of(asked)
         with self.sessions.using(call.headers) as session, attending(call), typed_errors():
             if run.job is not None:
+                self._require_session(session, "jobs belong to sessions, and")
                 return self._results.of_job(session, run.job, run.results)
             stored = self._stored(run, session)
             if isinstance(stored, pa.Table):
@@ -139,13 +141,17 @@ class ClientService:
         upload = read_upload(asked.command, asked.path)
         with self.sessions.using(call.headers) as session, attending(call), typed_errors():
             name = split_name(upload.name)
-            if upload.temporary and session is self.sessions.shared:
-                hint = f"open one and send its id in the header {HEADER}"
-                raise InvalidQuery("a temporary table needs a session", hint=hint)
+            if upload.temporary:
+                self._require_session(session, "a temporary table is a session's, and")
             batches = (batch for batch, _ in stream.batches if batch is not None)
             table = self.mesh.tables.put(name[-1], stream.schema, batches)
             session.workspace.register(name, table, Lifetime.SESSION if upload.temporary else Lifetime.MESH)
             stream.acknowledge(encode(Done()))
+
+    def _require_session(self, session: MeshSession, why: str) -> None:
+        if session is self.sessions.shared:
+            hint = f"open one with the action `open-session`, and send its id in the header {HEADER}"
+            raise InvalidQuery(f"{why} this call needs a session", hint=hint)
 
     def _stored(self, run: Run, session: MeshSession) -> Any:
         """What a command runs: a stored statement, or the rows of what has been done at once."""
@@ -171,9 +177,10 @@ class ClientService:
 
     def _submit(self, body: bytes, session: MeshSession) -> JobStatus:
         run: Run = read_run(body) if is_map(body) else decode(body, Run)
+        self._require_session(session, "whoever submits a job asks for its rows later, and")
         stored = self._stored(run, session)
-        if isinstance(stored, pa.Table):
-            raise UnsupportedFeature("this statement starts no job", hint="use the action `statement`")
+        if isinstance(stored, pa.Table) or stored.schema is FILES:
+            raise UnsupportedFeature("this statement is not a query", hint="use the action `statement`, or GetFlightInfo")
         return self.mesh.driver.status(self._results.start(session, stored, run.delivery))
 
     def _register(self, body: bytes, session: MeshSession) -> Done:

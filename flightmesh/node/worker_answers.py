@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import time
+from functools import partial
 
 from flightmesh.errors import Cancelled, FlightmeshError, NodeUnavailable, WorkerLost
 from flightmesh.ids import WorkerId
@@ -35,13 +36,17 @@ class WorkerAnswers:
             raise Cancelled("the driver is going down")
         check, end = caller_check(), time.monotonic() + seconds
         answers: queue.SimpleQueue[tuple[WorkerId, bytes | FlightmeshError]] = queue.SimpleQueue()
+
+        def ask(worker: WorkerId) -> None:
+            answers.put((worker, self._ask(worker, action, body, seconds)))
+
         for worker in workers:
-            self._threads.run(lambda worker=worker.id: answers.put((worker, self._ask(worker, action, body, seconds))))
+            self._threads.run(partial(ask, worker.id))
         found: dict[WorkerId, bytes | FlightmeshError] = {}
         while len(found) < len(workers):
             try:
-                worker, answer = answers.get(timeout=LOOK_SECONDS)
-                found.setdefault(worker, answer)
+                answerer, answer = answers.get(timeout=LOOK_SECONDS)
+                found.setdefault(answerer, answer)
             except queue.Empty:
                 check()
                 there = {worker.id for worker in self._mesh.workers()} if time.monotonic() < end else set()

@@ -7,7 +7,7 @@ import time
 import pyarrow as pa
 import pytest
 
-from flightmesh.errors import Cancelled, FlightmeshError, InvalidTicket, UnknownJob, UnsupportedFeature
+from flightmesh.errors import Cancelled, FlightmeshError, InvalidQuery, InvalidTicket, UnknownJob, UnsupportedFeature
 from flightmesh.ids import JobId
 from flightmesh.protocol.client_messages import AskJob, Delivery, Done, JobStatus, OpenSession, Route, Run
 from flightmesh.protocol.codec import decode, encode
@@ -124,8 +124,14 @@ def test_submitted_and_read_later(mesh: Loopback, client: Client, numbers: str) 
         other.info(encode(Run(job=said.job)))
     info = client.info(encode(Run(job=said.job)))
     assert client.rows(info).to_pydict() == {"s": [ROWS * (ROWS - 1) // 2]}
-    with pytest.raises(UnsupportedFeature, match="no job"):
-        client.ask("submit", Run(sql="explain select 1"), JobStatus)
+    for run in (Run(sql="explain select 1"), Run(plan="steps: {s: {values: [{x: 1}]}}\nwrite: {csv: /tmp/never.csv}")):
+        with pytest.raises(UnsupportedFeature, match="not a query"):
+            client.ask("submit", run, JobStatus)
+    with client_of(mesh) as nobody:
+        with pytest.raises(InvalidQuery, match="needs a session"):
+            nobody.ask("submit", Run(sql="select 1"), JobStatus)
+        with pytest.raises(InvalidQuery, match="needs a session"):
+            nobody.info(encode(Run(job=said.job)))
 
 
 def test_tickets_are_the_meshs(mesh: Loopback, client: Client) -> None:
