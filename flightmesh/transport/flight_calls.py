@@ -42,13 +42,14 @@ class FlightCall:
         middleware = context.get_middleware(HEADERS)
         self.peer = _text(context.peer())
         self.headers: Mapping[str, str] = middleware.headers if middleware is not None else {}
-        self._context = context
+        self._context: flight.ServerCallContext | None = context
         self._closing = closing
-        self._over = False
+        self._lock = threading.Lock()
 
     def is_cancelled(self) -> bool:
-        """Whether the caller has gone, or this node is closing."""
-        return self._over or self._closing.is_set() or bool(self._context.is_cancelled())
+        """Whether the caller has gone, or this node is closing. Any thread may ask."""
+        with self._lock:
+            return self._context is None or self._closing.is_set() or bool(self._context.is_cancelled())
 
     @property
     def closing(self) -> bool:
@@ -56,9 +57,9 @@ class FlightCall:
         return self._closing.is_set()
 
     def end(self) -> None:
-        """The call is over: its context is not touched any more."""
-        self._over = True
-        self._context = None
+        """The call is over: its context, which gRPC is about to free, is not touched any more."""
+        with self._lock:
+            self._context = None
 
 
 class Traffic:

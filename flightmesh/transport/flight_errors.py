@@ -8,6 +8,7 @@ carries errors in headers and drops larger ones: long texts are cut.
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import msgpack
@@ -39,6 +40,7 @@ _MESSAGE = 1600
 _HINT = 400
 _EXCERPT = 1000
 _UNAVAILABLE = (NodeUnavailable, WorkerLost, StreamBroken, ResultMoved, ResourceExhausted)
+_PREAMBLE = re.compile(r"^Flight returned [\w ]+ error, with message: ")
 _REFUSED = ("connection refused", "connect failed", "no route to host", "name resolution", "dns resolution")
 
 
@@ -144,4 +146,5 @@ def _is_place(place: Any) -> bool:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).splitlines() or [type(error).__name__]
-    return _cut(lines[0].split(". gRPC client debug context")[0].split(". Client context")[0], _HEADLINE)
+    words = lines[0].split(". gRPC client debug context")[0].split(". Client context")[0]
+    return _cut(_PREAMBLE.sub("", words), _HEADLINE)

@@ -79,6 +79,8 @@ class OutgoingRows:
             if self._call.closing:
                 raise closing() from None
             raise
+        if not batch.schema.equals(self._stream.schema):
+            raise InternalError(f"a batch of columns {batch.schema.names} came on a stream of {self._stream.schema.names}")
         self._traffic.sent(batch.nbytes)
         return batch, metadata
 

@@ -100,11 +100,12 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         """The service's actions."""
         return self._answer(context, lambda _: [(kind.name, kind.description) for kind in self._service.actions()])
 
-    def do_action(self, context: Any, action: Any) -> list[bytes]:
+    def do_action(self, context: Any, action: Any) -> list[flight.Result]:
         """One action of the service."""
 
-        def act(call: FlightCall) -> list[bytes]:
-            return list(self._service.act(action.type, _small(action.body, f"the body of {action.type[:80]!r}"), call))
+        def act(call: FlightCall) -> list[flight.Result]:
+            body = _small(action.body, f"the body of {action.type[:80]!r}")
+            return [flight.Result(pa.py_buffer(answer)) for answer in self._service.act(action.type, body, call)]
 
         return self._answer(context, act)
 

@@ -116,6 +116,20 @@ def test_a_peer_whose_errors_make_no_sense() -> None:
         assert error.to_wire()["code"]
 
 
+def test_answers_that_are_none_are_bugs_without_a_traceback() -> None:
+    """What a service gives is checked before pyarrow looks at it, whose own complaints bring tracebacks."""
+    other = pa.record_batch({"m": pa.array(["x"])})
+    service = Told(
+        acts={"text": lambda body, call: ["no bytes"]},  # type: ignore[list-item,return-value]
+        gets=lambda ticket, call: OutStream(NUMBERS, iter([(other, b"")]), lambda: None),
+    )
+    with served(service) as node, calling() as peers:
+        for ask in (lambda: peers.call(node.uri, "text", b"", 5), peers.get(node.uri, b"t").next):
+            with pytest.raises(InternalError) as caught:
+                ask()
+            assert "Traceback" not in str(caught.value)
+
+
 @pytest.mark.parametrize("error", [InvalidQuery("no such column", hint="h"), ValueError("secret\nline")], ids=["typed", "bug"])
 def test_get_schema_tells_no_more_than_the_others(error: Exception) -> None:
     """pyarrow's server would send the traceback of what this method raises."""

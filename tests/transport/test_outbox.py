@@ -11,7 +11,7 @@ import pytest
 
 from flightmesh.errors import Fenced, FlightmeshError, InternalError, InvalidMessage, NodeRefused, NodeUnavailable
 from flightmesh.ids import AttemptId, JobId, StageId, TaskId, WorkerId
-from flightmesh.protocol.messages import CancelTask, JobReleased, ReleaseJob, RunTask
+from flightmesh.protocol.messages import CancelTask, FailResult, JobReleased, ReleaseJob, RunTask
 from flightmesh.transport.control import (
     ORDER_ACTIONS,
     REPORT_ACTIONS,
@@ -24,6 +24,7 @@ from flightmesh.transport.control import (
     reports_sender,
 )
 from flightmesh.transport.inbox import Inbox
+from flightmesh.transport.large_bodies import MESSAGE_BYTES
 from flightmesh.transport.outbox import Outbox
 from flightmesh.transport.service import Call
 from tests.transport.serving import Told, calling, served
@@ -193,6 +194,24 @@ def test_orders_and_reports_over_flight() -> None:
         assert report(1, (JobReleased(JobId(2)), JobReleased(JobId(3)))) == 3
     assert names == ["run-task", "orders", "job-released", "reports"]
     assert got == [RunTask(ATTEMPT), CancelTask(ATTEMPT), *(JobReleased(JobId(n)) for n in (1, 2, 3))]
+
+
+def test_orders_larger_than_a_message() -> None:
+    inbox: Inbox[object] = Inbox()
+    got: list[object] = []
+    large = FailResult(JobId(1), {"code": "worker_lost", "message": "m" * 3_000_000})
+
+    def act(name: str, body: bytes, call: Call) -> list[bytes]:
+        assert len(body) > MESSAGE_BYTES
+        orders = read_orders(name, body)
+        return [heard(inbox.receive(orders.first, orders.messages, got.append))]
+
+    service = Told()
+    service.act = act  # type: ignore[method-assign]
+    with served(service) as node, calling() as peers:
+        assert orders_sender(peers, node.uri, "d", WORKER, 20)(0, (large, large)) == 2
+        assert node.bytes_in > 6_000_000
+    assert got == [large, large]
 
 
 def test_an_action_carries_only_its_own_messages() -> None:
