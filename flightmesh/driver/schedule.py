@@ -1,22 +1,24 @@
 """Decides which tasks go to which workers now. A pure reading of the driver's table.
 
 What always holds: a task is placed only when every stage before it (producers first, build side before probe) has all of its
-tasks placed or its full share of places. So the earliest unfinished stage always has a place: no set of waiting consumers can
-keep a producer out. A single task with a limit is placed at once, on top of the places, so that it can stop its producers; so
-is the first task of each stage that reads others' rows in the same job, so that some rows reach the limit early however many
-stages lie before it. A task that is pinned goes to its worker, at once and on top of the places: its client waits there. A
-draining worker gets none but those, unless nobody else is left for a job that it has begun.
+tasks placed or its full share of places; and the earliest stage that waits has at least a task a slot running, with or without
+room. So no set of waiting consumers can keep a producer out, also when workers drain or join. A single task with a limit is
+placed at once, on top of the places, so that it can stop its producers; so is the first task of each stage that reads others'
+rows in the same job, so that some rows reach the limit early however many stages lie before it. A task that is pinned goes to
+its worker, at once and on top of the places: its client waits there. A draining worker gets none but those, unless nobody else
+is left for a job that it has begun.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from flightmesh.driver.choice import Choice
 from flightmesh.driver.entries import JobEntry, Table, TaskEntry, WorkerEntry
 from flightmesh.driver.record import JobState
 from flightmesh.driver.transitions import TaskPhase
-from flightmesh.ids import TaskId, WorkerId
+from flightmesh.ids import StageId, TaskId, WorkerId
 from flightmesh.physical.operators import LimitRows, Operator, operator_inputs
 from flightmesh.stage.graph import Stage
 
@@ -59,7 +61,8 @@ class _JobRoom:
         self._workers = candidates(table, job)
         self._early = self._early_tasks()
         self._rooms = self._places()
-        self._pending = self._in_order()
+        self._pending = deque(self._in_order())
+        self._least = self._owed()
 
     def at_once(self) -> Iterator[tuple[TaskEntry, WorkerId]]:
         """Tasks that are placed on top of the places: pinned ones, and those that lead to a limit."""
@@ -75,13 +78,29 @@ class _JobRoom:
 
     def next(self) -> tuple[TaskEntry, WorkerId] | None:
         """The next task and its worker, if one waits and there is room."""
-        roomy = [worker for worker in self._workers if self._rooms[worker.id] > 0]
-        task = next(self._pending, None) if roomy else None
-        if task is None:
+        if not self._pending or not self._workers:
             return None
+        task = self._pending[0]
+        owed = self._least.get(task.id.stage, 0)
+        roomy = [worker for worker in self._workers if self._rooms[worker.id] > 0] or (self._workers if owed > 0 else [])
+        if not roomy:
+            return None
+        self._pending.popleft()
         worker = self._choice.best(task.id, roomy)
         self._rooms[worker] -= 1
+        self._least[task.id.stage] = owed - 1
         return task, worker
+
+    def _owed(self) -> dict[StageId, int]:
+        """How many tasks of the earliest stage that waits are placed whether or not there is room: a slot each, at workers that
+        take tasks. They have less only when those before them were at a worker that takes no more, or is gone; and all that
+        is placed waits for them."""
+        if not self._pending:
+            return {}
+        stage = self._pending[0].id.stage
+        there = {worker.id for worker in self._workers}
+        placed = sum(task.phase.is_resident and task.worker in there for task in self._tasks[stage])
+        return {stage: sum(worker.slots for worker in self._workers) - placed}
 
     def _places(self) -> dict[WorkerId, int]:
         """Free places of each worker for the job."""
@@ -110,9 +129,10 @@ class _JobRoom:
     def _in_order(self) -> Iterator[TaskEntry]:
         """The tasks that need places, in the order of the graph, each stage up to its share."""
         share = RESIDENT_OF_A_STAGE * sum(worker.slots for worker in self._workers)
+        there = {worker.id for worker in self._workers}
         for stage in self._job.graph.stages:
             tasks = self._counted(stage)
-            room = share - sum(task.phase.is_resident for task in tasks)
+            room = share - sum(task.phase.is_resident and task.worker in there for task in tasks)
             pending = [task for task in tasks if task.phase is TaskPhase.PENDING]
             yield from pending[: max(0, room)]
 

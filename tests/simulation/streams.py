@@ -117,7 +117,10 @@ class Serving:
         self._bell.ring()
 
     def _pump(self) -> None:
-        while not self.is_over and not self.is_held() and self._under_way < WINDOW:
+        if not self.is_over and self.is_held():
+            self._agenda.after(0.3, self._bell.ring)
+            return
+        while not self.is_over and self._under_way < WINDOW:
             entry = self._reader.take()
             if entry is not None:
                 self._under_way += 1
