@@ -35,7 +35,7 @@ class DriverAt:
     def ask(self, action: str, question: Any, kind: type[Answer]) -> Answer:
         """The answer to `action`, of class `kind`. Raises NodeUnavailable when nobody answers, InvalidMessage when whoever does
         is no driver."""
-        from flightmesh.errors import InvalidMessage, NodeSilent, NodeUnavailable, UnsupportedFeature
+        from flightmesh.errors import InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable, UnsupportedFeature
         from flightmesh.protocol.codec import decode, encode
 
         body = b"" if question is None else encode(question)
@@ -46,9 +46,12 @@ class DriverAt:
         except NodeSilent:
             message = f"the driver at {self.uri} did not answer within {ANSWER_SECONDS:g} s"
             raise NodeSilent(message, hint="is it a driver? it may be stopped, or very busy") from None
+        except NodeRefused:
+            message = f"no driver answers at {self.uri}: nobody listens there"
+            raise NodeRefused(message, hint="start one with `flightmesh driver`, or check the address") from None
         except NodeUnavailable as error:
             message = f"no driver answers at {self.uri}: {error.message}"
-            raise NodeUnavailable(message, hint="start one with `flightmesh driver`, or check the address") from None
+            raise NodeUnavailable(message, hint="is it a driver, and not stopped? check the address") from None
         except UnsupportedFeature as error:
             raise InvalidMessage(f"{self.uri} is no driver's client address: {error.message}", hint=elsewhere) from None
         except InvalidMessage as error:

@@ -157,9 +157,8 @@ def test_somebody_who_never_answers_is_given_up() -> None:
         mute.listen()
         result = flightmesh("jobs", "--driver", f"127.0.0.1:{mute.getsockname()[1]}")
     assert result.returncode == 1
-    assert "error: " in result.stderr
-    assert "hint: " in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("error: no driver answers at grpc://127.0.0.1")
+    assert "hint: is it a driver, and not stopped?" in result.stderr
 
 
 @contextmanager
