@@ -112,6 +112,10 @@ class Cluster:
         """Whether no job runs and no worker holds a task, a channel, a spill file or a stream."""
         return is_idle(self.uri)
 
+    def holds_nothing(self) -> bool:
+        """The same but for streams: one that a stopped process was sending stays open until it goes on or ends."""
+        return not _held(self.uri)
+
     def said(self) -> str:
         """What all processes printed, for a test that failed."""
         return "\n".join(f"--- {node.name} ---\n{node.said[-8000:]}" for node in (self.driver, *self.workers))
@@ -128,16 +132,20 @@ def ask(uri: str, action: str, kind: type) -> Any:
 
 def is_idle(uri: str) -> bool:
     """Whether a mesh runs no job, and no worker holds a task, a channel, a spill file or a stream."""
+    return not _held(uri) and not sum(load.streams for load in _loads(uri))
+
+
+def _held(uri: str) -> int:
     jobs: Jobs = ask(uri, "jobs", Jobs)
-    if any(job.state in ("queued", "running") for job in jobs.jobs):
-        return False
+    running = sum(job.state in ("queued", "running") for job in jobs.jobs)
+    return running + sum(load.running_tasks + load.exchange_bytes + load.channels + load.spill_files for load in _loads(uri))
+
+
+def _loads(uri: str) -> list[Load]:
+    """What the workers carry that are alive and have said so."""
     nodes: Nodes = ask(uri, "nodes", Nodes)
-    loads = [node.load for node in nodes.nodes if node.role == "worker" and node.state == "alive"]
-    return all(load is not None and not _held(load) for load in loads)
-
-
-def _held(load: Load) -> int:
-    return load.running_tasks + load.exchange_bytes + load.channels + load.spill_files + load.streams
+    alive = [node for node in nodes.nodes if node.role == "worker" and node.state == "alive"]
+    return [node.load for node in alive if node.load is not None]
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def test_a_worker_is_stopped(mesh: Cluster) -> None:
             assert "w2" in error.message
         wait_until(lambda: len(mesh.carrying()) == 2, 10)
         works(session)
-        wait_until(mesh.is_idle, 10, "survivors to be idle")
+        wait_until(mesh.holds_nothing, 10, "survivors to hold nothing")
         # It wakes up, hears that it was declared lost, drops everything and joins anew, as somebody else.
         victim.signal(signal.SIGCONT)
         wait_until(lambda: len(mesh.carrying()) == 3, 20, "the worker to join anew")
