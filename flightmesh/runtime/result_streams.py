@@ -20,6 +20,7 @@ from flightmesh.ids import JobId
 from flightmesh.protocol.frames import EntryKind
 from flightmesh.protocol.messages import EdgePlan, WireError
 from flightmesh.protocol.tickets import ResultTicket
+from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeNews, EdgeState
 from flightmesh.runtime.reach import CALL_STEP_SECONDS, raise_if_gone
 from flightmesh.transport.service import Call, OutStream
@@ -111,9 +112,8 @@ class _ResultStream:
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, bytes]]:
         """The rows as they come; with a result that is to be complete, once it is."""
-        while self._state.plan.credit is None and self._state.known.winners is None:
-            self._check()
-            self._rows.wait(CALL_STEP_SECONDS)
+        if self._state.plan.credit is None:
+            self._wait_for_seal()
         while True:
             self._check()
             entry = self._rows.take()
@@ -126,6 +126,17 @@ class _ResultStream:
                 self._rows.wait(CALL_STEP_SECONDS)
         self._is_over = True
         self._streams.ended(self._ticket)
+
+    def _wait_for_seal(self) -> None:
+        bell = Bell()
+        unwatch = self._state.watch(bell.ring)
+        try:
+            while self._state.known.winners is None:
+                heard = bell.rings
+                self._check()
+                bell.wait_past(heard, CALL_STEP_SECONDS)
+        finally:
+            unwatch()
 
     def close(self) -> None:
         """The stream has ended. If it was not at its end, the client has let go of it."""

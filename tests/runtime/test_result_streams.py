@@ -186,10 +186,13 @@ def test_a_job_that_is_released_or_not_known(monkeypatch: pytest.MonkeyPatch) ->
         assert events(mesh) == []
 
 
-def test_a_complete_result_gives_nothing_before_it_is_whole() -> None:
+def test_a_complete_result_gives_nothing_before_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     with result(credit=None) as (_, twin):
         put(twin, 0, 1)
-        stream = asked(twin)
+        call = Caller()
+        looks: list[int] = []
+        monkeypatch.setattr(call, "is_cancelled", lambda: looks.append(1))
+        stream = asked(twin, 0, call)
         got: list[int] = []
         first = threading.Event()
 
@@ -200,7 +203,8 @@ def test_a_complete_result_gives_nothing_before_it_is_whole() -> None:
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert not first.wait(0.3)
+        assert not first.wait(0.5)
+        assert 2 <= len(looks) <= 20, "it waits, and looks now and then whether its client is there"
         put(twin, 0, 2)
         seal(twin)
         reader.join(5)
