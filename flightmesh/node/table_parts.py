@@ -49,6 +49,11 @@ class TableParts:
             self._tables.keep(key, pa.Table.from_batches(batches, stream.schema))
         self._budget.give(NO_JOB, PURPOSE, before)
 
+    @property
+    def count(self) -> int:
+        """Tables of which a part is here."""
+        return len(self._sizes)
+
     def drop_all(self) -> None:
         """Forgets every part."""
         with self._lock:

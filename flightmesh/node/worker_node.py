@@ -93,6 +93,10 @@ class WorkerNode:
 
     def drain(self) -> None:
         """Takes no new tasks, and leaves when no job needs anything that is here."""
+        here = self._tenure.now
+        if here is not None and here.parts.count:
+            tables = f"{here.parts.count} table{'s' if here.parts.count > 1 else ''}"
+            LOG.warning("the rows of %s in memory that lie here go with this worker", tables)
         self._membership.leave()
 
     def close(self) -> None:
