@@ -2,7 +2,8 @@
 
 `python -m tests.transport.node_process` prints its URI and serves until its input ends: the actions `echo` and `sent` (batches
 that went out); for any ticket, as many batches of 1 MiB as it says (b"-1": endless); a put that is acknowledged batch by batch.
-With `read URI N` it reads N endless streams of another one instead, and prints a line once all of them flow.
+With `read URI N` it reads N endless streams of another one instead, and prints a line once all of them flow; with `put URI` it
+puts a batch and prints a line, and never finishes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pyarrow as pa
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.service import Asked, Call, InStream, OutStream
-from tests.transport.serving import NUMBERS, Told
+from tests.transport.serving import NUMBERS, Told, rows
 
 BATCH_BYTES = 1 << 20
 
@@ -74,6 +75,16 @@ def read(uri: str, streams: int) -> None:
     os._exit(0)
 
 
+def put(uri: str) -> None:
+    """Puts until this process ends."""
+    stream = FlightPeers().put(uri, b"c", NUMBERS)
+    stream.write(rows(0, 8), b"a")
+    assert stream.acknowledged() == b"a"
+    print("putting", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
 def serve() -> None:
     batch = pa.record_batch({"n": pa.array(np.arange(BATCH_BYTES // 8))}, schema=NUMBERS)
     state = {"sent": 0}
@@ -105,4 +116,10 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    read(sys.argv[2], int(sys.argv[3])) if sys.argv[1:2] == ["read"] else serve()
+    match sys.argv[1:]:
+        case ["read", address, count]:
+            read(address, int(count))
+        case ["put", address]:
+            put(address)
+        case _:
+            serve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ import pytest
 from flightmesh.errors import Cancelled, NodeRefused, NodeUnavailable, StreamBroken
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.peers import StreamOut
+from flightmesh.transport.service import Call, OutStream
 from tests.transport.node_process import NodeProcess, started
-from tests.transport.serving import NUMBERS, calling, rows
+from tests.transport.serving import NUMBERS, Told, calling, rows, served
+from tests.transport.test_streams import Sink, Source
 from tests.waiting import wait_until
 
 
@@ -51,6 +54,11 @@ def test_a_killed_peer_breaks_its_streams_and_refuses_calls() -> None:
         assert time.monotonic() - began < 5
 
 
+def threads_of(peer: NodeProcess) -> list[str]:
+    """What streams with a peer have running here."""
+    return [thread.name for thread in threading.enumerate() if thread.name.endswith(peer.uri)]
+
+
 def _read(peers: FlightPeers, peer: NodeProcess) -> Callable[[], object]:
     stream = peers.get(peer.uri, b"-1")
     return lambda: (stream.cancel(), stream.next())
@@ -75,6 +83,8 @@ def test_streams_with_a_stopped_peer_can_be_opened_and_given_up(
         with pytest.raises(Cancelled):
             give_up()
         assert time.monotonic() - began < 5
+        peer.kill()
+        wait_until(lambda: not threads_of(peer), 5)
 
 
 def test_writers_that_a_stopped_peer_holds_up_are_woken() -> None:
@@ -96,3 +106,30 @@ def test_writers_that_a_stopped_peer_holds_up_are_woken() -> None:
             with pytest.raises(Cancelled):
                 call.result(5)
         assert time.monotonic() - began < 5
+        peer.kill()
+        wait_until(lambda: not threads_of(peer), 5)
+
+
+def test_a_put_whose_sender_is_killed_is_no_whole_one() -> None:
+    """Flight shows it as one that ended; what had come must not pass for a table."""
+    sink = Sink()
+    with served(Told(puts=sink.put)) as node, started("put", node.uri) as sender:
+        assert sender.uri == "putting"
+        sender.kill()
+        wait_until(lambda: sink.ended, 5)
+        assert isinstance(sink.ended[0], StreamBroken)
+        assert len(sink.got) == 1
+
+
+def test_readers_that_are_killed_end_their_streams() -> None:
+    source = Source()
+    batch = rows(0, 1 << 17)
+
+    def endless(ticket: bytes, call: Call) -> OutStream:
+        return OutStream(NUMBERS, ((batch, b"m") for _ in iter(call.is_cancelled, True)), source.close)
+
+    with served(Told(gets=endless)) as node, started("read", node.uri, "4") as reader:
+        assert reader.uri == "reading"
+        assert node.streams == 4
+        reader.kill()
+        wait_until(lambda: node.streams == 0 and source.closed == 4, 5)

@@ -29,9 +29,9 @@ class Source:
         self.closed = 0
 
     def get(self, ticket: bytes, call: Call) -> OutStream:
-        return OutStream(NUMBERS, self.pushed.read(call), self._close)
+        return OutStream(NUMBERS, self.pushed.read(call), self.close)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         self.closed += 1
 
 
