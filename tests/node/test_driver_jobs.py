@@ -6,7 +6,17 @@ import pytest
 from flightmesh.config import Config, MeshConfig
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import DriverEffect, DriverEvent, JobSubmitted
-from flightmesh.errors import Cancelled, InternalError, InvalidInput, NodeUnavailable, ResourceExhausted, UnknownJob, WorkerLost
+from flightmesh.driver.record import JobRecord
+from flightmesh.errors import (
+    Cancelled,
+    InternalError,
+    InvalidInput,
+    NodeUnavailable,
+    ResourceExhausted,
+    UnknownJob,
+    UnsupportedFeature,
+    WorkerLost,
+)
 from flightmesh.ids import JobId
 from flightmesh.node.driver_node import DriverNode
 from flightmesh.protocol.client_messages import AskJob, Done, DrainWorker, Jobs, JobStatus, Nodes, Stages, Tasks
@@ -138,6 +148,9 @@ def test_people_ask_for_nodes_and_jobs() -> None:
         assert isinstance(stages, Stages)
         assert isinstance(tasks, Tasks)
         assert len(stages.stages) == len(tasks.tasks) == 1
+        assert ask(worker, driver, "record", AskJob(job), JobRecord) == driver.mesh.record(job)
+        with pytest.raises(UnsupportedFeature, match="no action 'dance'"):
+            ask(worker, driver, "dance", None, Done)
 
 
 def test_people_cancel_a_job_and_drain_a_worker() -> None:
