@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgpack
 import pyarrow as pa
@@ -157,6 +159,14 @@ def test_get_schema_tells_no_more_than_the_others(error: Exception) -> None:
 def test_what_is_worth_a_retry_is_unavailable_to_plain_flight() -> None:
     retryable = [kind for kind in every_class() if kind.retryable and kind is not errors.InputChanged]
     assert {type(to_flight(kind("x"))) for kind in retryable} == {flight.FlightUnavailableError}
+
+
+def test_the_document_names_every_error() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "flight.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (Flight\w+) \| (yes|no) \| ", text, re.MULTILINE)
+    kinds = [kind for kind in every_class() if kind is not FlightmeshError and kind.__module__ == errors.__name__]
+    told = [(kind.code, type(to_flight(kind("x"))).__name__, "yes" if kind.retryable else "no") for kind in kinds]
+    assert sorted(rows) == sorted(told)
 
 
 def test_a_cancelled_job_does_not_interrupt_a_plain_client() -> None:
