@@ -170,7 +170,7 @@ class RemoteJob:
     def _next(self, readers: PartitionReaders) -> pa.RecordBatch | None:
         """The next batch; while there is none, looks after the job."""
         silence = Silence()
-        since = time.monotonic()
+        ended_at: float | None = None
         while True:
             got = readers.next(STALL_SECONDS)
             if got is Nothing.MORE:
@@ -179,7 +179,10 @@ class RemoteJob:
                 return got
             status = silence.ask(lambda: self._status(ANSWER_SECONDS))
             self._raise_failure(status)
-            if status is not None and status.state in _ENDED and time.monotonic() - since > SILENT_SECONDS:
+            if status is None or status.state not in _ENDED:
+                continue
+            ended_at = time.monotonic() if ended_at is None else ended_at
+            if time.monotonic() - ended_at > SILENT_SECONDS:
                 raise StreamBroken(
                     f"no rows of job {self._job} have come for {SILENT_SECONDS:.0f} s though it has ended",
                     hint="a worker that holds the result does not answer: run the query again",

@@ -349,5 +349,21 @@ def test_a_result_that_stays_away_after_the_job_has_ended(
     held.set()
 
 
+def test_rows_may_come_some_time_after_the_end_of_a_job_that_was_silent_for_long(
+    client: flightmesh.RemoteSession, driver: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_job, "SILENT_SECONDS", 1.5)
+    monkeypatch.setattr(remote_job, "STALL_SECONDS", 0.1)
+
+    def hold(partition: int, number: int) -> None:
+        if number == 0:
+            threading.Event().wait(2.5)  # longer than a result may stay away, but the job runs
+            driver.jobs[1].state = "succeeded"
+            threading.Event().wait(0.5)
+
+    driver.before = hold
+    assert client.sql("select i from n").to_arrow().num_rows > 0
+
+
 def wait_for(event: threading.Event) -> None:
     assert event.wait(30)
