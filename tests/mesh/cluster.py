@@ -103,6 +103,11 @@ class Cluster:
         """The workers that are there."""
         return [node for node in self.nodes() if node.role == "worker" and node.state == "alive"]
 
+    def driver_row_bytes(self) -> int:
+        """Bytes of rows that have gone into the driver or out of it."""
+        (driver,) = [node for node in self.nodes() if node.role == "driver"]
+        return driver.row_bytes
+
     def jobs(self) -> Jobs:
         """The jobs that the driver remembers."""
         found: Jobs = ask(self.uri, "jobs", Jobs)

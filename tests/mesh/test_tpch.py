@@ -37,10 +37,12 @@ def test_equal_to_duckdb_at_scale_one(tpch_one: flightmesh.RemoteSession, mesh: 
 
 def check(session: flightmesh.RemoteSession, mesh: Cluster, folder: Path, number: int) -> None:
     """Runs a query; its rows are DuckDB's, and every worker had a share in it."""
+    through_driver = mesh.driver_row_bytes()
     result = session.sql(queries()[number])
     assert_same(result.to_arrow(), answer(folder, number), order_of(number))
     record = result.metrics
     assert record is not None
+    assert mesh.driver_row_bytes() == through_driver, "no row passes through the driver"
     assert workers_of(record) == {node.id for node in mesh.carrying()}
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -37,17 +38,17 @@ SMALL = pa.table({"x": [1, 2, 3]})
 @pytest.mark.parametrize(
     "source",
     [
-        SMALL,
-        SMALL.to_batches()[0],
-        SMALL.to_reader(),
-        ds.dataset(SMALL),
-        pd.DataFrame({"x": [1, 2, 3]}),
-        {"x": [1, 2, 3]},
+        lambda: SMALL,
+        lambda: SMALL.to_batches()[0],
+        SMALL.to_reader,
+        lambda: ds.dataset(SMALL),
+        lambda: pd.DataFrame({"x": [1, 2, 3]}),
+        lambda: {"x": [1, 2, 3]},
     ],
-    ids=lambda source: type(source).__name__,
+    ids=["Table", "RecordBatch", "RecordBatchReader", "dataset", "DataFrame", "dict"],
 )
-def test_data_of_every_kind(plain: AnySession, source: object) -> None:
-    plain.register("small", source)
+def test_data_of_every_kind(plain: AnySession, source: Callable[[], object]) -> None:
+    plain.register("small", source())
     assert rows(plain, "select sum(x) from small") == [(6,)]
 
 
