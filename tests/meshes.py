@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 import flightmesh
 from tests.mesh.cluster import Cluster, cluster
@@ -19,6 +20,8 @@ from tests.waiting import wait_until
 ROWS = 1_000_000
 MODES = ("get", "put")
 WORKERS = 3
+AT_MESHES = [pytest.param(mode, id=f"mesh-{mode}", marks=pytest.mark.xdist_group(f"mesh-{mode}")) for mode in MODES]
+"""Parameters of tests that run at a mesh of either mode; those of one mode run in one process, and share its mesh."""
 _SETTINGS: dict[str, Any] = {
     "memory": "1GiB",
     "morsel_rows": 16_384,  # small, so that there are many

@@ -10,10 +10,8 @@ import pytest
 
 import flightmesh
 from tests.mesh.cluster import Cluster
-from tests.meshes import MODES, Meshes, session_at
+from tests.meshes import AT_MESHES, Meshes, session_at
 from tests.tpch.data import TABLES, table_files, tpch_folder
-
-AT_MESHES = [pytest.param(mode, id=mode, marks=pytest.mark.xdist_group(f"mesh-{mode}")) for mode in MODES]
 
 
 @pytest.fixture(scope="session")

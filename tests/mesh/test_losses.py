@@ -14,7 +14,7 @@ import pytest
 import flightmesh
 from flightmesh.errors import FlightmeshError, NodeUnavailable, StreamBroken, WorkerLost
 from tests.mesh.cluster import Cluster, cluster, start_worker
-from tests.mesh.conftest import AT_MESHES
+from tests.meshes import AT_MESHES
 from tests.tpch.data import TABLES, table_files
 from tests.waiting import wait_until
 

@@ -15,12 +15,11 @@ import pytest
 import flightmesh
 from flightmesh.config import Config
 from flightmesh.session import Session, connect
-from tests.meshes import MODES, Meshes, session_at, tables
+from tests.meshes import AT_MESHES, Meshes, session_at, tables
 from tests.meshes import ROWS as ROWS
 
 AnySession: TypeAlias = Session | flightmesh.RemoteSession
 
-AT_MESHES = [pytest.param(mode, id=f"mesh-{mode}", marks=pytest.mark.xdist_group(f"mesh-{mode}")) for mode in MODES]
 PARTITIONS = [pytest.param(count, id=f"{count} partitions") for count in (1, 2, 7)]
 
 

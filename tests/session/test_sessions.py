@@ -282,7 +282,7 @@ def test_configuration(tmp_path: Path) -> None:
 )
 def test_wrong_configuration(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidConfig, match=message):
-        connect(**wrong)  # type: ignore[arg-type]
+        connect(**wrong)  # type: ignore[call-overload]
 
 
 def test_past_the_memory_budget(tmp_path: Path) -> None:
