@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.strip()
-    for line in README.splitlines()
-    if line.startswith("    flightmesh ") and "/path/to/" not in line and not line.startswith("    flightmesh shell")
-]
+BEFORE_MESH, _, AFTER = README.partition("\n## A mesh\n")
+MESH, _, REST = AFTER.partition("\n## ")
+
+
+def commands_in(text: str) -> list[str]:
+    found = [line.strip() for line in text.splitlines() if line.startswith("    flightmesh ")]
+    return [line for line in found if "/path/to/" not in line and not line.startswith("flightmesh shell")]
+
+
+COMMANDS = commands_in(BEFORE_MESH + REST)
+NODES = ("flightmesh up", "flightmesh driver", "flightmesh worker")
+AT_A_MESH = [line for line in commands_in(MESH) if not line.startswith(NODES)]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PLANS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
@@ -24,9 +32,12 @@ def flights() -> None:
     subprocess.run([sys.executable, ROOT / "nodes" / "example_data.py"], check=True)
 
 
-def run(command: list[str]) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+
+
+def run(command: list[str], **more: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -40,6 +51,28 @@ def test_readme_shows_something() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command(command: str, tmp_path: Path) -> None:
     run(["bash", "-c", command.replace("> plan.schema.json", f"> {tmp_path}/plan.schema.json")])
+
+
+def test_a_mesh(tmp_path: Path) -> None:
+    """The mesh of README, at any free port, asked what README asks it, and ended with Ctrl-C."""
+    (up,) = (line for line in commands_in(MESH) if line.startswith("flightmesh up"))
+    command = [*up.partition("#")[0].split(), "--port", "0"]
+    assert len(AT_A_MESH) >= 4
+    with (tmp_path / "logs").open("wb") as logs:
+        mesh = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=logs, text=True, start_new_session=True
+        )
+    try:
+        assert mesh.stdout is not None
+        ready = re.search(r"a driver and 3 workers at (\S+)", mesh.stdout.readline())
+        assert ready, (tmp_path / "logs").read_text()
+        for asked in AT_A_MESH:
+            assert run(["bash", "-c", asked], FLIGHTMESH_DRIVER=ready[1])
+        mesh.send_signal(signal.SIGINT)
+        assert mesh.wait(30) == 0
+    finally:
+        mesh.kill()
+        mesh.communicate()
 
 
 def test_the_python_example() -> None:
