@@ -73,7 +73,7 @@ from flightmesh.protocol.messages import (
 )
 from flightmesh.protocol.node_messages import Drain, Load, NodeAddress
 from flightmesh.stage.graph import StageGraph
-from tests.hand_made import GRAPHS, T, scanning
+from tests.hand_made import GRAPHS, T, grouping, scanning
 from tests.scripts import check_script
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
@@ -194,7 +194,8 @@ def _graph(name: str, partitions: str) -> StageGraph:
         return GRAPHS[name](int(partitions))
     parts = (part.split("=") for part in held.split(","))
     places = tuple(MemoryPart(holder, f"grpc://{holder}:1", int(size) // 16, int(size)) for holder, size in parts)
-    return scanning(int(partitions), replace(T, parts=places))
+    of_table = {"scanning": scanning, "grouping": grouping}
+    return of_table[name](int(partitions), replace(T, parts=places))
 
 
 def _options(words: Sequence[str]) -> JobOptions:
