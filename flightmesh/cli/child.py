@@ -1,7 +1,8 @@
 """A node that another process started: the command line, ended when its parent is gone.
 
-Started as `python -m flightmesh.cli.child --parent-pipe FD ARGUMENTS...`, with the reading end of a pipe whose other end only
-the parent holds. What always holds: when the parent ends, however it does, the system closes the pipe, and this process ends too.
+Started as `python -m flightmesh.cli.child --parent-pipe FD ARGUMENTS...`, with the reading end of a pipe whose other end
+only the parent holds. What always holds: when the parent ends, however it does, the system closes the pipe, and this process
+ends too.
 """
 
 from __future__ import annotations
