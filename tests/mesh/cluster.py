@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class NodeProcess:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    was_asked: bool = False
 
     @property
     def pid(self) -> int:
@@ -67,13 +68,20 @@ class NodeProcess:
         assert match is not None
         return match
 
+    def ask_to_end(self) -> None:
+        """Asks once: a second signal would end a worker before it has left in order."""
+        if not self.was_asked:
+            self.was_asked = True
+            self.signal(signal.SIGTERM)
+
     def end(self) -> None:
         """Ends it: politely, then for certain. One that was stopped is killed."""
-        for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
-            self.signal(number)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(seconds)
-                return
+        self.ask_to_end()
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.process.wait(END_SECONDS)
 
 
 @dataclass(slots=True)
@@ -174,6 +182,9 @@ def cluster(workers: int = 3, slots: int = 1, mode: str = "get", **settings: Any
         except BaseException:
             print(made.said(), file=sys.stderr)
             raise
+        finally:
+            for worker in made.workers:
+                worker.ask_to_end()
 
 
 def start_worker(ends: ExitStack, mesh: Cluster, name: str) -> NodeProcess:
