@@ -11,7 +11,6 @@ import sys
 from typing import assert_never
 
 from flightmesh.config import MeshConfig
-from flightmesh.driver import summary
 from flightmesh.driver.admission import admit, give_up_waiting, submit
 from flightmesh.driver.ending import fail, release
 from flightmesh.driver.entries import Table
@@ -34,14 +33,13 @@ from flightmesh.driver.history import History
 from flightmesh.driver.loss import lose
 from flightmesh.driver.membership import hear, join, look_for_silence, release_drained
 from flightmesh.driver.placing import place
-from flightmesh.driver.record import JobRecord, JobState
+from flightmesh.driver.record import JobState
 from flightmesh.driver.reports import hear_report, job_of
 from flightmesh.driver.results import cancel, expire
 from flightmesh.driver.split_queues import fill_queue
 from flightmesh.driver.worker_transitions import WorkerHappening
 from flightmesh.errors import InternalError
-from flightmesh.ids import JobId, WorkerId
-from flightmesh.protocol.client_messages import JobStatus, NodeStatus, StageStatus, TaskStatus
+from flightmesh.ids import WorkerId
 from flightmesh.protocol.messages import DriverMessage
 
 IN_ONE_PROCESS = MeshConfig(running_jobs=sys.maxsize, queued_jobs=sys.maxsize, history=0)
@@ -49,7 +47,7 @@ IN_ONE_PROCESS = MeshConfig(running_jobs=sys.maxsize, queued_jobs=sys.maxsize, h
 
 
 class Driver:
-    """The actor. Its whole state is its table."""
+    """The actor. Its whole state is its table, which `summary` shows to people."""
 
     def __init__(self, config: MeshConfig = IN_ONE_PROCESS) -> None:
         self.table = Table(config, History(config.history))
@@ -63,30 +61,6 @@ class Driver:
         """Whether no job is known but finished ones."""
         table = self.table
         return not (table.jobs or table.tasks or table.queues or table.planned or table.told or table.queue)
-
-    def jobs(self, epoch: float) -> tuple[JobStatus, ...]:
-        """Jobs for people. `epoch`: what to add to this driver's clock to make it seconds since the epoch."""
-        return summary.jobs(self.table, epoch)
-
-    def status(self, job: JobId, epoch: float) -> JobStatus | None:
-        """One job, None if it is not known (any more)."""
-        return summary.status(self.table, job, epoch)
-
-    def stages(self, job: JobId) -> tuple[StageStatus, ...] | None:
-        """The stages of a job."""
-        return summary.stages(self.table, job)
-
-    def tasks(self, job: JobId) -> tuple[TaskStatus, ...] | None:
-        """The tasks of a job."""
-        return summary.tasks(self.table, job)
-
-    def record(self, job: JobId, now: float) -> JobRecord | None:
-        """The record of a job, as far as it is."""
-        return summary.record(self.table, job, now)
-
-    def workers(self, now: float) -> tuple[NodeStatus, ...]:
-        """Workers for people, those that went lately too."""
-        return summary.workers(self.table, now)
 
     def _take(self, event: DriverEvent, now: float) -> list[DriverEffect]:
         match event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 from flightmesh.config import MeshConfig
+from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from tests.driver.test_scripts import event_of
 
@@ -36,4 +37,4 @@ def test_the_table_does_not_grow_with_jobs_and_workers() -> None:
     driver = Driver(MeshConfig(history=60))
     full = _serve(driver, 100, 200)
     assert _serve(driver, 200, 500) <= full * 1.01
-    assert len(driver.jobs(0.0)) == 60
+    assert len(summary.jobs(driver.table, 0.0)) == 60

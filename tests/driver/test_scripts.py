@@ -12,6 +12,7 @@ import pytest
 
 from flightmesh.catalog.table import MemoryPart, MemorySplit
 from flightmesh.config import MeshConfig
+from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import (
     DriverEffect,
@@ -115,22 +116,22 @@ def shown(driver: Driver, words: Sequence[str], now: float) -> Iterator[str]:
     """What people see."""
     match words:
         case ["jobs"]:
-            for job in driver.jobs(1000.0):
+            for job in summary.jobs(driver.table, 1000.0):
                 times = f"submitted {job.submitted:.0f}, started {_time(job.started)}, ended {_time(job.ended)}"
                 turn = f", turn {job.place}" if job.place else ""
                 why = f": {job.error['message']}" if job.error else ""
                 yield f"job {job.job} {job.state}{turn}, {job.tasks_done}/{job.tasks} tasks, {times}, {job.text!r}{why}"
         case ["workers"]:
-            for node in driver.workers(now):
+            for node in summary.workers(driver.table, now):
                 yield f"{node.name} ({node.id}) {node.state}, {node.slots} slots, heard {node.seen:.0f} s ago"
         case ["stages", job]:
-            for stage in driver.stages(JobId(int(job))) or ():
+            for stage in summary.stages(driver.table, JobId(int(job))) or ():
                 figures = f"{stage.pending} pending, {stage.running} running, {stage.done} done, {stage.rows} rows"
                 yield f"stage {stage.stage}: {figures}"
                 for e in stage.edges:
                     yield f"  edge {e.edge} by {e.mode}: {e.rows} rows, {e.bytes} bytes, {e.pipelined} pipelined, {e.late} late"
         case ["tasks", job]:
-            for task in driver.tasks(JobId(int(job))) or ():
+            for task in summary.tasks(driver.table, JobId(int(job))) or ():
                 where = f"{task.state} at {task.worker}, {_time(task.started)} to {_time(task.ended)}"
                 yield f"task {task.stage}.{task.index} {where}, {task.splits} splits, {task.rows} rows"
         case _:

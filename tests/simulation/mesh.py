@@ -12,6 +12,7 @@ from typing import assert_never
 
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import MeshConfig
+from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import (
     DriverEffect,
@@ -55,7 +56,7 @@ HEARTBEAT = 0.5
 TICK = 0.25
 SETTLE = 4.0
 KEEP = 15.0
-PROMPT = 8.0
+PROMPT = 14.0
 
 
 @dataclass(slots=True)
@@ -94,6 +95,7 @@ class Mesh:
         self.is_over = False
         self._expected = 0
         self._idle_since: float | None = None
+        self._wakes_at = 0.0
         self._homes: dict[WorkerId, tuple[Node, Incarnation]] = {}
         self._orders: dict[WorkerId, Link[WorkerMessage]] = {}
         self._reports: dict[WorkerId, Link[DriverMessage]] = {}
@@ -141,6 +143,10 @@ class Mesh:
         self.faults.append(f"{node.name} drains from {self.agenda.now:.2f}")
         node.is_draining = True
 
+    def put_to_sleep(self, seconds: float) -> None:
+        """The driver's process stops for a while. No fault: nobody may be lost by it, and no job."""
+        self._wakes_at = self.agenda.now + seconds
+
     def cancel(self, job: JobId) -> None:
         """Somebody does not want a job any more."""
         self.faults.append(f"job {job} cancelled at {self.agenda.now:.2f}")
@@ -179,7 +185,10 @@ class Mesh:
     # The driver's runtime.
 
     def step(self, event: DriverEvent) -> None:
-        """Steps the driver and carries out what it says."""
+        """Steps the driver and carries out what it says; later, if it sleeps."""
+        if self.agenda.now < self._wakes_at:
+            self.agenda.at(self._wakes_at, lambda: self.step(event))
+            return
         for effect in self.driver.step(event, self.agenda.now):
             self._do(effect)
 
@@ -370,7 +379,7 @@ class Mesh:
         assert late < PROMPT, f"a job was forgotten {late:.1f} s after its client, who reads {client.manner.value}, was done"
 
     def _open_things(self) -> str:
-        jobs = [f"{s.job} {s.state} {s.tasks_done}/{s.tasks}" for s in self.driver.jobs(0.0)]
+        jobs = [f"{s.job} {s.state} {s.tasks_done}/{s.tasks}" for s in summary.jobs(self.driver.table, 0.0)]
         clients = {job: client.manner.value for job, client in self.clients.items() if not client.is_done}
         tasks = {home.id: sorted(map(str, home.tasks)) for _, home in self._homes.values() if home.tasks}
         return f"jobs {jobs}, clients {clients}, tasks {tasks}, faults {self.faults}"

@@ -66,7 +66,7 @@ def _mesh(agenda: Agenda) -> Mesh:
 def _trouble(mesh: Mesh) -> None:
     chance = mesh.agenda.chance
     node = chance.choice(mesh.nodes)
-    match chance.choice(["kill", "kill and restart", "stop a little", "stop for long", "drain", "cancel", "join"]):
+    match chance.choice(["kill", "kill and restart", "stop a little", "stop for long", "drain", "cancel", "join", "sleep"]):
         case "kill":
             mesh.kill(node)
         case "kill and restart":
@@ -76,6 +76,8 @@ def _trouble(mesh: Mesh) -> None:
             mesh.freeze(node, chance.uniform(0.1, 3.0))
         case "stop for long":
             mesh.freeze(node, chance.uniform(5.0, 12.0))
+        case "sleep":
+            mesh.put_to_sleep(chance.uniform(0.1, 7.0))
         case "drain":
             mesh.drain(node)
         case "join":
