@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from flightmesh.config import Config, parse_size
 from flightmesh.errors import InvalidConfig
@@ -13,6 +14,7 @@ from flightmesh.session.session import Session
 if TYPE_CHECKING:
     from flightmesh.session.remote import RemoteSession
 
+Choice = TypeVar("Choice", bound=enum.Enum)
 _HERE_ONLY = ("threads", "morsel_rows", "encode_messages", "planner", "exchange", "mesh")
 """Settings of whoever runs the queries: on a mesh, its nodes."""
 
@@ -34,6 +36,8 @@ def connect(
     threads: int | None = None,
     memory: int | str | None = None,
     config: Config | str | os.PathLike[str] | None = None,
+    results: str | None = None,
+    delivery: str | None = None,
 ) -> RemoteSession: ...
 
 
@@ -43,19 +47,25 @@ def connect(
     threads: int | None = None,
     memory: int | str | None = None,
     config: Config | str | os.PathLike[str] | None = None,
+    results: str | None = None,
+    delivery: str | None = None,
 ) -> Session | RemoteSession:
     """A session in this process, without a server or a socket; with an `address`, at the driver of a mesh.
 
     `address`: of a driver, as `grpc://host:port`. `threads`: tasks that compute at the same time (default: the cores).
     `memory`: the budget, in bytes or as "4GB" (default: 70 % of the machine's); at a mesh, for results gathered in this
     process. `config`: a Config or the path of a configuration file; the other arguments go before it; at a mesh only its
-    memory, dialect and partitions may be set. Raises InvalidConfig, and NodeUnavailable when no driver answers.
+    memory, dialect and partitions may be set. `results`: where rows come from, "workers" (the default) or "through-driver", for
+    whoever reaches nobody else; `delivery`: "streamed" (the default), or "complete": no row before all are there. Raises
+    InvalidConfig, and NodeUnavailable when no driver answers.
     """
     chosen = _config(config)
     if memory is not None:
         chosen = replace(chosen, memory=_bytes(memory))
     if address is not None:
-        return _remote(address, chosen, threads)
+        return _remote(address, chosen, threads, results, delivery)
+    if results is not None or delivery is not None:
+        raise InvalidConfig("results and delivery are for sessions at a mesh", hint='connect("grpc://host:port", ...)')
     if threads is not None:
         chosen = replace(chosen, threads=threads)
     if isinstance(chosen.threads, bool) or not isinstance(chosen.threads, int) or chosen.threads < 1:
@@ -63,8 +73,8 @@ def connect(
     return Session(chosen)
 
 
-def _remote(address: str, config: Config, threads: int | None) -> RemoteSession:
-    from flightmesh.protocol.client_messages import OpenSession
+def _remote(address: str, config: Config, threads: int | None, results: str | None, delivery: str | None) -> RemoteSession:
+    from flightmesh.protocol.client_messages import Delivery, OpenSession, Route, Run
     from flightmesh.session.remote import RemoteSession  # who runs queries in this process need not wait for Flight to load
 
     usual = Config()
@@ -76,7 +86,22 @@ def _remote(address: str, config: Config, threads: int | None) -> RemoteSession:
             hint="set it where the driver and its workers are started (--config FILE)",
         )
     dialect = None if config.dialect == usual.dialect else config.dialect
-    return RemoteSession(address, config, OpenSession(dialect, config.partitions))
+    how = Run(
+        results=_named(Route, results, Route.WORKERS, "results"),
+        delivery=_named(Delivery, delivery, Delivery.STREAMED, "delivery"),
+    )
+    return RemoteSession(address, config, OpenSession(dialect, config.partitions), how)
+
+
+def _named(kind: type[Choice], name: str | None, usual: Choice, option: str) -> Choice:
+    """The member of an enumeration that an option names."""
+    if name is None:
+        return usual
+    try:
+        return kind(name)
+    except ValueError:
+        known = " or ".join(repr(member.value) for member in kind)
+        raise InvalidConfig(f"{option} is {known}, not {name!r}") from None
 
 
 def _config(config: Config | str | os.PathLike[str] | None) -> Config:

@@ -12,6 +12,7 @@ import os
 import secrets
 import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,9 +62,10 @@ Answer = TypeVar("Answer")
 class RemoteSession:
     """A session at a driver. A context manager; `connect("grpc://host:port")` makes it."""
 
-    def __init__(self, address: str, config: Config, opening: OpenSession) -> None:
-        """`config`: what counts here is the memory budget, for results gathered in this process."""
+    def __init__(self, address: str, config: Config, opening: OpenSession, how: Run) -> None:
+        """`config`: what counts here is the memory budget, for results gathered in this process. `how` rows are to come."""
         self.config = config
+        self._how = how
         self._budget = MemoryBudget(config.memory or memory_limit())
         self._link = DriverLink(address, opening)
         self._lease = Lease(self._link)
@@ -184,7 +186,7 @@ class RemoteSession:
     def _result(self, planned: Planned) -> Result:
         if planned.statement is None:
             return Result.of_table(pa.ipc.open_stream(planned.rows or b"").read_all())
-        run = Run(statement=planned.statement)
+        run = replace(self._how, statement=planned.statement)
 
         def submit(_: object = self) -> Job:  # a result keeps its session open
             self._check_open()

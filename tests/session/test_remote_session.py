@@ -333,6 +333,13 @@ def test_settings_of_the_nodes_are_not_the_clients(wrong: dict[str, object]) -> 
         flightmesh.connect("grpc://127.0.0.1:1", **wrong)  # type: ignore[call-overload]
 
 
+def test_ways_of_results_that_are_none() -> None:
+    with pytest.raises(InvalidConfig, match="results is 'workers' or 'through-driver', not 'by post'"):
+        flightmesh.connect("grpc://127.0.0.1:1", results="by post")
+    with pytest.raises(InvalidConfig, match="sessions at a mesh"):
+        flightmesh.connect(delivery="complete")  # type: ignore[call-overload]
+
+
 def test_a_result_that_stays_away_after_the_job_has_ended(
     client: flightmesh.RemoteSession, driver: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
