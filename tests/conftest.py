@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,13 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.meshes import Meshes
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is a signal that tests send to what they start. Where a shell runs the tests in the background it has them ignore
+    it, and so would every process that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
