@@ -100,8 +100,8 @@ class FileSplit:
 
 @dataclass(frozen=True, slots=True)
 class MemorySplit:
-    """Rows `offset` up to `offset + rows` of a table in memory, or of the part of it at worker `holder`: tasks there are given it
-    first, others fetch its rows from `address`."""
+    """Rows `offset` up to `offset + rows` of a table in memory, or of the part of it at worker `holder`: tasks there are given
+    it first, others fetch its rows from `address`."""
 
     offset: int
     rows: int

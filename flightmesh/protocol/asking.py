@@ -1,7 +1,8 @@
 """What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, statistics and drop-table,
 which exist only on a worker's mesh listener (find-splits is among the node messages).
 
-What always holds: a file that is answered for lies under the roots that the worker's owner allowed; any other raises NotAllowed.
+What always holds: a file that is answered for lies under the roots that the worker's owner allowed; any other raises
+NotAllowed.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class GrantSplits:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A worker that holds what some tasks write on an edge: its id, the mesh URI of its listener, the indexes of those tasks."""
+    """A worker that holds what some tasks write on an edge: its id, the URI of its mesh listener, those tasks' indexes."""
 
     worker: WorkerId
     address: str

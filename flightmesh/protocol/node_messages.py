@@ -45,8 +45,8 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The answer: the worker's id from now on, the driver's incarnation, the key that signs tickets, how often to say that it is
-    alive (seconds), and after how long without an answer either side gives the other up."""
+    """The answer: the worker's id from now on, the driver's incarnation, the key that signs tickets, how often to say that it
+    is alive (seconds), and after how long without an answer either side gives the other up."""
 
     worker: WorkerId
     driver: str
@@ -57,8 +57,8 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a worker carries now. `cpu`: cores in use since the last heartbeat; `rss`: bytes resident; `exchange_bytes` in memory,
-    `spilled_bytes` on disk; `streams`: data streams open at it."""
+    """What a worker carries now. `cpu`: cores in use since the last heartbeat; `rss`: bytes resident; `exchange_bytes` in
+    memory, `spilled_bytes` on disk; `streams`: data streams open at it."""
 
     free_slots: int
     running_tasks: int

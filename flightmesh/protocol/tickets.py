@@ -1,7 +1,7 @@
 """Tickets: what a reader shows for a stream. Signed by the mesh's key, so that nobody reads what was not meant for it.
 
-Handed a ticket and the key; hands on bytes, and the equal ticket back. What always holds: bytes that this key did not sign raise
-InvalidTicket and nothing else, in time that does not tell how much of the signature was right.
+Handed a ticket and the key; hands on bytes, and the equal ticket back. What always holds: bytes that this key did not sign
+raise InvalidTicket and nothing else, in time that does not tell how much of the signature was right.
 """
 
 from __future__ import annotations

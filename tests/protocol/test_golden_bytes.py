@@ -1,7 +1,7 @@
 """docs/flight.md is what the messages are: every map is in it, with its fields, and its bytes are those that we write and read.
 
 `pytest tests/protocol --update-goldens` writes types, defaults and bytes anew (never what a field means); a change of bytes
-that older nodes would misread raises PROTOCOL_VERSION. """
+that older nodes would misread raises PROTOCOL_VERSION."""
 
 from __future__ import annotations
 
