@@ -62,6 +62,8 @@ def is_loopback(host: str) -> bool:
 
 def _host_and_port(text: str, port: int) -> tuple[str, int]:
     host, colon, given = text.rpartition(":")
+    if text.isdigit():  # a port alone would be looked up as a host
+        raise typer.BadParameter(f"{text!r} is not HOST or HOST:PORT: a port stands behind a colon", param_hint="--listen")
     if not colon or text.endswith("]"):
         return text, port
     if text.count(":") > 1 and not text.startswith("["):

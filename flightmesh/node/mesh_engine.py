@@ -88,7 +88,7 @@ class MeshEngine:
                 if isinstance(scan.table, MemoryTable):
                     self.mesh.tables.require_whole(scan.table)
         if not self.mesh.driver.workers():
-            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --driver HOST:PORT")
+            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --insecure --driver HOST:PORT")
         config = self.mesh.driver.config
         mode = ExchangeMode(config.exchange.mode)
         chosen = replace(options, result=ResultAt.WORKERS, mode=mode, session=self.label, keep=config.mesh.result_seconds)
