@@ -12,45 +12,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.errors import InvalidMessage, NotAllowed, UnsupportedFeature, WorkerLost
+from flightmesh.errors import InvalidMessage, InvalidTicket, NotAllowed, UnsupportedFeature, WorkerLost
 from flightmesh.node.look_up import collect_statistics, list_splits, look_up
 from flightmesh.node.roots import Roots
 from flightmesh.node.tenure import Incarnation, Tenure
 from flightmesh.protocol.asking import AskStatistics, DropPart, LookUp
 from flightmesh.protocol.client_messages import Done
 from flightmesh.protocol.codec import decode, encode
-from flightmesh.protocol.messages import (
-    CancelTask,
-    CloseBuckets,
-    EdgeReaders,
-    EdgeSources,
-    FailResult,
-    GrantSplits,
-    PlanStage,
-    ReleaseJob,
-    RunTask,
-    SealEdge,
-    StopTask,
-)
-from flightmesh.protocol.node_messages import Heard, ListSplits, Orders
-from flightmesh.protocol.tickets import ExchangeTicket, ResultTicket, TableTicket, read_ticket
+from flightmesh.protocol.node_messages import Heard, ListSplits
+from flightmesh.protocol.tickets import ExchangeTicket, HeldTicket, ResultTicket, TableTicket, read_ticket
+from flightmesh.transport.control import order_kinds, read_orders
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
 
-ORDERS: dict[str, type] = {
-    "plan-stage": PlanStage,
-    "run-task": RunTask,
-    "cancel-task": CancelTask,
-    "stop-task": StopTask,
-    "grant-splits": GrantSplits,
-    "edge-sources": EdgeSources,
-    "edge-readers": EdgeReaders,
-    "seal-edge": SealEdge,
-    "release-channels": CloseBuckets,
-    "fail-result": FailResult,
-    "release-job": ReleaseJob,
-}
-"""Actions that carry orders of one kind only."""
-_ALL_ORDERS = "Orders: messages of the driver, numbered. Answers Heard: the number of the next one that is expected."
+_ORDERS = frozenset(kind.name for kind in order_kinds())
 
 
 class WorkerMeshService:
@@ -61,7 +35,6 @@ class WorkerMeshService:
         self._roots = roots
         self._answers: dict[str, tuple[str, Callable[[bytes, Call], Any]]] = {
             "ping": ("Nothing in, Done out: somebody listens here.", lambda body, call: Done()),
-            "orders": (_ALL_ORDERS, lambda body, call: self._orders(None, body, call)),
             "look-up": (
                 "LookUp: paths as this worker sees them. Answers LookedUp: the table in them.",
                 lambda body, call: look_up(decode(body, LookUp), self._roots),
@@ -79,13 +52,12 @@ class WorkerMeshService:
 
     def actions(self) -> tuple[ActionKind, ...]:
         """The actions of this listener."""
-        single = tuple(ActionKind(name, f"Orders with one {kind.__name__}. Answers Heard.") for name, kind in ORDERS.items())
-        return (*(ActionKind(name, description) for name, (description, _) in self._answers.items()), *single)
+        return (*(ActionKind(name, description) for name, (description, _) in self._answers.items()), *order_kinds())
 
     def act(self, name: str, body: bytes, call: Call) -> Iterable[bytes]:
         """Carries out an action; its one answer."""
-        if name in ORDERS:
-            return [encode(self._orders(ORDERS[name], body, call))]
+        if name in _ORDERS:
+            return [encode(self._orders(name, body, call))]
         if name not in self._answers:
             raise UnsupportedFeature(f"a worker has no action {name!r} for its mesh", hint="list_actions names those it has")
         _, answer = self._answers[name]
@@ -104,6 +76,8 @@ class WorkerMeshService:
                 return here.loop.streams.table(asked, call)
             case ResultTicket():
                 return here.loop.streams.result(asked, call)
+            case HeldTicket():
+                raise InvalidTicket("this ticket is for the driver", hint="use it at the endpoint that it came with")
 
     def put(self, asked: Asked, stream: InStream, call: Call) -> None:
         """What another worker pushes on an edge, or a part of a table in memory."""
@@ -118,7 +92,7 @@ class WorkerMeshService:
             case TableTicket():
                 _require(here, ticket.worker)
                 here.parts.take(ticket.key, stream, call)
-            case ResultTicket():
+            case ResultTicket() | HeldTicket():
                 raise NotAllowed("a result's ticket is for reading")
 
     def info(self, asked: Asked, call: Call) -> Info:
@@ -133,10 +107,8 @@ class WorkerMeshService:
         """Tables are the driver's to list."""
         return ()
 
-    def _orders(self, kind: type | None, body: bytes, call: Call) -> Heard:
-        orders: Orders = decode(body, Orders)
-        if kind is not None and (len(orders.messages) != 1 or type(orders.messages[0]) is not kind):
-            raise InvalidMessage(f"this action carries one {kind.__name__} and nothing else")
+    def _orders(self, name: str, body: bytes, call: Call) -> Heard:
+        orders = read_orders(name, body)
         here = self._tenure.of(orders.worker, orders.driver, call)
         return Heard(here.loop.take_orders(orders.first, orders.messages))
 

@@ -54,8 +54,8 @@ class CloseSession:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SQL statement, or one YAML plan (`plan`: the text; `source`: the file's name in messages). Planned at once; CREATE
-    and DROP take effect; a query runs when GetFlightInfo asks for it by the id in the answer. `uploads`: inputs of the plan that
-    are the client's files (`file: local`), each with the uploaded table that stands for it."""
+    and DROP take effect; a query runs when GetFlightInfo asks for it by the id in the answer. `uploads`: inputs of the plan
+    that are the client's files (`file: local`), each with the uploaded table that stands for it."""
 
     sql: str | None = None
     plan: str | None = None
@@ -103,8 +103,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The msgpack form of a GetFlightInfo command: a statement by id, or by text, and how its rows are to come; or the result
-    of a `job` that this session has submitted."""
+    """The msgpack form of a GetFlightInfo command: a statement by id, or by text, and how its rows are to come; or the
+    result of a `job` that this session has submitted."""
 
     statement: str | None = None
     sql: str | None = None
@@ -130,7 +130,7 @@ class RegisterTable:
 
 @dataclass(frozen=True, slots=True)
 class UploadTable:
-    """The command of a DoPut descriptor: the rows that follow become the table `name`. `temporary`: it goes with the session."""
+    """The command of a DoPut descriptor: the rows that follow become the table `name`. `temporary`: until the session ends."""
 
     name: str
     temporary: bool = False

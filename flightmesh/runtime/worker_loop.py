@@ -21,13 +21,13 @@ from flightmesh.errors import FlightmeshError, InternalError, NodeRefused
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import AttemptId, JobId, WorkerId
-from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
-from flightmesh.protocol.node_messages import Heard, Registered, Reports
+from flightmesh.protocol.node_messages import Registered
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.slots import Slots
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.task_board import TaskBoard
+from flightmesh.transport.control import reports_sender
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
 from flightmesh.transport.peers import Peers
@@ -62,7 +62,6 @@ class WorkerLoop:
         self.store = exchange_store(MemoryBudget(means.memory), config.exchange)
         self.slots = Slots(config.threads)
         self.tables = MemoryTables()
-        self._driver_uri = driver
         self._means = means
         self._actor = Worker()
         self._queue: queue.SimpleQueue[WorkerEvent | None] = queue.SimpleQueue()
@@ -75,7 +74,8 @@ class WorkerLoop:
         self._board = TaskBoard(self.store, self.tables, self.slots, config.morsel_rows, self.post, reach)
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams
-        self._outbox: Outbox[DriverMessage] = Outbox(self._report, self._unheard, f"reports-{self.worker}")
+        report = reports_sender(means.peers, driver, self.driver, self.worker, config.mesh.call_seconds)
+        self._outbox: Outbox[DriverMessage] = Outbox(report, self._unheard, f"reports-{self.worker}")
         self._loop = threading.Thread(target=self._run, name=f"flightmesh-loop-{self.worker}", daemon=True)
         self._loop.start()
 
@@ -166,12 +166,6 @@ class WorkerLoop:
         except FlightmeshError as error:
             return error.to_wire()
         return None
-
-    def _report(self, first: int, messages: tuple[DriverMessage, ...]) -> int:
-        body = encode(Reports(self.driver, self.worker, first, messages))
-        (answer,) = self._means.peers.call(self._driver_uri, "reports", body, self._means.config.mesh.call_seconds)
-        heard: Heard = decode(answer, Heard)
-        return heard.next
 
     def _unheard(self, error: FlightmeshError) -> None:
         """The driver refuses reports. Where nobody listens the heartbeats find that too, and have more patience."""

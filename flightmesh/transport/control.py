@@ -74,9 +74,13 @@ def read_reports(name: str, body: bytes) -> Reports:
 
 
 def _check(name: str, several: str, found: tuple[object, ...], actions: dict[str, tuple[type, str]]) -> None:
-    kind = object if name == several else actions[name][0] if name in actions else None
-    if kind is None or not all(isinstance(message, kind) for message in found):
-        raise InvalidMessage(f"the action {name!r} does not carry these messages")
+    if name == several:
+        return
+    if name not in actions:
+        raise InvalidMessage(f"the action {name!r} carries no messages")
+    kind = actions[name][0]
+    if len(found) != 1 or not isinstance(found[0], kind):
+        raise InvalidMessage(f"the action {name!r} carries one {kind.__name__} and nothing else")
 
 
 def heard(next_number: int) -> bytes:

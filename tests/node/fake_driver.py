@@ -29,11 +29,13 @@ from flightmesh.protocol.node_messages import (
     Registered,
     Reports,
 )
+from flightmesh.transport.control import read_reports, report_kinds
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
 
 KEY = bytes(range(32))
+_REPORTS = frozenset(kind.name for kind in report_kinds())
 
 
 class FakeDriver:
@@ -111,8 +113,8 @@ class FakeDriver:
             case "leave":
                 self.left.append(decode(body, Leave))
                 return Done()
-            case "reports":
-                return self._report(decode(body, Reports))
+            case _ if name in _REPORTS:
+                return self._report(read_reports(name, body))
         raise UnsupportedFeature(f"no action {name}")
 
     def _register(self, said: Register) -> Registered:

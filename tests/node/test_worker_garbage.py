@@ -18,12 +18,12 @@ from flightmesh.errors import (
     WorkerLost,
 )
 from flightmesh.ids import EdgeId, JobId, WorkerId
-from flightmesh.node.worker_mesh_service import ORDERS
 from flightmesh.protocol.client_messages import Done
 from flightmesh.protocol.codec import encode
 from flightmesh.protocol.messages import CancelTask, ReleaseJob, RunTask
 from flightmesh.protocol.node_messages import Heard, Orders
-from flightmesh.protocol.tickets import TICKET_BYTES, ExchangeTicket, ResultTicket, TableTicket, sign
+from flightmesh.protocol.tickets import TICKET_BYTES, ExchangeTicket, HeldTicket, ResultTicket, TableTicket, sign
+from flightmesh.transport.control import ORDER_ACTIONS
 from flightmesh.transport.flight_client import ClientConnection
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.service import Asked
@@ -32,7 +32,7 @@ from tests.node.tasks import attempt
 from tests.node.test_worker_node import worker
 from tests.waiting import wait_until
 
-ACTIONS = ("orders", "look-up", "statistics", "find-splits", "drop-table", *ORDERS)
+ACTIONS = ("orders", "look-up", "statistics", "find-splits", "drop-table", *ORDER_ACTIONS)
 ROUNDS = 1500
 
 
@@ -104,7 +104,7 @@ def test_bodies_of_actions(driver: FakeDriver, peers: FlightPeers) -> None:
 def test_orders_under_the_name_of_others(driver: FakeDriver, peers: FlightPeers) -> None:
     mesh = driver.registrations[0].address.mesh
     orders = Orders(driver.incarnation, driver.ids[0], 0, (ReleaseJob(JobId(1)),))
-    for action in ORDERS:
+    for action in ORDER_ACTIONS:
         if action != "release-job":
             with pytest.raises(InvalidMessage, match="carries one"):
                 peers.call(mesh, action, encode(orders), 10.0)
@@ -142,6 +142,15 @@ def test_tickets(driver: FakeDriver, peers: FlightPeers) -> None:
     foreign = sign(ResultTicket(JobId(7), 0, b"n"), bytes(32))
     with pytest.raises(InvalidTicket):
         peers.get(address.client, foreign).next()
+
+
+def test_a_ticket_for_the_driver(driver: FakeDriver, peers: FlightPeers) -> None:
+    address = driver.registrations[0].address
+    held = sign(HeldTicket("rows"), KEY)
+    with pytest.raises(InvalidTicket, match="for the driver"):
+        peers.get(address.mesh, held).next()
+    with pytest.raises(NotAllowed):
+        peers.get(address.client, held).next()
 
 
 def test_tickets_for_another_incarnation(driver: FakeDriver, peers: FlightPeers) -> None:

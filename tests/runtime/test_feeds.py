@@ -84,7 +84,7 @@ def test_a_full_window_holds_the_stream_back_until_something_is_taken() -> None:
     assert found.take() is not None
     putting.join(5)
     assert not putting.is_alive()
-    assert found.waited_ns > 100_000_000
+    assert found.waited_ns > 10_000_000
 
 
 def test_feeds_share_their_workers_room_and_each_has_one_entry() -> None:

@@ -18,7 +18,7 @@ from flightmesh.transport.flight_client import ClientConnection
 from flightmesh.transport.peers import StreamIn
 from flightmesh.transport.service import Asked, Call, InStream, OutStream
 from tests.transport.serving import NUMBERS, Pushed, Told, calling, rows, served
-from tests.waiting import wait_until
+from tests.waiting import again_if_slow, assert_within, wait_until
 
 
 class Source:
@@ -104,6 +104,7 @@ def test_what_comes_in_lies_aligned() -> None:
 
 
 @pytest.mark.parametrize("opened", [True, False], ids=["reading", "opening"])
+@again_if_slow
 def test_cancel_wakes_the_reader_and_ends_the_sender(opened: bool) -> None:
     source = Source()
     gate = threading.Event()
@@ -121,10 +122,10 @@ def test_cancel_wakes_the_reader_and_ends_the_sender(opened: bool) -> None:
         stream.cancel()
         with pytest.raises(Cancelled):
             reading.result(5)
-        assert time.monotonic() - began < 1
+        assert_within(1, began, "waking the reader")
         gate.set()
         wait_until(lambda: source.closed == 1 and node.streams == 0, 5)
-        assert not opened or time.monotonic() - began < 1
+        assert_within(1 if opened else 5, began, "ending the sender")
         with pytest.raises(Cancelled):
             stream.next()
 
@@ -191,6 +192,7 @@ def test_dictionaries_are_refused_by_name() -> None:
     assert closed == [1]
 
 
+@again_if_slow
 def test_closing_a_node_ends_streams_that_wait_but_never_cleanly() -> None:
     source, sink = Source(), Sink()
     with served(Told(gets=source.get, puts=sink.put)) as node, calling() as peers:
@@ -198,13 +200,14 @@ def test_closing_a_node_ends_streams_that_wait_but_never_cleanly() -> None:
         assert all(stream.schema == NUMBERS for stream in streams)
         began = time.monotonic()
         node.close(5)
-        assert time.monotonic() - began < 2
+        assert_within(2, began, "closing")
         for stream in streams:
             with pytest.raises(StreamBroken, match="closing"):
                 stream.next()
     assert source.closed == 8
 
 
+@again_if_slow
 def test_closing_a_node_that_is_stuck_takes_no_longer_than_it_may() -> None:
     """A put whose sender says nothing cannot be ended by the server; nor can a service that does not look up."""
     sink = Sink()
@@ -214,8 +217,8 @@ def test_closing_a_node_that_is_stuck_takes_no_longer_than_it_may() -> None:
         assert idle.acknowledged() == b"a"
         began = time.monotonic()
         node.close(1)
-        assert time.monotonic() - began < 3
         idle.cancel()
+        assert_within(3, began, "closing")
 
 
 def test_a_put_is_acknowledged_batch_by_batch() -> None:
