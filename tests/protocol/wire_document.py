@@ -87,5 +87,9 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
         return ""
     value = field.default.value if isinstance(field.default, enum.Enum) else field.default
-    words = {None: "nil", (): "[]", True: "true", False: "false"}
-    return f"`{words.get(value, value)}`" if not isinstance(value, str) else f'`"{value}"`'
+    if isinstance(value, str):
+        return f'`"{value}"`'
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    words: dict[Any, str] = {None: "nil", (): "[]"}
+    return f"`{words.get(value, value)}`"
