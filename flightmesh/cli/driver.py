@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PORT = 8815
 """Where clients find a driver, if nothing else is said."""
+REFUSE = signal.SIGUSR1
+"""Has a driver that is ready cancel what runs and take nothing new; it goes on answering."""
 
 EXAMPLES = """\
 [bold]Examples[/bold]
@@ -62,13 +64,15 @@ def command(insecure: Insecure = False, listen: Listen = None, allow_root: Allow
     from flightmesh.node.logs import start_logging
 
     ending = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # threads inherit it: only `sigwait` below hears of them
+    heard = {*ending, REFUSE}
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # threads inherit it: only `sigwait` below hears of them
     start_logging("driver")
     node = DriverNode(settings, ClientService, where, roots)
     try:
         node.start()
         _say_ready(node)
-        signal.sigwait(ending)
+        while signal.sigwait(heard) == REFUSE:
+            node.refuse()
     finally:
         for each in ending:
             signal.signal(each, _end_now)

@@ -31,13 +31,13 @@ EXAMPLES = """\
 
 [cyan]flightmesh sql --driver 127.0.0.1:8815 "select 42"[/cyan]
 
-Ctrl-C ends the workers, then the driver. A second Ctrl-C ends them at once.
+Ctrl-C cancels what runs, ends the workers, then the driver. A second Ctrl-C ends them at once.
 """
 PORT = 8815
 READY_SECONDS = 60.0
-LEAVE_SECONDS = 15.0
-"""How long workers may take to finish what runs, before they are ended at once."""
-KILL_SECONDS = 5.0
+LEAVE_SECONDS = 4.0
+"""How long nodes may take to free what was cancelled and to leave, before they are ended at once."""
+KILL_SECONDS = 2.0
 LOOK_SECONDS = 0.2
 _ADDRESS = re.compile(r"^driver ready: clients grpc://([^\s,]+)")
 _READY = re.compile(r"^(?:driver|worker \S+) ready[:,]")
@@ -156,9 +156,13 @@ class _Mesh:
         self._interrupts += 1
 
     def _end(self) -> None:
-        """Workers first, so that what they hold is read to its end; then the driver; then whoever is left."""
+        """The driver cancels what runs and stays, so that clients hear why; the workers leave; then the driver ends."""
+        from flightmesh.cli.driver import REFUSE
+
         asked = self._interrupts
         self._interrupts = max(1, asked)
+        if self._mesh.driver.name in self._ready:  # before that the signal would end it
+            self._signal([self._mesh.driver.name], REFUSE)
         for names in ([worker.name for worker in self._mesh.workers], [self._mesh.driver.name]):
             self._signal(names, signal.SIGTERM)
             if not self._wait_gone(names, LEAVE_SECONDS, max(1, asked)):

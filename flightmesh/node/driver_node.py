@@ -95,9 +95,13 @@ class DriverNode:
         self._mesh_node.start()
         self._client_node.start()
 
+    def refuse(self) -> None:
+        """Cancels what runs and takes no more jobs and workers, but goes on answering. Repeating it is harmless."""
+        self.mesh.refuse()
+
     def close(self) -> None:
         """Cancels what runs, ends both listeners. Repeating it is harmless."""
-        self.mesh.refuse()
+        self.refuse()
         self._service.close()
         self.mesh.close()
         self._client_node.close(CLOSE_SECONDS)

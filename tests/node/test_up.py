@@ -5,11 +5,13 @@ import re
 import signal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flightmesh.cli.mesh_file import load_mesh
 from flightmesh.errors import InvalidConfig
-from flightmesh.protocol.client_messages import Nodes, NodeStatus
+from flightmesh.protocol.client_messages import Jobs, Nodes, NodeStatus
 from flightmesh.protocol.codec import decode
 from flightmesh.transport.flight_client import ClientConnection
 from tests.node.processes import NodeCommand, flightmesh, is_alive
@@ -38,6 +40,15 @@ def query(address: str, sql: str = "select 6 * 7 as answer") -> str:
         return command.said
 
 
+def has_running(address: str) -> bool:
+    connection = ClientConnection(f"grpc://{address}")
+    try:
+        found: Jobs = decode(connection.action("jobs", b"", 10.0)[0], Jobs)
+    finally:
+        connection.close()
+    return any(job.state == "running" for job in found.jobs)
+
+
 def wait_gone(pids: list[int]) -> None:
     wait_until(lambda: not any(is_alive(pid) for pid in pids), 15, f"{pids} to end")
 
@@ -57,6 +68,23 @@ def test_a_mesh_runs_until_ctrl_c() -> None:
     last = {name: max(n for n, line in enumerate(lines) if line.startswith(f"{name} | ")) for name in nodes}
     assert last["driver"] > max(last["worker-1"], last["worker-2"])
     assert "error" not in up.said
+
+
+def test_ctrl_c_ends_a_query_that_runs_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    pq.write_table(pa.table({"i": range(100_000)}), path, row_group_size=10_000)
+    endless = f"select count(*) from '{path}' a, '{path}' b, '{path}' c where a.i + b.i + c.i = -1"
+    with flightmesh(*UP, FLIGHTMESH_LOG="text") as up:
+        address = address_of(up)
+        nodes = nodes_of(address)
+        with flightmesh("sql", "--driver", address, endless) as client:
+            wait_until(lambda: has_running(address), 40, "the query to run")
+            up.signal(signal.SIGINT)
+            assert client.wait_code() != 0
+            assert client.said == "cancelled: the driver went down\n"
+        assert up.wait_code() == 0
+        wait_gone([node.pid for node in nodes.values()])
+    assert "cancelled after" in up.said
 
 
 def test_logs_are_json_where_no_terminal_is() -> None:
