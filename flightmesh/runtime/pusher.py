@@ -178,7 +178,7 @@ class Pushers:
     def drop(self, job: JobId) -> None:
         """Ends all streams of a job."""
         for ends in self._jobs.pop(job, {}).values():
-            for pusher in ends.pushers.values():
+            for pusher in list(ends.pushers.values()):  # who closes a worker does not wait for its loop, which may add one
                 pusher.cancel()
 
     def _ends(self, job: JobId, edge: EdgeId) -> _EdgeEnds:

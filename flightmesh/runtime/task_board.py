@@ -90,6 +90,7 @@ class TaskBoard:
         self._threads = Threads("flightmesh-task")
         self._tasks: dict[AttemptId, RunningTask] = {}
         self._runs: dict[AttemptId, TaskRun] = {}
+        self._is_ending = False
         self._lock = threading.Lock()
 
     def carry_out(self, effect: BoardEffect) -> None:
@@ -139,8 +140,9 @@ class TaskBoard:
         self._store.budget.forget(job)
 
     def cancel_all(self) -> None:
-        """Cancels whatever runs."""
+        """Cancels whatever runs, and whatever is started after that: a board that is being closed may still get orders."""
         with self._lock:
+            self._is_ending = True
             tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -165,6 +167,9 @@ class TaskBoard:
         task = RunningTask(attempt, plan, self._around, hold, self._news)
         with self._lock:
             self._tasks[attempt] = task
+            is_ending = self._is_ending
+        if is_ending:
+            task.cancel()
         if self._pushers is not None:
             self._pushers.note_producer(attempt.task.job, plan, attempt.task.index)
         self._threads.run(lambda: self._run(task, hold))

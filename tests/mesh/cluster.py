@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from flightmesh.protocol.node_messages import Load
 from flightmesh.transport.flight_client import ClientConnection
 from tests.waiting import wait_until
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 END_SECONDS = 5.0
 _DRIVER_READY = re.compile(r"driver ready: clients (grpc://\S+?),")
 _WORKER_READY = re.compile(r"worker \S+ ready, registered at \S+ as (\S+)")
@@ -193,6 +194,16 @@ def start_worker(ends: ExitStack, mesh: Cluster, name: str) -> NodeProcess:
     return _started(
         ends, mesh.folder, name, ["worker", "--insecure", "--driver", mesh.address, "--name", name, "--config", config]
     )
+
+
+def restart_driver(ends: ExitStack, mesh: Cluster) -> None:
+    """Kills the driver and starts another at its address, which `ends` will end."""
+    mesh.driver.signal(signal.SIGKILL)
+    mesh.driver.process.wait(END_SECONDS)
+    config = str(mesh.folder / "nodes.yaml")
+    args = ["driver", "--insecure", "--listen", mesh.address, "--config", config]
+    mesh.driver = _started(ends, mesh.folder, f"driver-{time.monotonic_ns()}", args)
+    mesh.driver.wait_said(_DRIVER_READY)
 
 
 def _started(ends: ExitStack, folder: Path, name: str, args: list[str]) -> NodeProcess:
