@@ -44,7 +44,8 @@ class WorkerEntry:
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """A task: its phase, its latest attempt, where that runs, its latest report, how many splits it drew."""
+    """A task: its phase, its latest attempt, where that runs, its latest report, the splits that it drew, each with its
+    scan. `grants`: of which scan and how many were given it at each of its requests."""
 
     id: TaskId
     phase: TaskPhase = TaskPhase.PENDING
@@ -54,6 +55,7 @@ class TaskEntry:
     started: float | None = None
     ended: float | None = None
     drawn: tuple[tuple[int, Split], ...] = ()
+    grants: tuple[tuple[int, int], ...] = ()
     closed: frozenset[EdgeId] = frozenset()
 
     @property

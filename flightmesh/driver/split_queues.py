@@ -1,4 +1,5 @@
-"""Deals the splits of scans to the attempts that ask for them, one at a time, so that no task waits on another's long file.
+"""Deals the splits of scans to the attempts that ask for them: in one process one at a time, so that no task waits on another's
+long file; on a mesh, where asking is a round trip, several while many are left.
 
 Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table
 says which; a task is given what its own worker holds before what others do.
@@ -9,12 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flightmesh.catalog.table import MemorySplit, Split
-from flightmesh.driver.entries import Share, SplitQueue, Table
+from flightmesh.driver.entries import Share, SplitQueue, Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, FindSplits, Send
 from flightmesh.errors import InternalError
 from flightmesh.ids import JobId, StageId, WorkerId
 from flightmesh.protocol.messages import GrantSplits, WantSplits
 from flightmesh.stage.graph import StageGraph
+
+MOST_GRANTED = 8
+"""Splits of one grant."""
 
 
 def open_queues(table: Table, job: JobId, graph: StageGraph) -> list[DriverEffect]:
@@ -43,7 +47,8 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
 
 
 def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
-    """The next split for an attempt, recorded as drawn; an empty grant when there are none left; nothing while none are listed.
+    """The next splits for an attempt, recorded as drawn; an empty grant when there are none left, on a mesh right after the one
+    that took the last; nothing while none are listed.
 
     A request that comes again is given what it drew the first time. Raises InternalError for one that skips a number.
     """
@@ -54,23 +59,44 @@ def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
     queue = table.queues.get(key)
     if queue is None:
         raise InternalError(f"attempt {want.attempt} asked for splits of scan {want.source}, which it does not have")
-    drawn = [split for source, split in task.drawn if source == want.source]
-    if want.number > len(drawn):
-        raise InternalError(f"attempt {want.attempt} asked {want.number} times for splits and was given {len(drawn)}")
-    if want.number < len(drawn):
-        return [_grant(task.worker, want, (drawn[want.number],))]
+    sizes = [count for source, count in task.grants if source == want.source]
+    if want.number > len(sizes):
+        raise InternalError(f"attempt {want.attempt} asked {want.number} times for splits and was given {len(sizes)}")
+    if want.number < len(sizes):
+        drawn = [split for source, split in task.drawn if source == want.source]
+        first = sum(sizes[: want.number])
+        return [_grant(task.worker, want, tuple(drawn[first : first + sizes[want.number]]))]
     if queue.shares is None:
         if want not in queue.waiting:
             table.queues[key] = replace(queue, waiting=(*queue.waiting, want))
         return []
-    holder = _holder_for(queue.shares, task.worker)
-    share = queue.shares.get(holder)
+    return _draw(table, task, task.worker, want, queue.shares)
+
+
+def _draw(
+    table: Table, task: TaskEntry, worker: WorkerId, want: WantSplits, shares: dict[str | None, Share]
+) -> list[DriverEffect]:
+    holder = _holder_for(shares, worker)
+    share = shares.get(holder)
     if share is None or not share.left:
-        return [_grant(task.worker, want, ())]
-    split = share.splits[share.next]
-    table.queues[key] = SplitQueue({**queue.shares, holder: replace(share, next=share.next + 1)})
-    table.put(replace(task, drawn=(*task.drawn, (want.source, split))))
-    return [_grant(task.worker, want, (split,))]
+        return [_grant(worker, want, ())]
+    is_far = table.workers[worker].address is not None
+    count = _count(share, want.number, table.stage(task.id).tasks) if is_far else 1
+    splits = share.splits[share.next : share.next + count]
+    left = {**shares, holder: replace(share, next=share.next + count)}
+    table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
+    drawn = (*task.drawn, *((want.source, split) for split in splits))
+    table.put(replace(task, drawn=drawn, grants=(*task.grants, (want.source, count))))
+    granted: list[DriverEffect] = [_grant(worker, want, splits)]
+    if is_far and not any(share.left for share in left.values()):
+        granted.append(_grant(worker, replace(want, number=want.number + 1), ()))
+    return granted
+
+
+def _count(share: Share, number: int, tasks: int) -> int:
+    """How many splits a request is given: at first one, so that a query that needs only a few rows stops soon; then more each
+    time; but never more than half of what is the task's even part of those left, so that all tasks end together."""
+    return max(1, min(MOST_GRANTED, 1 << min(number, MOST_GRANTED), share.left // (2 * tasks)))
 
 
 def _by_holder(splits: tuple[Split, ...]) -> dict[str | None, Share]:

@@ -36,6 +36,7 @@ from flightmesh.runtime.part_reader import PartReader
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold
+from flightmesh.runtime.split_draws import SplitDraws
 from flightmesh.runtime.threads import Threads
 
 REPORT_SECONDS = 0.1
@@ -102,8 +103,7 @@ class RunningTask:
         self._ending: Ending | None = None
         self.flush_output: Callable[[], None] = _no_output
         self._changed = threading.Condition()
-        self._asked: dict[int, int] = {}
-        self._granted: dict[int, tuple[Split, ...]] = {}
+        self._draws: dict[int, SplitDraws] = {}
         self._bell = Bell()
         self._readers: dict[EdgeId, list[LogReader | Inlet]] = {}
         self._parts: PartReader | None = None
@@ -122,11 +122,10 @@ class RunningTask:
         self._end(Ending.STOP)
 
     def hand_splits(self, source: int, number: int, splits: tuple[Split, ...]) -> None:
-        """Gives the waiting thread what it asked for; an answer to an earlier request is dropped."""
+        """Gives the thread what it asked for; an answer that comes again is dropped."""
         with self._changed:
-            if number == self._asked.get(source, 0) - 1:
-                self._granted[source] = splits
-                self._changed.notify_all()
+            self._draws.setdefault(source, SplitDraws()).hand(number, splits)
+            self._changed.notify_all()
 
     def check(self) -> None:
         """Raises when the attempt is to end; lets others have their turn; now and then reports progress and has
@@ -142,17 +141,27 @@ class RunningTask:
     def next_split(self, source: int) -> Split | None:
         """The next split of a scan, or None when there are none left."""
         self.raise_if_ending()
-        number = self._asked.get(source, 0)
         with self._changed:
-            self._asked[source] = number + 1
-        self._news.wants_splits(self.attempt, source, number)
-        with self._hold.given_up(), self._changed:
-            while source not in self._granted:
-                self.raise_if_ending()
-                self._changed.wait()
-            splits = self._granted.pop(source)
+            draws = self._draws.setdefault(source, SplitDraws())
+        self._ask_splits(source, draws)
+        if not draws.is_ready:
+            with self._hold.given_up(), self._changed:
+                while not draws.is_ready:
+                    self.raise_if_ending()
+                    self._changed.wait()
+        with self._changed:
+            split = draws.take()
+        if draws.asks_ahead:
+            self._ask_splits(source, draws)
         self.raise_if_ending()
-        return splits[0] if splits else None
+        return split
+
+    def _ask_splits(self, source: int, draws: SplitDraws) -> None:
+        """Asks for more splits of a scan if that is due."""
+        with self._changed:
+            number = draws.request()
+        if number is not None:
+            self._news.wants_splits(self.attempt, source, number)
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """The rows of a split."""

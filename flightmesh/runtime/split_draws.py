@@ -1,0 +1,55 @@
+"""The splits of one scan on their way from the driver to the attempt that reads them.
+
+Handed grants by the event loop; hands on one split at a time to the attempt's thread. What always holds: requests are numbered
+from 0 and there is at most one that was not answered; an answer counts once; after the one that says there are none left,
+nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from flightmesh.catalog.table import Split
+
+
+class SplitDraws:
+    """Not locked: its owner does that."""
+
+    def __init__(self) -> None:
+        self._ahead: deque[Split] = deque()
+        self._asked = 0
+        self._answered = 0
+        self._granted = 0
+        self._no_more = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `take` has an answer: a split, or that there are none left."""
+        return bool(self._ahead) or self._no_more
+
+    def take(self) -> Split | None:
+        """The next split, or None when there are none left."""
+        return self._ahead.popleft() if self._ahead else None
+
+    def request(self) -> int | None:
+        """The number of the request that is due now, which counts as made; None when none is. One is due when there is nothing
+        to read, and ahead of that while the driver grants several at once: then many are left, and a round trip would only
+        be time lost; of the last ones nobody takes more than it reads."""
+        if self._ahead or self._no_more or self._asked > self._answered:
+            return None
+        self._asked += 1
+        return self._asked - 1
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Whether a request is worth making while the last split of a grant is still read."""
+        return self._granted > 1
+
+    def hand(self, number: int, splits: tuple[Split, ...]) -> None:
+        """The answer to a request. One that comes again is dropped; that there are none left may come unasked."""
+        if number != self._answered or (splits and number >= self._asked):
+            return
+        self._answered += 1
+        self._granted = len(splits)
+        self._ahead.extend(splits)
+        self._no_more = not splits
