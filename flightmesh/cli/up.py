@@ -35,7 +35,7 @@ Ctrl-C cancels what runs, ends the workers, then the driver. A second Ctrl-C end
 """
 PORT = 8815
 READY_SECONDS = 60.0
-LEAVE_SECONDS = 4.0
+LEAVE_SECONDS = 2.5
 """How long nodes may take to free what was cancelled and to leave, before they are ended at once."""
 KILL_SECONDS = 2.0
 LOOK_SECONDS = 0.2
@@ -161,15 +161,17 @@ class _Mesh:
 
         asked = self._interrupts
         self._interrupts = max(1, asked)
-        if self._mesh.driver.name in self._ready:  # before that the signal would end it
-            self._signal([self._mesh.driver.name], REFUSE)
-        for names in ([worker.name for worker in self._mesh.workers], [self._mesh.driver.name]):
-            self._signal(names, signal.SIGTERM)
-            if not self._wait_gone(names, LEAVE_SECONDS, max(1, asked)):
-                self._signal(names, signal.SIGTERM)
-                if not self._wait_gone(names, KILL_SECONDS, None):
-                    self._signal(names, signal.SIGKILL)
-                    self._wait_gone(names, KILL_SECONDS, None)
+        workers, driver = [worker.name for worker in self._mesh.workers], [self._mesh.driver.name]
+        if driver[0] in self._ready:  # before that the signal would end it
+            self._signal(driver, REFUSE)
+        self._signal(workers, signal.SIGTERM)
+        have_left = self._wait_gone(workers, LEAVE_SECONDS, max(1, asked))
+        self._signal(driver if have_left else [*workers, *driver], signal.SIGTERM)
+        if not self._wait_gone([*workers, *driver], LEAVE_SECONDS, max(1, asked)):
+            self._signal([*workers, *driver], signal.SIGTERM)
+            if not self._wait_gone([*workers, *driver], KILL_SECONDS, None):
+                self._signal([*workers, *driver], signal.SIGKILL)
+                self._wait_gone([*workers, *driver], KILL_SECONDS, None)
 
     def _signal(self, names: list[str], number: signal.Signals) -> None:
         for name in names:
