@@ -1,0 +1,43 @@
+"""Random queries against DuckDB where nothing is easy for the exchange: no build is small enough to be broadcast, batches are
+tiny, and next to nothing fits the exchange's memory, so every edge is dealt by hash, crosses processes and lies on disk.
+`FLIGHTMESH_CHUNKS=100 pytest tests/mesh/test_random.py` goes on for longer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mesh.cluster import Cluster, cluster
+from tests.meshes import AT_MESHES
+from tests.random.test_random import CHUNK, beside_duckdb, check
+from tests.waiting import ended, wait_until
+
+FIRST = 2_000
+"""Chunks of seeds that no other test takes begin here."""
+CHUNKS = int(os.environ.get("FLIGHTMESH_CHUNKS", "3"))
+STUCK_SECONDS = 60.0
+"""Far more than any of these queries takes, also on a busy machine."""
+SETTINGS = {"memory": "512MiB", "morsel_rows": 64, "planner": {"broadcast_bytes": 1}, "mesh": {"heartbeat_seconds": 0.1}}
+
+
+@pytest.fixture(scope="module", params=AT_MESHES)
+def hard(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Three workers with one slot each."""
+    with cluster(3, mode=request.param, exchange={"memory": "1KiB"}, **SETTINGS) as made:
+        yield made
+
+
+@pytest.mark.parametrize("chunk", range(FIRST, FIRST + CHUNKS))
+def test_random_queries_through_disks_and_processes(hard: Cluster, chunk: int) -> None:
+    with hard.connect() as session, beside_duckdb(session, chunk) as both:
+        seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+        refused = sum(not ended(lambda seed=seed: check(seed, both), STUCK_SECONDS) for seed in seeds)
+        assert refused <= 2
+        for name in session.tables():
+            session.drop(name)
+    wait_until(hard.is_idle, 20, "the mesh to hold nothing any more")
+    folders = list(hard.folder.glob("flightmesh-spill-*"))
+    assert len(folders) == len(hard.workers), "every worker has spilled"
+    assert not [path for folder in folders for path in folder.iterdir() if path.name != "owner"]
