@@ -73,6 +73,19 @@ class Session:
         else:
             self._workspace.register(parts, self._engine.find_data(parts[-1], source))
 
+    def upload(self, name: str, source: Any, **options: Any) -> None:
+        """As `register`, for data or files of this machine: what the same call on a mesh sends to its workers.
+
+        There is nowhere to send them here: files are read where they are whenever a query needs them. Raises InvalidInput when
+        the source cannot be read.
+        """
+        self.register(name, source, **options)
+
+    def drop(self, name: str) -> None:
+        """Drops a table, registered, uploaded or created, or a view; files stay. Raises InvalidQuery for an unknown name."""
+        self._check_open()
+        self._workspace.drop(split_name(name))
+
     @typed_errors()
     def sql(self, text: str, dialect: str | None = None, params: Params | None = None) -> Result:
         """Plans one statement; its rows come when the result is used. CREATE and DROP take effect before this returns.

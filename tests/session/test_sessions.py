@@ -76,6 +76,24 @@ def test_files_with_options(plain: AnySession, tmp_path: Path) -> None:
     assert rows(plain, "select count(*) from globbed") == [(6,)]
 
 
+def test_what_is_uploaded_can_be_dropped(plain: AnySession, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1;x\n2;y\n")
+    plain.upload("up_file", tmp_path / "a.txt", format="csv", delimiter=";", header=False)
+    plain.upload("up_data", {"x": [1, 2, 3]})
+    plain.sql("create view up_view as select x from up_data")
+    assert plain.sql("select count(*) as n from up_file").to_arrow().to_pydict() == {"n": [2]}
+    assert plain.sql("select sum(x) as s from up_view").to_arrow().to_pydict() == {"s": [6]}
+    for name in ("up_file", "up_data", "up_view"):
+        assert name in plain.tables()
+        plain.drop(name)
+        assert name not in plain.tables()
+        with pytest.raises(InvalidQuery, match="up"):
+            plain.drop(name)
+    with pytest.raises(InvalidQuery, match="takes no options, but got delimiter"):
+        plain.upload("up_wrong", {"x": [1]}, delimiter=";")
+    assert (tmp_path / "a.txt").exists()
+
+
 def test_what_cannot_be_registered(plain: AnySession) -> None:
     with pytest.raises(InvalidInput):
         plain.register("x", 42)
@@ -343,6 +361,8 @@ def test_created_tables_count_against_the_budget_while_they_live() -> None:
         assert session.runtime.budget.used == 2_400_000
         session.sql("create or replace table a as select 1 as v")
         assert session.runtime.budget.used == 4
+        session.drop("a")
+        assert session.runtime.budget.used == 0
         session.sql("create table c as select v from small")
 
 
