@@ -142,22 +142,26 @@ class RemoteSession:
     def open_plan(self, path: str | os.PathLike[str], params: Mapping[str, Any] | None = None) -> Result:
         """As `run_plan`, but a plan with `write` at the client is run when its result is first used, so that its progress can
         be seen."""
-        from flightmesh.frontend.yaml.plan import load_plan
+        from flightmesh.frontend.yaml.plan import client_target, load_plan
+        from flightmesh.session.remote_plan import sendable
 
         self._check_open()
         plan = load_plan(path)
         uploads = self._upload_inputs(plan, params)
         statement = Statement(
-            plan=plan.document.text, source=plan.document.name, params=pack_params(params), uploads=tuple(uploads.items())
+            plan=plan.document.text,
+            source=plan.document.name,
+            params=pack_params(sendable(plan, params)),
+            uploads=tuple(uploads.items()),
         )
         planned = self._plan(statement)
         result = self._result(planned)
-        if planned.write is None:
+        target = client_target(plan, params)
+        if target is None:
             return result
-        from flightmesh.session.remote_plan import target_here
         from flightmesh.session.write import WrittenFiles
 
-        return WrittenFiles(result, target_here(plan, planned.write))
+        return WrittenFiles(result, target)
 
     @typed_errors()
     def explain(self, text: str, level: str = "optimized", dialect: str | None = None, params: Params | None = None) -> str:
@@ -208,12 +212,13 @@ class RemoteSession:
 
     def _upload_inputs(self, plan: PlanFile, params: Mapping[str, Any] | None) -> dict[str, str]:
         """Uploads the files of a plan that are this machine's; the table that stands for each input."""
-        from flightmesh.frontend.yaml.plan import local_inputs
+        from flightmesh.frontend.yaml.plan import local_inputs, pointing_at
 
         uploads = {}
         for entry in local_inputs(plan, params):
             table = UploadTable(f"{entry.name}_{secrets.token_hex(4)}", temporary=True)
-            rows = rows_of_files(entry.name, entry.paths, entry.format, entry.options, entry.storage)
+            with pointing_at(plan.document, entry.place):
+                rows = rows_of_files(entry.name, entry.paths, entry.format, entry.options, entry.storage)
             self._link.upload(table, rows.schema, rows.batches)
             uploads[entry.name] = table.name
         return uploads

@@ -1,22 +1,25 @@
-"""Where a plan's rows land at the client, for `write` with `to: client`.
+"""The values of a plan's parameters as they are sent to a driver.
 
-Handed a plan and the target as the driver read it; hands on the target on this machine. What always holds: a relative path is
-relative to the plan's folder, as for plans that run in this process.
+Handed a plan and what the caller gave; hands on the same, with paths as text. What always holds: a relative path stays one: the
+driver refuses it where it is to be the nodes', and what it means at the client is the client's to say.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from flightmesh.catalog.table import Format
-from flightmesh.frontend.yaml.plan import PlanFile, Target
-from flightmesh.protocol.client_messages import WireTarget
+from flightmesh.frontend.yaml.params import type_of
+from flightmesh.frontend.yaml.plan import PlanFile
 
 
-def target_here(plan: PlanFile, target: WireTarget) -> Target:
-    """The place of `target` on this machine."""
-    path = target.path
-    if "://" not in path and plan.folder is not None:
-        path = os.path.normpath(plan.folder / Path(path).expanduser()) + ("/" if path.endswith("/") else "")
-    return Target(Format(target.format), path)
+def sendable(plan: PlanFile, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`params` with the values of `path` parameters as text, also those that were given as paths."""
+    declared = plan.plan.params
+    return {
+        name: os.fspath(value)
+        if isinstance(value, os.PathLike) and name in declared and type_of(declared[name]) == "path"
+        else value
+        for name, value in (params or {}).items()
+    }

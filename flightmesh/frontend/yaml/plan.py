@@ -11,7 +11,8 @@ from __future__ import annotations
 import enum
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ class LocalInput:
     paths: tuple[str, ...]
     options: Mapping[str, str]
     storage: Storage | None
+    place: Node | None
+    """Where the plan names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,14 @@ def local_inputs(plan: PlanFile, params: Mapping[str, Any] | None = None) -> tup
         place = node.get(kind) if node is not None else None
         resolved = tuple(_absolute(plan, _filled(plan, path, place, values)) for path in paths)
         storage = None if entry.storage is None else _storage(plan, entry.storage, node, values)
-        found.append(LocalInput(name, kind, resolved, entry.options(), storage))
+        found.append(LocalInput(name, kind, resolved, entry.options(), storage, place))
     return tuple(found)
+
+
+def client_target(plan: PlanFile, params: Mapping[str, Any] | None = None) -> Target | None:
+    """Where the rows land of a plan whose `write` has `to: client`; None for other plans. Only for plans of this machine."""
+    target = _target(plan, _values(plan, params))
+    return target if target is not None and target.landing is Landing.CLIENT else None
 
 
 def check_plan(
@@ -236,7 +245,7 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
     """What an input stands for: a table of the session, or files opened now."""
     kind, paths = entry.source()
     place = node.get(kind) if node is not None else None
-    try:
+    with pointing_at(plan.document, place):
         if kind == "table":
             return catalog.lookup(paths[0].split("."))
         if entry.file == "local" and plan.folder is None:
@@ -248,11 +257,18 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
         if entry.storage is None:
             return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
         return catalog.open_files(name, resolved, kind, entry.options(), _storage(plan, entry.storage, node, values))
+
+
+@contextmanager
+def pointing_at(document: Document, node: Node | None) -> Iterator[None]:
+    """Errors of files and tables within it say where the plan names what is wrong."""
+    try:
+        yield
     except InvalidQuery as error:
-        raise plan.document.error(error.message, place, error.hint) from None
+        raise document.error(error.message, node, error.hint) from None
     except (InvalidInput, DataError, NotAllowed) as error:
-        at = plan.document.error("", place).position
-        raise type(error)(error.message, hint=error.hint, position=at, text=plan.document.text) from None
+        at = document.error("", node).position
+        raise type(error)(error.message, hint=error.hint, position=at, text=document.text) from None
 
 
 def _storage(plan: PlanFile, options: Mapping[str, Any], node: Node | None, values: Mapping[str, Any]) -> Storage:
