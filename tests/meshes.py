@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,10 @@ MODES = ("get", "put")
 WORKERS = 3
 AT_MESHES = [pytest.param(mode, id=f"mesh-{mode}", marks=pytest.mark.xdist_group(f"mesh-{mode}")) for mode in MODES]
 """Parameters of tests that run at a mesh of either mode; those of one mode run in one process, and share its mesh."""
+HERE = pytest.param(None, id="here")
+ANYWHERE = [HERE, *AT_MESHES[:1]]
+"""Parameters of tests of what a session answers, which run in this process and at a mesh (see `session_anywhere`)."""
+AnySession: TypeAlias = flightmesh.Session | flightmesh.RemoteSession
 _SETTINGS: dict[str, Any] = {
     "memory": "1GiB",
     "morsel_rows": 16_384,  # small, so that there are many
@@ -70,3 +74,15 @@ def session_at(mesh: Cluster) -> Iterator[flightmesh.RemoteSession]:
         for name in set(cleaner.tables()) - set(tables()):
             cleaner.drop(name)
     wait_until(mesh.is_idle, 10, "the mesh to hold nothing any more")
+
+
+@contextmanager
+def session_anywhere(mode: str | None, request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    """A session in this process, or one at the mesh of a mode, which is not started where no test wants it."""
+    if mode is None:
+        with flightmesh.connect(threads=2) as here:
+            yield here
+    else:
+        meshes: Meshes = request.getfixturevalue("meshes")
+        with session_at(meshes.of(mode)) as remote:
+            yield remote

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,39 +16,45 @@ import pytest
 
 import flightmesh
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, UnsupportedFeature
+from tests.meshes import ANYWHERE, AnySession, session_anywhere
 
 NOBODY = 65534
+IN_FULL = (
+    "a path on a mesh is the nodes': write it in full, or send a file of yours with session.upload(...) or, in a plan, "
+    "`file: local`"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is done, and the error: its class and its whole text."""
+    """What is done, and the error: its class and its whole text, which is the same at a mesh unless said otherwise."""
 
-    act: Callable[[flightmesh.Session, Path], object]
+    act: Callable[[AnySession, Path], object]
     error: type[flightmesh.FlightmeshError]
     text: str
+    at_a_mesh: str | None = None
 
 
-def sql(text: str, dialect: str = "duckdb") -> Callable[[flightmesh.Session, Path], object]:
+def sql(text: str, dialect: str = "duckdb") -> Callable[[AnySession, Path], object]:
     return lambda session, _: session.sql(text, dialect=dialect).to_arrow()
 
 
-def register(name: str, **options: object) -> Callable[[flightmesh.Session, Path], object]:
-    return lambda session, folder: session.register("t", folder / name, **options)
+def register(name: str, **options: object) -> Callable[[AnySession, Path], object]:
+    return lambda session, folder: session.register("bad", folder / name, **options)
 
 
-def read(name: str, **options: object) -> Callable[[flightmesh.Session, Path], object]:
+def read(name: str, **options: object) -> Callable[[AnySession, Path], object]:
     """Registers and reads: an error that only reading can find."""
 
-    def act(session: flightmesh.Session, folder: Path) -> None:
-        session.register("t", folder / name, **options)
-        session.sql("select * from t").to_arrow()
+    def act(session: AnySession, folder: Path) -> None:
+        session.register("bad", folder / name, **options)
+        session.sql("select * from bad").to_arrow()
 
     return act
 
 
-def plan(text: str, **params: object) -> Callable[[flightmesh.Session, Path], object]:
-    def act(session: flightmesh.Session, folder: Path) -> None:
+def plan(text: str, **params: object) -> Callable[[AnySession, Path], object]:
+    def act(session: AnySession, folder: Path) -> None:
         path = folder / "plan.yaml"
         path.write_text(text)
         session.run_plan(path, params=params).to_arrow()
@@ -55,13 +62,19 @@ def plan(text: str, **params: object) -> Callable[[flightmesh.Session, Path], ob
     return act
 
 
-def unreadable(session: flightmesh.Session, folder: Path) -> None:
+def unreadable(session: AnySession, folder: Path) -> None:
+    if os.geteuid() == 0 and not isinstance(session, flightmesh.Session):
+        pytest.skip("the nodes are root's, who may read everything")
     locked = folder / "locked"
     locked.mkdir()
     (locked / "a.csv").write_text("a\n1\n")
     locked.chmod(0)
-    with as_somebody_else(folder):
-        session.register("t", locked)
+    try:
+        with as_somebody_else(folder):
+            session.register("bad", locked)
+    finally:
+        locked.chmod(0o700)
+        shutil.rmtree(locked)
 
 
 @contextmanager
@@ -93,6 +106,10 @@ CASES: dict[str, Case] = {
         "  from 'nothing/here.parquet'\n"
         "       ^^^^^^^^^^^^^^^^^^^^^^\n"
         "hint: the working directory has nothing named 'nothing'",
+        "nothing/here.parquet is relative (at line 2, column 6)\n"
+        "  from 'nothing/here.parquet'\n"
+        "       ^^^^^^^^^^^^^^^^^^^^^^\n"
+        f"hint: {IN_FULL}",
     ),
     "empty glob": Case(
         register("*.arrow"),
@@ -408,6 +425,26 @@ CASES: dict[str, Case] = {
         "  inputs: {o: {csv: order.csv}}\n"
         "                    ^^^^^^^^^\n"
         "hint: did you mean {folder}/ragged.csv or {folder}/typed.csv or {folder}/orders.parquet?",
+        "order.csv is relative (at {folder}/plan.yaml:1:19)\n"
+        "  inputs: {o: {csv: order.csv}}\n"
+        "                    ^^^^^^^^^\n"
+        f"hint: {IN_FULL}",
+    ),
+    "missing input of a plan, of who runs it": Case(
+        plan("inputs: {o: {csv: order.csv, file: local}}\nsteps: {a: {from: o}}\n"),
+        InvalidInput,
+        "{folder}/order.csv does not exist (at {folder}/plan.yaml:1:19)\n"
+        "  inputs: {o: {csv: order.csv, file: local}}\n"
+        "                    ^^^^^^^^^\n"
+        "hint: did you mean {folder}/ragged.csv or {folder}/typed.csv or {folder}/orders.parquet?",
+    ),
+    "damaged input of a plan, of who runs it": Case(
+        plan("inputs: {o: {parquet: truncated.parquet, file: local}}\nsteps: {a: {from: o}}\n"),
+        InvalidInput,
+        "{folder}/truncated.parquet is a truncated Parquet file: its footer is missing (at {folder}/plan.yaml:1:23)\n"
+        "  inputs: {o: {parquet: truncated.parquet, file: local}}\n"
+        "                        ^^^^^^^^^^^^^^^^^\n"
+        "hint: write or copy it again",
     ),
 }
 
@@ -433,9 +470,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[flightmesh.Session]:
-    with flightmesh.connect(threads=2) as made:
+@pytest.fixture(scope="module", params=ANYWHERE)
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    with session_anywhere(request.param, request) as made:
         made.register(
             "orders",
             pa.table(
@@ -452,12 +489,13 @@ def session() -> Iterator[flightmesh.Session]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_error_says_what_is_wrong(session: flightmesh.Session, folder: Path, name: str) -> None:
+def test_the_error_says_what_is_wrong(session: AnySession, folder: Path, name: str) -> None:
     case = CASES[name]
     with pytest.raises(flightmesh.FlightmeshError) as caught:
         case.act(session, folder)
     # The numbers of columns in an expression are its query's own business.
     shown = re.sub(r"#\d+", "", caught.value.render()).replace(str(folder), "{folder}")
-    assert shown == case.text
+    at_a_mesh = not isinstance(session, flightmesh.Session)
+    assert shown == (case.at_a_mesh if at_a_mesh and case.at_a_mesh is not None else case.text)
     assert type(caught.value) is case.error
     assert not caught.value.retryable

@@ -9,10 +9,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-import flightmesh
-from flightmesh.session.session import Session
 from tests.compare import Order, assert_same
 from tests.frontend_sql.tables import TABLES, duckdb_connection
+from tests.meshes import ANYWHERE, AnySession, session_anywhere
 
 FOLDER = Path(__file__).parent
 
@@ -21,9 +20,9 @@ def _texts(name: str) -> list[str]:
     return (FOLDER / name).read_text().splitlines()
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
-    with flightmesh.connect(threads=2) as opened:
+@pytest.fixture(scope="module", params=ANYWHERE)
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    with session_anywhere(request.param, request) as opened:
         for name, table in TABLES.items():
             opened.register(name, table)
         yield opened
@@ -37,12 +36,12 @@ def reference() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("text", _texts("rows.sql"))
-def test_same_rows_as_duckdb(session: Session, reference: duckdb.DuckDBPyConnection, text: str) -> None:
+def test_same_rows_as_duckdb(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(_numbered(session.sql(text).to_arrow()), _numbered(reference.sql(text).to_arrow_table()), Order.FREE)
 
 
 @pytest.mark.parametrize("text", _texts("rows_in_order.sql"))
-def test_same_order_as_duckdb(session: Session, reference: duckdb.DuckDBPyConnection, text: str) -> None:
+def test_same_order_as_duckdb(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(session.sql(text).to_arrow(), reference.sql(text).to_arrow_table(), Order.COUNTS)
 
 

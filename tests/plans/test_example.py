@@ -14,20 +14,30 @@ import flightmesh
 from flightmesh.errors import InvalidPlan
 from flightmesh.frontend.yaml.plan import check_plan
 from tests.frontend_yaml.example import PLAN, write_example
+from tests.meshes import ANYWHERE, AnySession, session_anywhere
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[flightmesh.Session]:
-    with flightmesh.connect(threads=2) as made:
+@pytest.fixture(scope="module", params=ANYWHERE)
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    with session_anywhere(request.param, request) as made:
         yield made
 
 
-def rows(session: flightmesh.Session, text: str, **params: Any) -> list[dict[str, Any]]:
-    return session.run_plan(text, params=params).to_arrow().to_pylist()
+def text_for(session: AnySession) -> str:
+    """The plan as documented; at a mesh with whose its files are."""
+    if isinstance(session, flightmesh.Session):
+        return PLAN
+    local = PLAN.replace("data/flights}", "data/flights, file: local}").replace("airlines.csv}", "airlines.csv, file: local}")
+    return local.replace("out/}", "out/, to: client}")
 
 
-def test_the_documented_plan(session: flightmesh.Session, tmp_path: Path) -> None:
-    path = write_example(tmp_path)
+def rows(session: AnySession, text: str, **params: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = session.run_plan(text, params=params).to_arrow().to_pylist()
+    return found
+
+
+def test_the_documented_plan(session: AnySession, tmp_path: Path) -> None:
+    path = write_example(tmp_path, text_for(session))
     session.run_plan(path, params={"since": "2013-05-31"}).to_arrow()
     written = pa.concat_tables([pq.read_table(part) for part in sorted((tmp_path / "out").iterdir())])
     # Late since then: American 61 and 100, United 90 and 61, ZZ (no airline) 70, and one without a carrier (no airline) 99.
@@ -43,6 +53,25 @@ def test_the_documented_plan(session: flightmesh.Session, tmp_path: Path) -> Non
         {"name": "American", "flights": 2, "mean_delay": 80.5},
         {"name": "United", "flights": 2, "mean_delay": 75.5},
     ]
+
+
+def test_paths_of_parameters_are_of_the_working_directory(
+    session: AnySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        text_for(session)
+        .replace("params:\n", "params:\n  out: {type: path, default: out}\n")
+        .replace("{parquet: out/", '{csv: "{out}"')
+    )
+    path = write_example(tmp_path, text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for given in ("a.csv", Path("b.csv"), elsewhere / "c.csv"):
+        session.run_plan(path, params={"since": "2013-05-31", "out": given}).to_arrow()
+    session.run_plan(path, params={"since": "2013-05-31"}).to_arrow()
+    assert sorted(file.name for file in elsewhere.iterdir()) == ["a.csv", "b.csv", "c.csv"]
+    assert (tmp_path / "out").is_file()
 
 
 def test_unused_steps_are_warned_of(tmp_path: Path) -> None:
@@ -118,7 +147,7 @@ STEPS: list[tuple[str, list[dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("step", "expected"), STEPS)
-def test_steps(session: flightmesh.Session, step: str, expected: list[dict[str, Any]]) -> None:
+def test_steps(session: AnySession, step: str, expected: list[dict[str, Any]]) -> None:
     assert rows(session, f"{VALUES}  s: {step}\n") == expected
 
 
@@ -132,24 +161,25 @@ SETS = [
 
 
 @pytest.mark.parametrize(("step", "expected"), SETS)
-def test_set_operations(session: flightmesh.Session, step: str, expected: list[int]) -> None:
+def test_set_operations(session: AnySession, step: str, expected: list[int]) -> None:
     text = f"steps:\n  a: {{values: [{{x: 1}}, {{x: 1}}, {{x: 2}}]}}\n  b: {{values: [{{x: 2}}, {{x: 3}}]}}\n  s: {step}\n"
     assert sorted(row["x"] for row in rows(session, text)) == expected
 
 
-def test_parameters_are_values_never_text(session: flightmesh.Session) -> None:
+def test_parameters_are_values_never_text(session: AnySession) -> None:
     text = "params: {who: {type: string, required: true}}\nsteps: {s: {sql: 'select :who as who, length(:who) as n'}}\n"
     assert rows(session, text, who="x'; drop table y; --") == [{"who": "x'; drop table y; --", "n": 20}]
 
 
-def test_a_registered_table_is_an_input(session: flightmesh.Session) -> None:
+def test_a_registered_table_is_an_input(session: AnySession) -> None:
     session.register("people", pa.table({"name": ["a", "b"]}))
     assert rows(session, "inputs: {p: {table: people}}\nsteps: {s: {from: p, aggregate: {n: count(*)}}}\n") == [{"n": 2}]
 
 
-def test_a_step_read_twice_is_computed_once(session: flightmesh.Session, tmp_path: Path) -> None:
-    path = write_example(tmp_path, PLAN.replace("write: {parquet: out/}", ""))
-    result = session.run_plan(path, params={"since": "2013-05-31"})
+def test_a_step_read_twice_is_computed_once(session: AnySession, tmp_path: Path) -> None:
+    write_example(tmp_path)
+    text = PLAN.replace("write: {parquet: out/}", "").replace("data/", f"{tmp_path}/data/")
+    result = session.run_plan(text, params={"since": "2013-05-31"})
     result.to_arrow()
     record = result.metrics
     assert record is not None

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import flightmesh
 from flightmesh.frontend.yaml.plan import check_plan
 from nodes.example_data import place_flights
 from tests.compare import Order, assert_same, duckdb_answer
+from tests.meshes import ANYWHERE, AnySession, session_anywhere
 from tests.tpch.data import TABLES, queries, table_files, tpch_folder
 
 PLANS = Path(__file__).parents[2] / "plans"
@@ -93,16 +93,14 @@ def flights() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[flightmesh.Session]:
-    with flightmesh.connect(threads=2) as made:
+@pytest.fixture(scope="module", params=ANYWHERE)
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    with session_anywhere(request.param, request) as made:
         yield made
 
 
 @pytest.mark.parametrize(("name", "params", "sql"), CASES, ids=[f"{name}-{n}" for n, (name, _, _) in enumerate(CASES)])
-def test_flights(
-    session: flightmesh.Session, flights: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any], sql: str
-) -> None:
+def test_flights(session: AnySession, flights: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any], sql: str) -> None:
     got = session.run_plan(PLANS / f"{name}.yaml", params=params).to_arrow()
     assert got.num_rows > 0
     assert_same(got, duckdb_answer(flights, sql), Order.COUNTS)
@@ -112,7 +110,7 @@ TPCH = {1: ("tpch_q1", {}), 3: ("tpch_q3", {"segment": "BUILDING"}), 5: ("tpch_q
 
 
 @pytest.mark.parametrize("number", TPCH)
-def test_tpch(session: flightmesh.Session, number: int) -> None:
+def test_tpch(session: AnySession, number: int) -> None:
     folder = tpch_folder("0.1")
     name, params = TPCH[number]
     got = session.run_plan(PLANS / f"{name}.yaml", params={"data": folder, **params}).to_arrow()
@@ -123,7 +121,7 @@ def test_tpch(session: flightmesh.Session, number: int) -> None:
     assert_same(got.rename_columns(expected.column_names), expected, Order.COUNTS)
 
 
-def test_tpch_with_other_values(session: flightmesh.Session) -> None:
+def test_tpch_with_other_values(session: AnySession) -> None:
     folder = tpch_folder("0.1")
     got = session.run_plan(
         PLANS / "tpch_q3.yaml", params={"data": folder, "segment": "MACHINERY", "day": "1995-03-20"}
@@ -135,7 +133,7 @@ def test_tpch_with_other_values(session: flightmesh.Session) -> None:
         assert_same(got, duckdb_answer(connection, sql), Order.COUNTS)
 
 
-def test_csv_to_parquet(session: flightmesh.Session, flights: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+def test_csv_to_parquet(session: AnySession, flights: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     session.run_plan(PLANS / "csv_to_parquet.yaml", params={"out": tmp_path / "written"}).to_arrow()
     files = sorted((tmp_path / "written").iterdir())
     assert files
