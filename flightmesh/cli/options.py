@@ -77,6 +77,12 @@ Driver = Annotated[
         show_default=False,
     ),
 ]
+ThroughDriver = Annotated[
+    bool,
+    typer.Option(
+        "--through-driver", help="Rows come through the driver: for where the workers cannot be reached.", show_default=False
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write to a file; its ending tells the format.", show_default=False),
@@ -101,6 +107,7 @@ class Engine:
     partitions: int | None = None
     config: Path | None = None
     driver: str | None = None
+    through_driver: bool = False
 
 
 def open_session(engine: Engine, tables: list[str] | None) -> Session | RemoteSession:
@@ -109,6 +116,8 @@ def open_session(engine: Engine, tables: list[str] | None) -> Session | RemoteSe
     named = [_split_table(text) for text in tables or ()]
     import flightmesh
 
+    if engine.through_driver and engine.driver is None:
+        raise typer.BadParameter("there is no driver: give one with --driver HOST:PORT", param_hint="--through-driver")
     config = _configured(engine)
     session = flightmesh.connect(config=config) if engine.driver is None else _at_driver(engine.driver, engine, config)
     for name, path in named:
@@ -121,7 +130,7 @@ def _at_driver(driver: str, engine: Engine, config: Config) -> RemoteSession:
 
     if engine.threads is not None:
         raise typer.BadParameter("the workers of a mesh have their own (worker --slots)", param_hint="--threads")
-    return flightmesh.connect(driver, config=config)
+    return flightmesh.connect(driver, config=config, results="through-driver" if engine.through_driver else None)
 
 
 def _configured(engine: Engine) -> Config:

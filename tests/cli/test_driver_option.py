@@ -97,6 +97,15 @@ def test_settings_of_the_nodes_are_refused(mesh: Cluster) -> None:
     assert "--slots" in ran.stderr
 
 
+def test_rows_through_the_driver(mesh: Cluster) -> None:
+    before = mesh.driver_row_bytes()
+    text = "select k, count(*) as n from t where k < 2 group by k order by k"
+    said = rows_of(flightmesh("sql", "--driver", mesh.address, "--through-driver", text, "--format", "csv"))
+    assert said == ["k,n", "0,100000", "1,100000"]
+    assert mesh.driver_row_bytes() > before
+    assert flightmesh("sql", "select 1", "--through-driver").returncode == 2
+
+
 @pytest.mark.parametrize("command", [("sql", "select 1"), ("explain", "select 1"), ("shell",)], ids=lambda command: command[0])
 def test_nobody_there(command: tuple[str, ...]) -> None:
     with socket.socket() as held:
