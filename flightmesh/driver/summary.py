@@ -18,6 +18,8 @@ from flightmesh.protocol.client_messages import EdgeStatus, JobStatus, NodeStatu
 
 SPILLED = "spilled_bytes"
 """The detail of an operator that counts what it, or its exchange, wrote to disk."""
+TEXT_SHOWN = 2000
+"""Characters of a query that people are told, and that are kept of a finished job."""
 
 
 def jobs(table: Table, epoch: float) -> tuple[JobStatus, ...]:
@@ -84,7 +86,7 @@ def _job_status(table: Table, job: JobEntry) -> JobStatus:
     return JobStatus(
         job=job.id,
         state=job.state.value,
-        text=job.options.text,
+        text=_shown(job.options.text),
         session=job.options.session,
         submitted=job.submitted,
         started=job.started,
@@ -98,6 +100,10 @@ def _job_status(table: Table, job: JobEntry) -> JobStatus:
         place=table.queue.index(job.id) + 1 if job.state is JobState.QUEUED else 0,
         error=job.error,
     )
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= TEXT_SHOWN else text[: TEXT_SHOWN - 1] + "…"
 
 
 def _stage_statuses(table: Table, job: JobEntry) -> tuple[StageStatus, ...]:

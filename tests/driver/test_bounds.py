@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 from flightmesh.config import MeshConfig
 from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
+from flightmesh.driver.events import JobCancelled, JobSubmitted
+from flightmesh.ids import JobId
 from tests.driver.test_scripts import event_of
 
 
@@ -38,3 +41,18 @@ def test_the_table_does_not_grow_with_jobs_and_workers() -> None:
     full = _serve(driver, 100, 200)
     assert _serve(driver, 200, 500) <= full * 1.01
     assert len(summary.jobs(driver.table, 0.0)) == 60
+
+
+def test_a_long_query_is_not_kept() -> None:
+    driver = Driver(MeshConfig(history=60))
+    submission = event_of("submit 1 grouping 2 at-workers")
+    assert isinstance(submission, JobSubmitted)
+    options = replace(submission.options, text="select 1 as x, " * 100_000)
+    driver.step(replace(submission, options=options), 1.0)
+    for told in (summary.jobs(driver.table, 0.0)[0], summary.status(driver.table, JobId(1), 0.0)):
+        assert told is not None
+        assert told.text.startswith("select 1 as x, select")
+        assert len(told.text) == summary.TEXT_SHOWN
+    driver.step(JobCancelled(JobId(1), "enough"), 2.0)
+    assert driver.is_idle
+    assert len(pickle.dumps(driver.table.history)) < 50_000
