@@ -21,7 +21,8 @@ def main() -> None:
     python = str(ready_python("test"))
     workers = str(len(os.sched_getaffinity(0)))
     os.chdir(ROOT)
-    become([python, "-m", "pytest", "-q", "-n", workers, *sys.argv[1:]])
+    # Tests that share a mesh of processes (`xdist_group`) run in one process of pytest, or each would start its own.
+    become([python, "-m", "pytest", "-q", "-n", workers, "--dist", "loadgroup", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -99,6 +99,8 @@ def from_call(error: BaseException, address: str) -> FlightmeshError:
     if isinstance(error, flight.FlightUnavailableError):
         if any(sign in reason.lower() for sign in _REFUSED):
             return NodeRefused(f"nobody listens at {address}", hint="is the node running, and is this its address?")
+        if "timed out" in reason.lower():
+            return NodeSilent(f"{address} did not answer in time")
         return NodeUnavailable(f"the connection to {address} broke: {reason}")
     if isinstance(error, (flight.FlightCancelledError, pa.ArrowCancelled)):
         return NodeUnavailable(f"{address} ended the call")

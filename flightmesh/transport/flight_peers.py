@@ -23,6 +23,9 @@ from flightmesh.transport.get_schema_errors import TrailerFactory
 from flightmesh.transport.peers import StreamIn, StreamOut
 
 T = TypeVar("T")
+CONNECT_MS = 120_000
+"""How long gRPC tries to connect to a peer that neither answers nor refuses: one that is stopped, or too busy. Whether such a
+node is lost is for the driver to say; calls have their own deadlines. (The option's name says less than it does.)"""
 
 
 class Connection:
@@ -92,7 +95,7 @@ def _client(address: str, window: int, *middleware: flight.ClientMiddlewareFacto
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", window),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 1000),
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MS),
         ("grpc.max_reconnect_backoff_ms", 500),
     ]
     try:

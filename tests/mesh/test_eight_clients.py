@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 
 CLIENTS = 8
 MIB = 1 << 20
+MOST_SECONDS = 900.0
 SETTLE_SECONDS = 60.0
 """Idle threads end after some seconds; then memory is given back."""
 
@@ -60,7 +61,9 @@ def expected() -> dict[int, pa.Table]:
     return {number: answer(folder, number) for number in NUMBERS}
 
 
-@pytest.fixture(scope="module", params=["get", "put"])
+@pytest.fixture(
+    scope="module", params=[pytest.param(mode, marks=pytest.mark.xdist_group(f"eight-{mode}")) for mode in ("get", "put")]
+)
 def mesh(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     folder = tpch_folder("0.01")
     with cluster(workers=3, mode=request.param) as made:
@@ -88,13 +91,14 @@ def serve_all(mesh: Cluster, expected: dict[int, pa.Table], seed: int) -> list[f
             wrong.append(failure)
         took[number] = time.monotonic() - started
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(MOST_SECONDS)
     if wrong:
         raise wrong[0]
+    assert len(took) == CLIENTS, f"only {sorted(took)} ended within {MOST_SECONDS} s"
     return list(took.values())
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from tests.waiting import wait_until
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 class NodeCommand:
