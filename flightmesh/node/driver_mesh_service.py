@@ -92,9 +92,8 @@ def _read_register(body: bytes) -> Register:
     try:
         said: Any = msgpack.unpackb(body)
         theirs = said["protocol"]
-    except Exception as failure:
-        reason = type(failure).__name__
-        raise InvalidMessage(f"{len(body)} bytes do not make a registration ({reason})") from None
+    except Exception:
+        raise InvalidMessage(f"{len(body)} bytes do not make a Register: a map with the field 'protocol' expected") from None
     if theirs != PROTOCOL_VERSION:
         message = f"this worker speaks version {theirs} of the protocol, and this driver version {PROTOCOL_VERSION}"
         raise InvalidConfig(message, hint="run the same release of flightmesh on all nodes of a mesh")

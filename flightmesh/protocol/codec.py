@@ -7,22 +7,21 @@ their values; bytes that do not make the asked type raise InvalidMessage and not
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import types
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import cattrs
 import msgpack
 import pyarrow as pa
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-from flightmesh.errors import InvalidMessage
+from flightmesh.errors import InvalidMessage, with_article
+from flightmesh.protocol.kinds import TAG, is_dataclass, is_optional, kind_name, members
+from flightmesh.protocol.misfits import misfit
 
 T = TypeVar("T")
-TAG = "_"
 
 
 def encode(value: Any, kind: Any = None) -> bytes:
@@ -33,43 +32,21 @@ def encode(value: Any, kind: Any = None) -> bytes:
 def decode(data: bytes, kind: Any) -> Any:
     """The value that `encode` wrote, of class or union `kind`. Raises InvalidMessage for anything else."""
     try:
-        return _CONVERTER.structure(msgpack.unpackb(data, strict_map_key=False), kind)
+        body = msgpack.unpackb(data, strict_map_key=False)
+    except Exception:
+        message = f"{len(data)} bytes do not make {with_article(kind_name(kind))}: they are not one msgpack value"
+        raise InvalidMessage(message) from None
+    try:
+        return _CONVERTER.structure(body, kind)
     except RecursionError:
         raise InvalidMessage(f"a message of {len(data)} bytes is nested too deeply") from None
-    except Exception as error:
-        raise InvalidMessage(f"{len(data)} bytes do not make a {_name(kind)}: {_reason(error)}") from None
-
-
-def _name(kind: Any) -> str:
-    members = _members(kind)
-    return (
-        " or ".join(member.__name__ for member in members[:3]) + (" or ..." if len(members) > 3 else "")
-        if members
-        else str(getattr(kind, "__name__", kind))
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason of a structuring error, in one line."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-def _members(kind: Any) -> tuple[Any, ...]:
-    """The classes of a closed union of dataclasses (without None), or nothing if `kind` is not one."""
-    if get_origin(kind) not in (Union, types.UnionType):
-        return ()
-    members = tuple(m for m in get_args(kind) if m is not type(None))
-    return members if len(members) > 1 and all(dataclasses.is_dataclass(m) for m in members) else ()
+    except Exception:
+        reason = misfit(body, kind, _CONVERTER.structure)
+        raise InvalidMessage(f"{len(data)} bytes do not make {with_article(kind_name(kind))}: {reason}") from None
 
 
 def _is_union(kind: Any) -> bool:
-    return bool(_members(kind))
-
-
-def _is_dataclass(kind: Any) -> bool:
-    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    return bool(members(kind))
 
 
 def _union_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
@@ -84,8 +61,8 @@ def _union_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any
 
 
 def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    by_name = {member.__name__: member for member in _members(kind)}
-    optional = type(None) in get_args(kind)
+    by_name = {member.__name__: member for member in members(kind)}
+    optional = is_optional(kind)
 
     def read(body: Any, _: Any) -> Any:
         if body is None and optional:
@@ -94,6 +71,25 @@ def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any]
         if name not in by_name:
             raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
         return converter.structure({key: part for key, part in body.items() if key != TAG}, by_name[name])
+
+    return read
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _tuple_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """Takes lists alone: a text is no list of its characters."""
+    parts = get_args(kind)
+
+    def read(body: Any, _: Any) -> Any:
+        if not isinstance(body, list):
+            raise TypeError(f"a list expected, not {type(body).__name__}")
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            structure = converter.get_structure_hook(parts[0])
+            return tuple(structure(part, parts[0]) for part in body)
+        return tuple(converter.structure(part, each) for part, each in zip(body, parts, strict=True))
 
     return read
 
@@ -155,8 +151,9 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(plain, _exactly(plain))
     converter.register_structure_hook_func(lambda t: t == dict[str, Any], _read_map)
     converter.register_unstructure_hook_func(lambda t: t == dict[str, Any], lambda body: body)
-    converter.register_unstructure_hook_factory(_is_dataclass, lambda kind: _dataclass_writer(kind, converter))
-    converter.register_structure_hook_factory(_is_dataclass, lambda kind: _dataclass_reader(kind, converter))
+    converter.register_structure_hook_factory(_is_tuple, lambda kind: _tuple_reader(kind, converter))
+    converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _dataclass_writer(kind, converter))
+    converter.register_structure_hook_factory(is_dataclass, lambda kind: _dataclass_reader(kind, converter))
     converter.register_unstructure_hook_factory(_is_union, lambda kind: _union_writer(kind, converter))
     converter.register_structure_hook_factory(_is_union, lambda kind: _union_reader(kind, converter))
     return converter

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
+import tracemalloc
 from typing import Any
 
 import msgpack
@@ -46,6 +48,7 @@ from flightmesh.physical.operators import (
     ValuesRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
+from flightmesh.protocol.client_messages import AskJob, ListTables, RegisterTable, Run
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import (
     CancelTask,
@@ -230,21 +233,65 @@ def test_reports(message: DriverMessage) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"_": "Nonsense"}, "'Nonsense' is none of"),
-        ({}, "None is none of"),
-        ([], "list"),
-        (None, "NoneType"),
-        ({"_": "RunTask"}, "attempt"),
-        ({"_": "RunTask", "attempt": 1}, "a map with text keys expected, not int"),
-        ({"_": "ReleaseJob", "job": "one"}, "int expected, not str"),
-        ({"_": "ReleaseJob", "job": True}, "int expected, not bool"),
-        ({"_": "ReleaseJob", "job": 1, "more": 2}, "more"),
+        ({"_": "Nonsense"}, "'_': 'Nonsense' is none of PlanStage, RunTask, "),
+        ({}, "'_': null is none of PlanStage, "),
+        ([], "it: a map with text keys expected, not list"),
+        (None, "it: a map with text keys expected, not null"),
+        ({"_": []}, "'_': list is none of PlanStage, "),
+        ({"_": "RunTask"}, "RunTask lacks the field 'attempt'"),
+        ({"_": "RunTask", "attempt": 1}, "RunTask.attempt: a map with text keys expected, not int"),
+        ({"_": "RunTask", "attempt": {"task": {1: 2}, "number": 0}}, "RunTask.attempt.task: a map with text keys"),
+        ({"_": "ReleaseJob", "job": "one"}, "ReleaseJob.job: int expected, not str"),
+        ({"_": "ReleaseJob", "job": True}, "ReleaseJob.job: int expected, not bool"),
+        ({"_": "ReleaseJob", "job": 1, "more": 2}, "ReleaseJob has no field 'more', but job"),
     ],
 )
 def test_maps_that_are_no_message(body: Any, says: str) -> None:
     with pytest.raises(InvalidMessage, match="do not make a PlanStage or RunTask or CancelTask or") as caught:
         decode(msgpack.packb(body), WorkerMessage)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        (Run, {"sqll": "select 1", "delivery": "x"}, "a Run: Run has no field 'sqll', but statement, sql, plan, "),
+        (Run, {"delivery": "x"}, "a Run: Run.delivery: 'x' is none of streamed, complete"),
+        (Run, {"delivery": None}, "a Run: Run.delivery: null is none of streamed, complete"),
+        (Run, {"statement": 1}, "a Run: Run.statement: str expected, not int"),
+        (AskJob, {"x": 1}, "an AskJob: AskJob has no field 'x', but job"),
+        (ListTables, {"y" * 900: 1}, "a ListTables: ListTables has no field 'yyyy"),
+        (RegisterTable, {"name": "t", "paths": "a"}, "RegisterTable.paths: list expected, not str"),
+        (RegisterTable, {"name": "t", "paths": ["a", 2]}, "RegisterTable.paths[1]: str expected, not int"),
+        (RegisterTable, {"name": "t", "paths": [], "options": [["a"]]}, "options[0]: a list of 2 expected, not of 1"),
+        (Field, {"id": 1, "name": "k", "type": b"x", "nullable": True}, "Field.type: bytes of a type in Arrow IPC expected"),
+        (Field, {"id": 1, "name": "k", "type": 1, "nullable": True}, "bytes of a type in Arrow IPC expected, not int"),
+        (JobId, "x", "a JobId: it: int expected, not str"),
+    ],
+)
+def test_writers_of_clients_are_told_what_is_wrong(kind: Any, body: Any, says: str) -> None:
+    data = msgpack.packb(body)
+    with pytest.raises(InvalidMessage) as caught:
+        decode(data, kind)
+    assert says in caught.value.message
+    assert caught.value.message.startswith(f"{len(data)} bytes do not make a")
+    assert len(caught.value.message) < 500
+    assert not re.search(r"[A-Za-z]+(Error|Exception)|NoneType|dict", caught.value.message)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x01\x02", b"\xa5ab", b"\xff" * 40 + b"x"])
+def test_bytes_that_are_no_msgpack(data: bytes) -> None:
+    with pytest.raises(InvalidMessage, match=f"^{len(data)} bytes do not make an? AskJob: they are not one msgpack value$"):
+        decode(data, AskJob)
+
+
+def test_a_long_list_of_misfits_costs_no_more_than_one() -> None:
+    data = msgpack.packb({"name": "t", "paths": [1] * 1_000_000})
+    tracemalloc.start()
+    with pytest.raises(InvalidMessage, match=r"RegisterTable.paths\[0\]: str expected, not int"):
+        decode(data, RegisterTable)
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
 
 
 @settings(max_examples=150, deadline=None)
