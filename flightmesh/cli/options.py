@@ -113,13 +113,23 @@ class Engine:
 def open_session(engine: Engine, tables: list[str] | None) -> Session | RemoteSession:
     """A session with the settings of the file, those of the command line over it, and the registered tables: at a driver if
     one is named, else in this process."""
+    if engine.driver is None:
+        return open_here(engine, tables)
+    named = [_split_table(text) for text in tables or ()]
+    session = _at_driver(engine.driver, engine, _configured(engine))
+    for name, path in named:
+        session.register(name, path)
+    return session
+
+
+def open_here(engine: Engine, tables: list[str] | None) -> Session:
+    """The same, in this process."""
     named = [_split_table(text) for text in tables or ()]
     import flightmesh
 
-    if engine.through_driver and engine.driver is None:
+    if engine.through_driver:
         raise typer.BadParameter("there is no driver: give one with --driver HOST:PORT", param_hint="--through-driver")
-    config = _configured(engine)
-    session = flightmesh.connect(config=config) if engine.driver is None else _at_driver(engine.driver, engine, config)
+    session = flightmesh.connect(config=_configured(engine))
     for name, path in named:
         session.register(name, path)
     return session

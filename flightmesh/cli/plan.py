@@ -9,7 +9,7 @@ import typer
 
 from flightmesh.cli import options
 from flightmesh.cli.guard import QUERY_FAILED, guarded, report
-from flightmesh.cli.options import Engine, open_session, read_texts
+from flightmesh.cli.options import Engine, open_here, read_texts
 
 app = typer.Typer(help="Check YAML plans; print their JSON Schema.", no_args_is_help=True)
 
@@ -50,7 +50,7 @@ def check(
 
     wrong = 0
     params = read_texts(set)
-    with open_session(Engine(threads=1), register) as session:
+    with open_here(Engine(threads=1), register) as session:
         for path in plans:
             try:
                 warnings = check_plan(path, session.catalog, params)
