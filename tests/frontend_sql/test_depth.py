@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +12,7 @@ import flightmesh
 from flightmesh.errors import InvalidQuery
 from flightmesh.expression.headroom import with_headroom
 from tests.frontend_sql.tables import plan
+from tests.meshes import ANYWHERE, AnySession, session_anywhere
 
 
 def _calls(depth: int) -> str:
@@ -29,15 +30,19 @@ def _sums(depth: int) -> str:
 _SHAPES: tuple[Callable[[int], str], ...] = (_calls, _derived, _sums)
 
 
+@pytest.fixture(params=ANYWHERE)
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    with session_anywhere(request.param, request) as made:
+        yield made
+
+
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_hundreds_of_levels_run(shape: Callable[[int], str]) -> None:
-    with flightmesh.connect(threads=2) as session:
-        assert session.sql(shape(300)).to_arrow().to_pylist() == [{"x": 1}]
+def test_hundreds_of_levels_run(session: AnySession, shape: Callable[[int], str]) -> None:
+    assert session.sql(shape(300)).to_arrow().to_pylist() == [{"x": 1}]
 
 
-def test_a_thousand_terms_run() -> None:
-    with flightmesh.connect(threads=2) as session:
-        assert session.sql(_sums(1000)).to_arrow().to_pylist() == [{"x": 1}]
+def test_a_thousand_terms_run(session: AnySession) -> None:
+    assert session.sql(_sums(1000)).to_arrow().to_pylist() == [{"x": 1}]
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
