@@ -58,7 +58,7 @@ def report(failure: BaseException) -> int:
         traceback.print_exception(failure)
     if isinstance(failure, Cancelled):  # by somebody else: Ctrl-C here is a KeyboardInterrupt
         _print_plain("cancelled", failure.message)
-        return CANCELLED
+        return QUERY_FAILED
     if isinstance(failure, FlightmeshError):
         print_error(failure)
         return BUG if failure.fault is Fault.INTERNAL else QUERY_FAILED

@@ -1,7 +1,7 @@
 """The command `flightmesh`: its subcommands, one a file.
 
 Handed the arguments of the process; ends it with an exit code: 0, 1 (the query or its data), 2 (usage), 3 (a bug), 130
-(cancelled). What always holds: help loads neither pyarrow nor sqlglot, so these files import the engine where they use it.
+(Ctrl-C). What always holds: help loads neither pyarrow nor sqlglot, so these files import the engine where they use it.
 """
 
 from __future__ import annotations
