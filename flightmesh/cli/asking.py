@@ -6,7 +6,9 @@ missing address are errors that say what to do; every question has a deadline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
 
 from flightmesh.cli.addresses import node_uri
 
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from flightmesh.transport.flight_client import ClientConnection
 
 ANSWER_SECONDS = 5.0
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        "--driver", metavar="HOST:PORT", envvar="FLIGHTMESH_DRIVER", help="The mesh: its driver's address.", show_default=False
+    ),
+]
 Answer = TypeVar("Answer")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flightmesh.cli import options
+from flightmesh.cli.asking import Driver, DriverAt
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.job import Number
 
@@ -14,9 +14,8 @@ EXAMPLES = """\
 
 
 @guarded
-def command(job: Number, driver: options.Driver = None) -> None:
+def command(job: Number, driver: Driver = None) -> None:
     """End a job and free what it holds on every node. One that has ended stays as it is."""
-    from flightmesh.cli.asking import DriverAt
     from flightmesh.ids import JobId
     from flightmesh.protocol.client_messages import AskJob, Done, JobStatus
 

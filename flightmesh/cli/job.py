@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flightmesh.cli import options
+from flightmesh.cli.asking import Driver, DriverAt
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.jobs import took
 from flightmesh.cli.listing import Column, Format, ListingFormat, ago, clean, number, span, write_json, write_rows
@@ -53,13 +53,12 @@ _TASKS = (
 
 
 @guarded
-def command(job: Number, driver: options.Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(job: Number, driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
     """Show a job: how it stands, its stages with what they sent over each edge, its tasks, its error.
 
     Of an edge's readers, those counted as pipelined were there before its last writer ended; the others came late and read what
     was kept for them.
     """
-    from flightmesh.cli.asking import DriverAt
     from flightmesh.errors import UnknownJob
     from flightmesh.ids import JobId
     from flightmesh.protocol.client_messages import AskJob, JobStatus, Stages, Tasks

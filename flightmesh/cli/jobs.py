@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flightmesh.cli import options
+from flightmesh.cli.asking import Driver, DriverAt
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, ago, number, span, write_json, write_rows
 
@@ -33,9 +33,8 @@ _TEXT = 60
 
 
 @guarded
-def command(driver: options.Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
     """List jobs: those that run, those that wait for their turn, and the latest that have ended."""
-    from flightmesh.cli.asking import DriverAt
     from flightmesh.protocol.client_messages import Jobs
 
     with DriverAt(driver) as asked:

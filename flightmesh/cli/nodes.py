@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flightmesh.cli import options
+from flightmesh.cli.asking import Driver, DriverAt
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, number, span, write_json, write_rows
 
@@ -23,6 +23,7 @@ _COLUMNS = (
     Column("NAME"),
     Column("ROLE"),
     Column("STATE"),
+    Column("ID"),
     Column("CLIENTS AT"),
     number("SLOTS"),
     number("FREE"),
@@ -34,12 +35,12 @@ _COLUMNS = (
     number("STREAMS"),
     number("SEEN"),
 )
+_THERE = ("alive", "draining")
 
 
 @guarded
-def command(driver: options.Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
     """List the nodes of a mesh: the driver, its workers, and workers that are lately gone."""
-    from flightmesh.cli.asking import DriverAt
     from flightmesh.protocol.client_messages import Nodes
 
     with DriverAt(driver) as asked:
@@ -53,11 +54,11 @@ def command(driver: options.Driver = None, format: Format = ListingFormat.TABLE)
 def _row(node: NodeStatus) -> list[str]:
     from flightmesh.cli.progress import size_text
 
-    load = node.load
+    load = node.load if node.state in _THERE else None  # what a node that is gone carried last, it carries no more
     carried = ["", "", "", "", "", "", ""]
     if load is not None:
         tasks = [str(load.free_slots), str(load.running_tasks)] if node.slots else ["", ""]
         rows = [size_text(load.exchange_bytes), size_text(load.spilled_bytes)] if node.slots else ["", ""]
         carried = [*tasks, f"{load.cpu:.1f}", size_text(load.rss), *rows, str(load.streams)]
     slots = str(node.slots) if node.slots else ""
-    return [node.name, node.role, node.state, node.client, slots, *carried, f"{span(node.seen)} ago"]
+    return [node.name, node.role, node.state, node.id, node.client, slots, *carried, f"{span(node.seen)} ago"]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flightmesh.cli import options
 from flightmesh.cli.addresses import is_loopback, listen_uri, node_uri
 from flightmesh.cli.guard import guarded
 
@@ -32,6 +31,12 @@ EXAMPLES = """\
 Ctrl-C drains it: it takes no new tasks and leaves when no job needs it. A second Ctrl-C ends it at once.
 """
 
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        "--driver", metavar="HOST:PORT", envvar="FLIGHTMESH_DRIVER", help="The driver of the mesh to join.", show_default=False
+    ),
+]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Listen without TLS, on this machine's own address.")]
 Listen = Annotated[
     str | None,
@@ -53,7 +58,7 @@ ConfigFile = Annotated[
 
 @guarded
 def command(
-    driver: options.Driver = None,
+    driver: Driver = None,
     insecure: Insecure = False,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What people call it.")] = "worker",
     slots: Annotated[

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from flightmesh.cli.asking import DriverAt
+from flightmesh.cli.nodes import command as nodes_command
 from flightmesh.config import Config, MeshConfig
 from flightmesh.driver.events import JobOptions, ResultAt
 from flightmesh.errors import InvalidInput
-from flightmesh.ids import JobId
+from flightmesh.ids import JobId, WorkerId
 from flightmesh.node.driver_node import DriverNode
-from flightmesh.protocol.client_messages import Nodes
+from flightmesh.protocol.client_messages import Nodes, NodeStatus
 from flightmesh.protocol.codec import decode
 from flightmesh.protocol.messages import RunTask, TaskReport, TaskState
+from flightmesh.protocol.node_messages import Load
 from flightmesh.transport.flight_client import ClientConnection
 from tests.cli.running import command, environment, flightmesh, rows_of
 from tests.hand_made import constant
@@ -69,9 +72,28 @@ def at(driver: DriverNode) -> list[str]:
 
 def test_nodes_are_listed_with_their_state(driver: DriverNode, worker: PlayedWorker) -> None:
     head, _, first, second = rows_of(flightmesh("nodes", *at(driver)))
-    assert head.split()[:3] == ["NAME", "ROLE", "STATE"]
-    assert first.split()[:4] == ["driver", "driver", "alive", driver.client_uri]
-    assert second.split()[:6] == ["left", "worker", "alive", "grpc://127.0.0.1:9", "2", "2"]
+    assert head.split()[:4] == ["NAME", "ROLE", "STATE", "ID"]
+    assert first.split()[:5] == ["driver", "driver", "alive", driver.mesh.incarnation, driver.client_uri]
+    node = driver.mesh.nodes()[-1]
+    assert second.split()[:7] == ["left", "worker", "alive", node.id, "grpc://127.0.0.1:9", "2", "2"]
+
+
+def test_a_node_that_is_gone_carries_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Load(free_slots=1, running_tasks=4, exchange_bytes=66 << 20, spilled_bytes=0, cpu=1.5, rss=1 << 30, streams=4)
+    states = ("alive", "draining", "lost", "left")
+    nodes = tuple(
+        NodeStatus(WorkerId(f"w-{n}"), "w", "worker", state, "h", n, "grpc://h:1", "grpc://h:2", 2, 1 << 30, 3.0, loaded)
+        for n, state in enumerate(states)
+    )
+    monkeypatch.setattr(DriverAt, "ask", lambda *_: Nodes(nodes))
+    nodes_command("127.0.0.1:1")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [line[2:4] for line in lines] == [[state, f"w-{n}"] for n, state in enumerate(states)]
+    for line in lines[:2]:
+        assert line[5:9] == ["2", "1", "4", "1.5"]
+        assert line[-4:] == ["4", "3.0", "s", "ago"]
+    for line in lines[2:]:
+        assert line[5:] == ["2", "3.0", "s", "ago"]
 
 
 def test_the_address_comes_from_the_environment(driver: DriverNode, worker: PlayedWorker) -> None:
@@ -157,7 +179,7 @@ def test_somebody_who_never_answers_is_given_up() -> None:
         mute.listen()
         result = flightmesh("jobs", "--driver", f"127.0.0.1:{mute.getsockname()[1]}")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: no driver answers at grpc://127.0.0.1")
+    assert re.match(r"error: the driver at grpc://127\.0\.0\.1:\d+ did not answer within 5 s\n", result.stderr)
     assert "hint: is it a driver, and not stopped?" in result.stderr
 
 
