@@ -7,6 +7,7 @@ own address, unless somebody asked for another by name, and is then told loudly 
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 
 import typer
@@ -39,6 +40,8 @@ def listen_uri(text: str | None, insecure: bool, port: int = 0) -> str:
         raise typer.BadParameter(
             f"{text!r} is no address that others could be told: give one of this machine's own", param_hint="--listen"
         )
+    if re.fullmatch(r"[0-9.]+", host) and not _is_address(host):  # would be looked up as a name
+        raise typer.BadParameter(f"{host!r} is neither an address nor a name", param_hint="--listen")
     if not is_loopback(host):
         print(
             f"WARNING: listening at {host} without TLS: whoever reaches it can read and run anything that this node can",
@@ -58,6 +61,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_and_port(text: str, port: int) -> tuple[str, int]:

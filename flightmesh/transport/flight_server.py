@@ -9,6 +9,7 @@ whatever clients do.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from flightmesh.transport.service import Asked, Service
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_PORT_HINT = "is the port in use? give another: `driver --listen HOST:PORT`, `up --port N`, or `port:` in the file of `up`"
 _ABANDONED: list[flight.FlightServerBase] = []
 """Servers whose clients did not let go in time. Kept, because to drop one waits for them."""
 
@@ -46,7 +48,7 @@ class FlightNode:
             self._server = _Server(listen, service, self.traffic, self._serving, self._closing)
         except (pa.ArrowException, flight.FlightError, OSError) as error:
             reason = str(error).splitlines()[0]
-            failure = InvalidConfig(f"{name} cannot listen at {listen}: {reason}", hint="is the port in use?")
+            failure = InvalidConfig(f"{name} cannot listen at {listen}: {reason}", hint=_why(listen))
         else:
             self.uri = f"{listen.rpartition(':')[0]}:{self._server.port}"
             return
@@ -199,3 +201,14 @@ def _small(data: Any, what: str) -> bytes:
             f"{what} has {size} bytes, at most {LARGEST_MESSAGE} are taken", hint="larger bodies come by DoPut"
         )
     return data if isinstance(data, bytes) else bytes(data.to_pybytes())
+
+
+def _why(listen: str) -> str:
+    """What to try when an address cannot be had: another host, if this machine has no such address, else another port."""
+    host = listen.removeprefix("grpc://").rpartition(":")[0].strip("[]")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return f"{host} is no address of this machine: give one that is, with --listen"
+    return _PORT_HINT

@@ -130,7 +130,7 @@ def test_what_a_killed_one_left_goes_at_the_next_start(tmp_path: Path) -> None:
         (("--driver", "127.0.0.1:1", "--memory", "much"), "not a size"),
         (("--driver", "127.0.0.1:1", "--allow-root", "/no/such/folder"), "is not a folder"),
         (("--driver", "127.0.0.1:1", "--listen", "0.0.0.0"), "is no address that others could be told"),
-        (("--driver", "127.0.0.1:1", "--listen", "203.0.113.1"), "cannot listen at"),
+        (("--driver", "127.0.0.1:1", "--listen", "203.0.113.1"), "hint: 203.0.113.1 is no address of this machine"),
         (("--driver", "127.0.0.1:1", "--config", "nowhere.yaml"), "nowhere.yaml"),
         (("--driver", "127.0.0.1:1", "--name", "a b"), "'a b' is not a name"),
         ((), "say where the driver is"),
