@@ -187,7 +187,6 @@ def assert_nothing_left(mesh: Cluster) -> None:
     assert not [path for path in spilled if int((path.parent / "owner").read_text()) in living]
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
 @pytest.mark.parametrize("mode", AT_MESHES)
 def test_chaos(mode: str, small: Path) -> None:
     outcomes, answers = Outcomes(), answers_of(small)
