@@ -38,7 +38,7 @@ from flightmesh.transport.service import Asked
 from tests.mesh.cluster import cluster
 from tests.node.fake_driver import KEY, FakeDriver
 from tests.node.processes import flightmesh
-from tests.waiting import wait_until
+from tests.waiting import TooSlow, again_if_slow, wait_until
 
 STREAMS = 32
 ANSWERS = 60
@@ -118,7 +118,8 @@ def answer_times(ask: Callable[[], object], pause: float = 0.05) -> list[float]:
 
 def assert_prompt(times: list[float]) -> None:
     """Of all but the slowest twentieth, which a shared machine may have held up."""
-    assert times[-1 - ANSWERS // 20] < ANSWER_SECONDS, f"median {statistics.median(times):.3f} s, most {times[-1]:.3f} s"
+    if times[-1 - ANSWERS // 20] >= ANSWER_SECONDS:
+        raise TooSlow(f"median {statistics.median(times):.3f} s, most {times[-1]:.3f} s")
 
 
 def rows() -> pa.Table:
@@ -132,6 +133,7 @@ def put(stream: object, data: pa.Table) -> None:
     stream.finish()  # type: ignore[attr-defined]
 
 
+@again_if_slow
 def test_a_worker_answers_while_it_sends(tmp_path: Path) -> None:
     peers = FlightPeers()
     arguments = ("worker", "--insecure", "--slots", "2", "--spill-dir", str(tmp_path))
@@ -150,6 +152,7 @@ def test_a_worker_answers_while_it_sends(tmp_path: Path) -> None:
     peers.close()
 
 
+@again_if_slow
 def test_a_driver_answers_while_results_go_through_it() -> None:
     peers = FlightPeers()
     with cluster(workers=1, slots=8, memory="1GiB") as mesh:
