@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pytest
@@ -25,42 +25,35 @@ def silent() -> Iterator[str]:
 
 
 def test_a_get_waits_and_can_be_cancelled(silent: str) -> None:
-    peers = FlightPeers()
-    stream = peers.get(silent, b"ticket")
-    failures: list[FlightmeshError] = []
-
-    def read() -> None:
-        try:
-            stream.next()
-        except FlightmeshError as failure:
-            failures.append(failure)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    reader.join(LONGER_THAN_A_BUSY_NODE)
-    assert reader.is_alive(), failures
-    stream.cancel()
-    reader.join(5)
-    assert [type(failure) for failure in failures] == [Cancelled]
+    stream = FlightPeers().get(silent, b"ticket")
+    waits_until_cancelled(stream.next, stream.cancel)
 
 
 def test_a_put_waits_and_can_be_cancelled(silent: str) -> None:
-    peers = FlightPeers()
     batch = pa.record_batch({"n": [1, 2, 3]})
-    stream = peers.put(silent, b"ticket", batch.schema)
-    failures: list[FlightmeshError] = []
+    stream = FlightPeers().put(silent, b"ticket", batch.schema)
 
     def write() -> None:
+        stream.write(batch, b"")
+        stream.write(batch, b"")
+
+    waits_until_cancelled(write, stream.cancel)
+
+
+def waits_until_cancelled(use: Callable[[], object], cancel: Callable[[], None]) -> None:
+    """Using a stream neither fails nor returns before it is cancelled, and then it says so."""
+    failures: list[FlightmeshError] = []
+
+    def run() -> None:
         try:
-            stream.write(batch, b"")
-            stream.write(batch, b"")
+            use()
         except FlightmeshError as failure:
             failures.append(failure)
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    writer.join(LONGER_THAN_A_BUSY_NODE)
-    assert writer.is_alive(), failures
-    stream.cancel()
-    writer.join(5)
+    user = threading.Thread(target=run)
+    user.start()
+    user.join(LONGER_THAN_A_BUSY_NODE)
+    assert user.is_alive(), failures
+    cancel()
+    user.join(5)
     assert [type(failure) for failure in failures] == [Cancelled]
