@@ -9,12 +9,15 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from flightmesh.cgroup import core_limit
+
 MIB = 1024 * 1024
 
 
 def available_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may run on, or the CPU time that its container is given, in cores, if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, core_limit() or cores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import threading
 from dataclasses import dataclass
 from typing import IO, TypeAlias
 
+from flightmesh.node.readiness import ADDRESSED_TO_ONE
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -47,7 +49,8 @@ class Children:
     def __init__(self, log_form: str) -> None:
         self.log_form = log_form
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._environment = os.environ | {"FLIGHTMESH_LOG": log_form}
+        inherited = {name: value for name, value in os.environ.items() if name not in ADDRESSED_TO_ONE}
+        self._environment = inherited | {"FLIGHTMESH_LOG": log_form}
         self._alive: dict[str, subprocess.Popen[str]] = {}
         self._listened, self._held = os.pipe()  # nobody writes into it: that this process ends closes it
 

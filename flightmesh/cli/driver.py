@@ -62,18 +62,23 @@ def command(insecure: Insecure = False, listen: Listen = None, allow_root: Allow
     from flightmesh.node.client_service import ClientService
     from flightmesh.node.driver_node import DriverNode
     from flightmesh.node.logs import start_logging
+    from flightmesh.node.readiness import Readiness
 
     ending = {signal.SIGINT, signal.SIGTERM}
     heard = {*ending, REFUSE}
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # threads inherit it: only `sigwait` below hears of them
     start_logging("driver")
+    readiness = Readiness()
     node = DriverNode(settings, ClientService, where, roots)
     try:
         node.start()
         _say_ready(node)
+        readiness.ready(f"clients {node.client_uri}")
+        readiness.watch(node.mesh.answers)
         while signal.sigwait(heard) == REFUSE:
             node.refuse()
     finally:
+        readiness.close()
         for each in ending:
             signal.signal(each, _end_now)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from flightmesh.cli.guard import guarded
 
 if TYPE_CHECKING:
     from flightmesh.config import Config
+    from flightmesh.node.readiness import Readiness
     from flightmesh.node.roots import Roots
     from flightmesh.node.worker_node import WorkerNode
 
@@ -86,21 +88,27 @@ def command(
     settings = read_settings(config, slots, memory, disk, spill_dir)
     roots = open_roots(allow_root, where)
     from flightmesh.node.logs import start_logging
+    from flightmesh.node.readiness import Readiness
     from flightmesh.node.worker_node import Place, WorkerNode
 
     start_logging(name)
-    node = WorkerNode(settings, uri, Place(name, where, roots), on_ready=say_ready)
-    _end_on_signals(node)
+    readiness = Readiness()
+    readiness.waiting(f"waiting for the driver at {uri}")
+    node = WorkerNode(settings, uri, Place(name, where, roots), partial(say_ready, readiness), on_lost=readiness.waiting)
+    _end_on_signals(node, readiness)
     try:
         node.start()
+        readiness.watch(node.answers)
         node.run_until_stopped()
     finally:
+        readiness.close()
         node.close()
     print(f"worker {name} has left", flush=True)
 
 
-def say_ready(name: str, worker: str, driver: str) -> None:
+def say_ready(readiness: Readiness, name: str, worker: str, driver: str) -> None:
     """The line that says that a worker is a member; also after it has registered anew."""
+    readiness.ready(f"registered at {driver} as {worker}")
     with contextlib.suppress(BrokenPipeError):  # whoever read the first such line may be gone
         print(f"worker {name} ready, registered at {driver} as {worker}", flush=True)
 
@@ -147,12 +155,13 @@ def open_roots(texts: list[str] | None, listen: str) -> Roots:
     return EVERYWHERE if is_loopback(listen) else Roots(())
 
 
-def _end_on_signals(node: WorkerNode) -> None:
+def _end_on_signals(node: WorkerNode, readiness: Readiness) -> None:
     """The first Ctrl-C or SIGTERM drains, the next ends at once."""
 
     def end(number: int, _: object) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, end_now)
+        readiness.stopping()
         node.drain()
 
     def end_now(number: int, _: object) -> None:

@@ -53,14 +53,21 @@ class Place:
 
 
 class WorkerNode:
-    """A worker. `start` returns at once; `on_ready` is told name, id and the driver's address whenever it has registered."""
+    """A worker. `start` returns at once; `on_ready` is told name, id and the driver's address whenever it has registered,
+    `on_lost` why it is no member any more."""
 
     def __init__(
-        self, config: Config, driver: str, place: Place, on_ready: Callable[[str, str, str], None] = lambda *_: None
+        self,
+        config: Config,
+        driver: str,
+        place: Place,
+        on_ready: Callable[[str, str, str], None] = lambda *_: None,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._disk = _disk_limit(config)
         self.config = replace(config, exchange=replace(config.exchange, disk=self._disk))
         self._on_ready = on_ready
+        self._on_lost = on_lost
         self._name = place.name
         self._driver = driver
         self._roots = place.roots
@@ -126,6 +133,11 @@ class WorkerNode:
         here = self._tenure.now
         return here.loop.worker if here else None
 
+    def answers(self, seconds: float) -> bool:
+        """Whether its event loop, while it has one, comes to a question within so long."""
+        here = self._tenure.now
+        return self._thread.is_alive() and (here is None or here.loop.answers(seconds))
+
     def description(self) -> Register:
         """What it says of itself when it registers."""
         return Register(
@@ -169,6 +181,7 @@ class WorkerNode:
 
     def dropped(self, cause: FlightmeshError) -> None:
         """Its id is worth nothing any more: everything under it goes."""
+        self._on_lost(cause.message)
         if isinstance(cause, Fenced):
             cause = WorkerLost(f"worker {self.id} was declared lost: {cause.message}", hint="run the query again")
         self._end(cause)

@@ -124,6 +124,13 @@ class MeshDriver:
         """The same, and those that are lately gone."""
         return self._read(lambda table: summary.workers(table, time.monotonic()))
 
+    def answers(self, seconds: float) -> bool:
+        """Whether the event loop comes to a question within so long."""
+        try:
+            return self._loop.ask(lambda _: True, seconds)
+        except NodeUnavailable:
+            return False
+
     def drain(self, name: str) -> None:
         """Has a worker leave when it has nothing left that a job needs. Raises InvalidInput for an unknown name."""
         self._links.drain(name)

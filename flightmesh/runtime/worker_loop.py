@@ -64,7 +64,7 @@ class WorkerLoop:
         self.tables = MemoryTables()
         self._means = means
         self._actor = Worker()
-        self._queue: queue.SimpleQueue[WorkerEvent | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[WorkerEvent | threading.Event | None] = queue.SimpleQueue()
         self._jobs: set[JobId] = set()
         self._running: set[AttemptId] = set()
         self._inbox: Inbox[WorkerMessage] = Inbox()
@@ -97,6 +97,12 @@ class WorkerLoop:
         """Attempts that have a thread."""
         return len(self._running)
 
+    def answers(self, seconds: float) -> bool:
+        """Whether the loop comes to what is asked of it within so long."""
+        asked = threading.Event()
+        self._queue.put(asked)
+        return asked.wait(seconds)
+
     def close(self, cause: FlightmeshError) -> None:
         """Ends everything: who reads a result here is told `cause`; tasks are cancelled; nothing is left. Never hangs."""
         self._is_closing = True
@@ -119,6 +125,9 @@ class WorkerLoop:
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:
+            if isinstance(event, threading.Event):
+                event.set()
+                continue
             if self._broken:
                 continue
             if isinstance(event, TaskEnded):
