@@ -40,6 +40,18 @@ def find_files(storage: Storage, paths: Sequence[str]) -> tuple[Found, ...]:
     return tuple(found.values())
 
 
+def find_present(storage: Storage, path: str) -> tuple[Found, ...]:
+    """The files of one path now: none where the folder, or what a glob looks into, is there and has none. Raises InvalidInput
+    where the path leads nowhere."""
+    kind = _status(storage, path).type
+    if kind is pafs.FileType.Directory:
+        folder = path.rstrip("/") or "/"
+        return tuple(_visible(_list(storage, folder, recursive=True), folder))
+    if kind is pafs.FileType.NotFound and _MAGIC.search(path):
+        return tuple(_matches(storage, path)[1])
+    return find_files(storage, [path])
+
+
 def _expand(storage: Storage, path: str) -> list[Found]:
     name = display(storage, path)
     if not path:
@@ -97,6 +109,14 @@ def _is_hidden(part: str) -> bool:
 
 
 def _glob(storage: Storage, pattern: str) -> list[Found]:
+    folder, files = _matches(storage, pattern)
+    if not files:
+        raise InvalidInput(f"no file matches {display(storage, pattern)}", hint=_glob_hint(storage, folder))
+    return files
+
+
+def _matches(storage: Storage, pattern: str) -> tuple[str, list[Found]]:
+    """The folder that a glob looks into, and the files that it finds there."""
     parts = pattern.split("/")
     fixed = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
     folder = "/".join(parts[:fixed]) or "/"
@@ -104,12 +124,8 @@ def _glob(storage: Storage, pattern: str) -> list[Found]:
         raise InvalidInput(f"{display(storage, folder)} does not exist", hint=_nearest(storage, folder))
     deep = len(parts) - fixed > 1 or "**" in pattern
     match = re.compile(_glob_regex("/".join(parts[fixed:])))
-    files = [
-        item for item in _visible(_list(storage, folder, recursive=deep), folder) if match.fullmatch(_below(item.path, folder))
-    ]
-    if not files:
-        raise InvalidInput(f"no file matches {display(storage, pattern)}", hint=_glob_hint(storage, folder))
-    return files
+    listed = _visible(_list(storage, folder, recursive=deep), folder)
+    return folder, [item for item in listed if match.fullmatch(_below(item.path, folder))]
 
 
 def _glob_hint(storage: Storage, folder: str) -> str:

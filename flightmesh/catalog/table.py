@@ -34,21 +34,44 @@ class Storage:
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
+SERVED = Storage("served")
+"""Where files are that nodes serve: each path is relative to what its holder serves, and means nothing elsewhere."""
+
+
+class Copy(enum.Enum):
+    """What the files are that a node serves of a table: a part, beside those of others, or all of it, as others have it too."""
+
+    PART = "part"
+    REPLICA = "replica"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A worker that serves files of a table: its id, what people call it, the URI of its mesh listener."""
+
+    worker: str
+    name: str
+    address: str
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file, pinned by size and mtime; `partition` holds its hive values in the order of the table's partition columns."""
+    """One file, pinned by size and mtime (0: by size alone); `partition` holds its hive values in the order of the table's
+    partition columns; `holders` the workers that serve it, if it is one of those."""
 
     path: str
     size: int
     mtime_ns: int
     partition: tuple[pa.Scalar, ...] = ()
+    holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileTable:
     """A table in files. `options` are the format's (CSV: delimiter, header, ...), as sorted pairs of strings.
 
-    `source`: the paths, folders and globs that the files were found by, so that `open.refresh` can look again.
+    `source`: the paths, folders and globs that the files were found by, so that `open.refresh` can look again. `holders`: the
+    workers that serve its files, of a table that nodes serve.
     """
 
     name: str
@@ -59,6 +82,12 @@ class FileTable:
     partition_columns: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     source: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether nodes serve it: its files are read at their holders."""
+        return self.storage.scheme == SERVED.scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +119,14 @@ Table: TypeAlias = FileTable | MemoryTable
 @dataclass(frozen=True, slots=True)
 class FileSplit:
     """A share of a file, all of it if `pieces` is empty. Parquet: row groups; Arrow files: record batches; big CSV and JSON
-    files: the first byte, the byte after the last, and the number of the first line."""
+    files: the first byte, the byte after the last, and the number of the first line. `holders`: the workers that serve the
+    file; tasks there read it, others fetch its rows only where no task is at a holder."""
 
     file: int
     pieces: tuple[int, ...] = ()
     rows: int | None = None
     bytes: int = 0
+    holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

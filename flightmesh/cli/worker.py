@@ -28,6 +28,8 @@ EXAMPLES = """\
 
 [cyan]flightmesh worker --insecure --driver 127.0.0.1:8815[/cyan]
 
+[cyan]flightmesh worker --insecure --driver 127.0.0.1:8815 --serve orders=/data/orders[/cyan]
+
 [cyan]flightmesh worker --insecure --driver 127.0.0.1:8815 --name left --slots 2 --memory 4GiB --allow-root /data[/cyan]
 
 Ctrl-C drains it: it takes no new tasks and leaves when no job needs it. A second Ctrl-C ends it at once.
@@ -51,6 +53,18 @@ AllowRoot = Annotated[
         metavar="DIR",
         help="A folder, or s3://bucket/prefix, that queries may read. May be repeated.",
         show_default="all, on this machine's own address",
+    ),
+]
+Serve = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--serve", metavar="NAME=PATH", help="A folder, file or glob to offer as a table. May be repeated.", show_default=False
+    ),
+]
+ServeReplica = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--serve-replica", metavar="NAME=PATH", help="The same, of a table that other nodes have whole too.", show_default=False
     ),
 ]
 ConfigFile = Annotated[
@@ -79,6 +93,8 @@ def command(
     ] = None,
     listen: Listen = None,
     allow_root: AllowRoot = None,
+    serve: Serve = None,
+    serve_replica: ServeReplica = None,
     config: ConfigFile = None,
 ) -> None:
     """Join a mesh and run its tasks, until Ctrl-C. It may be started before the driver."""
@@ -88,13 +104,17 @@ def command(
     settings = read_settings(config, slots, memory, disk, spill_dir)
     roots = open_roots(allow_root, where)
     from flightmesh.node.logs import start_logging
+    from flightmesh.node.offers import read_offers
     from flightmesh.node.readiness import Readiness
     from flightmesh.node.worker_node import Place, WorkerNode
 
+    offers = read_offers(serve or (), serve_replica or ())
     start_logging(name)
     readiness = Readiness()
     readiness.waiting(f"waiting for the driver at {uri}")
-    node = WorkerNode(settings, uri, Place(name, where, roots), partial(say_ready, readiness), on_lost=readiness.waiting)
+    node = WorkerNode(
+        settings, uri, Place(name, where, roots, offers), partial(say_ready, readiness), on_lost=readiness.waiting
+    )
     _end_on_signals(node, readiness)
     try:
         node.start()

@@ -14,14 +14,14 @@ from flightmesh.driver.transitions import TaskPhase
 from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.messages import EdgePlan, TaskReport, WantSplits, WireError
-from flightmesh.protocol.node_messages import Load, NodeAddress
+from flightmesh.protocol.node_messages import Load, NodeAddress, Serving
 from flightmesh.stage.graph import Stage, StageGraph
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerEntry:
     """A worker. `address`: None for the one in this process, which never goes silent. `heard`, `probed`: when it was
-    last heard of and probed for its silence; `released`: it was given leave to go."""
+    last heard of and probed for its silence; `released`: it was given leave to go; `serves`: tables of which it has files."""
 
     id: WorkerId
     slots: int
@@ -35,6 +35,7 @@ class WorkerEntry:
     probed: float = 0.0
     load: Load | None = None
     released: bool = False
+    serves: tuple[Serving, ...] = ()
 
     @property
     def known_as(self) -> str:

@@ -12,7 +12,7 @@ from flightmesh.ids import JobId, StageId, WorkerId
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.client_messages import Delivery
 from flightmesh.protocol.messages import DriverMessage, ExchangeMode, WireError, WorkerMessage
-from flightmesh.protocol.node_messages import Drain, Load, NodeAddress
+from flightmesh.protocol.node_messages import Drain, Load, NodeAddress, Serving
 from flightmesh.stage.graph import StageGraph
 
 
@@ -41,7 +41,8 @@ IN_PROCESS = JobOptions()
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A worker with so many slots is there. `name`: what people call it; `address`: None for the one in this process."""
+    """A worker with so many slots is there. `name`: what people call it; `address`: None for the one in this process; `serves`:
+    tables of which it serves files."""
 
     worker: WorkerId
     slots: int
@@ -50,6 +51,7 @@ class WorkerJoined:
     memory: int = 0
     host: str = ""
     pid: int = 0
+    serves: tuple[Serving, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

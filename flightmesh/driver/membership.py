@@ -35,6 +35,7 @@ def join(table: Table, event: WorkerJoined, now: float) -> list[DriverEffect]:
         host=event.host,
         pid=event.pid,
         heard=now,
+        serves=event.serves,
     )
     table.unsettled = True
     return effects

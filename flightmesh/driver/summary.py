@@ -173,4 +173,5 @@ def _node_status(worker: WorkerEntry, now: float) -> NodeStatus:
         memory=worker.memory,
         seen=now - worker.heard,
         load=worker.load,
+        serves=worker.serves,
     )

@@ -1,7 +1,7 @@
 """What a worker says of the files that it sees: look-up, statistics, splits.
 
 Handed the driver's questions; hands on answers, or raises as `catalog.open` does. What always holds: every path was checked
-against the worker's roots before anything was read of it.
+against the worker's roots before anything was read of it, those of served tables against what it serves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import splits
 from flightmesh.catalog.statistics import statistics
 from flightmesh.catalog.storage import LOCAL
-from flightmesh.catalog.table import Storage
+from flightmesh.catalog.table import FileTable, Storage, Table
+from flightmesh.node.offers import Offers
 from flightmesh.node.roots import Roots
 from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, NamedStatistics, Statistics
 from flightmesh.protocol.node_messages import ListSplits, SplitList
@@ -28,19 +29,25 @@ def look_up(asked: LookUp, roots: Roots) -> LookedUp:
     return LookedUp(table)
 
 
-def collect_statistics(asked: AskStatistics, roots: Roots) -> Statistics:
+def collect_statistics(asked: AskStatistics, roots: Roots, offers: Offers) -> Statistics:
     """What the files' own footers say. Raises NotAllowed; InputChanged where they are not those of the table any more."""
-    roots.check_table(asked.table)
-    found = statistics(asked.table)
+    found = statistics(_readable(asked.table, roots, offers))
     columns = tuple(NamedStatistics(name, found.columns[name]) for name in asked.columns if name in found.columns)
     return Statistics(found.rows, found.bytes, columns)
 
 
-def list_splits(asked: ListSplits, roots: Roots) -> SplitList:
+def list_splits(asked: ListSplits, roots: Roots, offers: Offers) -> SplitList:
     """The splits of a scan, pruned by its filters. Raises NotAllowed."""
     scan = asked.scan
-    roots.check_table(scan.table)
-    return SplitList(splits(scan.table, scan.filters, scan.columns))
+    return SplitList(splits(_readable(scan.table, roots, offers), scan.filters, scan.columns))
+
+
+def _readable(table: Table, roots: Roots, offers: Offers) -> Table:
+    """The table as it is read here."""
+    if isinstance(table, FileTable) and table.is_served:
+        return offers.localise(table)
+    roots.check_table(table)
+    return table
 
 
 def _check_links(paths: tuple[str, ...], roots: Roots) -> None:

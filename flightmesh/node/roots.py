@@ -41,8 +41,9 @@ class Roots:
                 self._check_folder(_fixed_part(_absolute(path)), path)
 
     def check_table(self, table: Table) -> None:
-        """Raises NotAllowed unless every file of a table lies under a root. Tables in memory are nobody's files."""
-        if not isinstance(table, FileTable):
+        """Raises NotAllowed unless every file of a table lies under a root. Tables in memory are nobody's files; those of a
+        table that nodes serve are looked for by each in what it serves, and nowhere else."""
+        if not isinstance(table, FileTable) or table.is_served:
             return
         if table.storage.scheme not in ("local", "s3"):
             raise NotAllowed(f"no node reads from {table.storage.scheme}://", hint="paths are files, or s3://bucket/prefix")

@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from flightmesh.errors import InvalidMessage, InvalidTicket, NotAllowed, UnsupportedFeature, WorkerLost
 from flightmesh.node.look_up import collect_statistics, list_splits, look_up
+from flightmesh.node.offers import Offers
 from flightmesh.node.roots import Roots
 from flightmesh.node.tenure import Incarnation, Tenure
-from flightmesh.protocol.asking import AskStatistics, DropPart, LookUp
+from flightmesh.protocol.asking import AskServed, AskStatistics, DropPart, LookUp
 from flightmesh.protocol.client_messages import Done
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.node_messages import Heard, ListSplits
-from flightmesh.protocol.tickets import ExchangeTicket, HeldTicket, ResultTicket, TableTicket, read_ticket
+from flightmesh.protocol.tickets import ExchangeTicket, FileTicket, HeldTicket, ResultTicket, TableTicket, read_ticket
 from flightmesh.transport.control import order_kinds, read_orders
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
 
@@ -30,22 +31,27 @@ _ORDERS = frozenset(kind.name for kind in order_kinds())
 class WorkerMeshService:
     """Implements `transport.service.Service`."""
 
-    def __init__(self, tenure: Tenure, roots: Roots) -> None:
+    def __init__(self, tenure: Tenure, roots: Roots, offers: Offers) -> None:
         self._tenure = tenure
         self._roots = roots
+        self._offers = offers
         self._answers: dict[str, tuple[str, Callable[[bytes, Call], Any]]] = {
             "ping": ("Nothing in, Done out: somebody listens here.", lambda body, call: Done()),
             "look-up": (
                 "LookUp: paths as this worker sees them. Answers LookedUp: the table in them.",
                 lambda body, call: look_up(decode(body, LookUp), self._roots),
             ),
+            "served": (
+                "AskServed: a table that this worker serves. Answers Served: its files now.",
+                lambda body, call: self._offers.answer(decode(body, AskServed)),
+            ),
             "statistics": (
                 "AskStatistics: a table. Answers Statistics.",
-                lambda body, call: collect_statistics(decode(body, AskStatistics), self._roots),
+                lambda body, call: collect_statistics(decode(body, AskStatistics), self._roots, self._offers),
             ),
             "find-splits": (
                 "ListSplits: a scan. Answers SplitList.",
-                lambda body, call: list_splits(decode(body, ListSplits), self._roots),
+                lambda body, call: list_splits(decode(body, ListSplits), self._roots, self._offers),
             ),
             "drop-table": ("DropPart: a table in memory. Answers Done.", lambda body, call: self._drop_part(body, call)),
         }
@@ -64,7 +70,7 @@ class WorkerMeshService:
         return [encode(answer(body, call))]
 
     def get(self, ticket: bytes, call: Call) -> OutStream:
-        """Buckets of an edge, rows of a table in memory, or a partition of a result."""
+        """Buckets of an edge, rows of a table in memory or of a file, or a partition of a result."""
         here = self._tenure.present(call)
         asked = read_ticket(ticket, here.loop.key)
         match asked:
@@ -74,6 +80,9 @@ class WorkerMeshService:
             case TableTicket():
                 _require(here, asked.worker)
                 return here.loop.streams.table(asked, call)
+            case FileTicket():
+                _require(here, asked.worker)
+                return here.loop.streams.file(asked, call)
             case ResultTicket():
                 return here.loop.streams.result(asked, call)
             case HeldTicket():
@@ -92,8 +101,8 @@ class WorkerMeshService:
             case TableTicket():
                 _require(here, ticket.worker)
                 here.parts.take(ticket.key, stream, call)
-            case ResultTicket() | HeldTicket():
-                raise NotAllowed("a result's ticket is for reading")
+            case ResultTicket() | HeldTicket() | FileTicket():
+                raise NotAllowed("a result's ticket is for reading, and so is a file's")
 
     def info(self, asked: Asked, call: Call) -> Info:
         """Workers plan nothing."""

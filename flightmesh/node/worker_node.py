@@ -26,6 +26,7 @@ from flightmesh.exchange.spill import sweep_stale
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
 from flightmesh.node.load import ProcessMeter
 from flightmesh.node.membership import Membership
+from flightmesh.node.offers import Offer, Offers
 from flightmesh.node.roots import EVERYWHERE, Roots
 from flightmesh.node.table_parts import TableParts
 from flightmesh.node.tenure import Incarnation, Tenure
@@ -45,11 +46,12 @@ CLOSE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker is to be: what people call it, where it listens (URI), what may be read there."""
+    """Where a worker is to be: what people call it, where it listens (URI), what may be read there, what it serves."""
 
     name: str
     listen: str = ANY_PORT
     roots: Roots = EVERYWHERE
+    offers: tuple[Offer, ...] = ()
 
 
 class WorkerNode:
@@ -71,12 +73,13 @@ class WorkerNode:
         self._name = place.name
         self._driver = driver
         self._roots = place.roots
+        self._offers = Offers(place.offers)
         self._memory = config.memory or memory_limit()
         self._meter = ProcessMeter()
         self._peers = FlightPeers(config.exchange.window)
         self._idle_memory = IdleMemory()
         self._tenure = Tenure()
-        self._mesh = FlightNode(WorkerMeshService(self._tenure, place.roots), place.listen, "worker-mesh")
+        self._mesh = FlightNode(WorkerMeshService(self._tenure, place.roots, self._offers), place.listen, "worker-mesh")
         self._clients = FlightNode(WorkerClientService(self._tenure), _same_host(place.listen), "worker-client")
         self._membership = Membership(self, self._peers, driver)
         self._failure: FlightmeshError | None = None
@@ -150,11 +153,14 @@ class WorkerNode:
             pid=os.getpid(),
             protocol=PROTOCOL_VERSION,
             hash_version=HASH_VERSION,
+            serves=self._offers.servings(self._name),
         )
 
     def joined(self, registered: Registered, driver: str) -> None:
         """It has an id: an incarnation begins."""
-        means = Means(self.config, self._memory, self._peers, self._roots.check_table, self._membership.expel)
+        means = Means(
+            self.config, self._memory, self._peers, self._roots.check_table, self._membership.expel, self._offers.localise
+        )
         loop = WorkerLoop(registered, driver, means)
         self._tenure.begin(Incarnation(loop, TableParts(loop.tables, loop.store.budget)))
         LOG.info("registered as %s at %s", registered.worker, driver)
@@ -177,6 +183,7 @@ class WorkerNode:
             channels=figures.channels,
             spill_files=figures.files,
             threads=self._meter.threads(),
+            row_bytes=self._mesh.bytes_in + self._mesh.bytes_out,
         )
 
     def dropped(self, cause: FlightmeshError) -> None:

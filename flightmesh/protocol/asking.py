@@ -1,8 +1,8 @@
-"""What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, statistics and drop-table,
-which exist only on a worker's mesh listener (find-splits is among the node messages).
+"""What a driver asks of a worker about data that the worker sees: bodies of the actions look-up, served, statistics and
+drop-table, which exist only on a worker's mesh listener (find-splits is among the node messages).
 
-What always holds: a file that is answered for lies under the roots that the worker's owner allowed; any other raises
-NotAllowed.
+What always holds: a file that is answered for lies under the roots that the worker's owner allowed, or in what it serves; any
+other raises NotAllowed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,23 @@ class LookedUp:
     """The answer: the table as this worker sees it, its files pinned by size and mtime."""
 
     table: FileTable
+
+
+@dataclass(frozen=True, slots=True)
+class AskServed:
+    """Asks for the files that a worker serves of a table now. `known`: the digest of the answer that the driver has."""
+
+    table: str
+    known: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The answer. `digest` tells these files, sizes and times from others; `table` is nil where it is the known one. Its paths
+    are relative to what is served; without files it has no columns either."""
+
+    digest: str
+    table: FileTable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.protocol.messages import WireError
-from flightmesh.protocol.node_messages import Load
+from flightmesh.protocol.node_messages import Load, Serving
 
 
 class Delivery(enum.Enum):
@@ -149,13 +149,28 @@ class ListTables:
 
 
 @dataclass(frozen=True, slots=True)
+class TablePlace:
+    """What lies at one node of a table. `copy`: part, replica, or memory; `files`: how many of them; `rows`: where known;
+    `error`: why nothing is known of it, of a node that cannot be asked or whose files make no table."""
+
+    node: str
+    copy: str
+    files: int = 0
+    rows: int | None = None
+    bytes: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TableListing:
-    """One of them. `kind`: files, memory or view. `rows`, `bytes`: where known."""
+    """One of them. `kind`: files (that every node sees), served, memory or view. `rows`, `bytes`: where known. `places`: where
+    it lies, if not at every node."""
 
     name: str
     kind: str
     rows: int | None = None
     bytes: int | None = None
+    places: tuple[TablePlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +282,8 @@ class Tasks:
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """One node. `role`: driver or worker; `state`: alive, draining, lost, left; `seen`: seconds since it was heard of;
-    `row_bytes`: of a driver, bytes of rows that have gone through it (uploads, results taken through it)."""
+    `row_bytes`: of a driver, bytes of rows that have gone through it (uploads, results taken through it); `serves`: the tables
+    of which a worker serves files."""
 
     id: WorkerId
     name: str
@@ -282,6 +298,7 @@ class NodeStatus:
     seen: float
     load: Load | None = None
     row_bytes: int = 0
+    serves: tuple[Serving, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from flightmesh.catalog.table import Split
+from flightmesh.catalog.table import Copy, Split
 from flightmesh.ids import WorkerId
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised with every change of these messages that an older node would misread."""
 
 
@@ -28,9 +28,20 @@ class NodeAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """A table of which a worker serves files. `place` is the same wherever two workers serve the same files of one machine,
+    `home` wherever a worker serves again what one served that is gone; neither says more."""
+
+    table: str
+    copy: Copy
+    place: str = ""
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """A worker wants to join. `name`: what people call it; `slots`: tasks that compute at once; `memory`, `disk`: budgets in
-    bytes; `hash_version`: of the partitioning hash, which all nodes of a mesh share."""
+    bytes; `hash_version`: of the partitioning hash, which all nodes of a mesh share; `serves`: tables."""
 
     name: str
     slots: int
@@ -41,6 +52,7 @@ class Register:
     pid: int
     protocol: int
     hash_version: int
+    serves: tuple[Serving, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,8 @@ class Registered:
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a worker carries now. `cpu`: cores in use since the last heartbeat; `rss`: bytes resident; `exchange_bytes` in
-    memory, `spilled_bytes` on disk; `streams`: data streams open at it."""
+    memory, `spilled_bytes` on disk; `streams`: data streams open at it; `row_bytes`: bytes of rows that have gone between it
+    and other nodes by streams that those opened, since its process began."""
 
     free_slots: int
     running_tasks: int
@@ -70,6 +83,7 @@ class Load:
     channels: int = 0
     spill_files: int = 0
     threads: int = 0
+    row_bytes: int = 0
 
 
 class Drain(enum.Enum):

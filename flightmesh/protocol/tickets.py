@@ -11,12 +11,13 @@ import hmac
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from flightmesh.catalog.table import FileSplit, FileTable
 from flightmesh.errors import InvalidMessage, InvalidTicket
 from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
 from flightmesh.protocol.codec import decode, encode
 
 MAC_BYTES = 16
-TICKET_BYTES = 4096
+TICKET_BYTES = 262_144
 """Longer ones are refused unread."""
 
 
@@ -58,13 +59,24 @@ class TableTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class FileTicket:
+    """The rows of `split`, which is of the one file of `table`, a table that worker `worker` serves: the columns `columns`, in
+    that order."""
+
+    worker: WorkerId
+    table: FileTable
+    split: FileSplit
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HeldTicket:
     """Rows that the driver itself holds for a while under an unguessable name: what a statement without a job answers."""
 
     name: str
 
 
-Ticket: TypeAlias = ExchangeTicket | ResultTicket | TableTicket | HeldTicket
+Ticket: TypeAlias = ExchangeTicket | ResultTicket | TableTicket | FileTicket | HeldTicket
 
 
 def sign(ticket: Ticket, key: bytes) -> bytes:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pyarrow as pa
 
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.scan import ROWS_COLUMN, read_split
 from flightmesh.errors import FlightmeshError, InternalError, InvalidTicket, StreamBroken, UnknownJob
 from flightmesh.exchange.reader import LogReader
 from flightmesh.exchange.store import ExchangeStore
@@ -20,10 +22,11 @@ from flightmesh.ids import JobId, WorkerId
 from flightmesh.kernel.batches import empty_batch
 from flightmesh.protocol.frames import Frame, pack_end, pack_frame
 from flightmesh.protocol.messages import WireError
-from flightmesh.protocol.tickets import ExchangeTicket, ResultTicket, TableTicket
+from flightmesh.protocol.tickets import ExchangeTicket, FileTicket, ResultTicket, TableTicket
 from flightmesh.runtime.edge_news import EdgeNews, EdgeState, FeedKey
 from flightmesh.runtime.feed import Feed, Origin, Room
 from flightmesh.runtime.fetcher import broken
+from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.pusher import edge_schema, pack_acknowledgement
 from flightmesh.runtime.reach import CALL_STEP_SECONDS, Reach, raise_if_gone
 from flightmesh.runtime.result_streams import ResultStreams
@@ -44,12 +47,14 @@ class StreamServer:
         reach: Reach,
         room: Room,
         post: Callable[[WorkerEvent], None],
+        files: LocalFiles = as_they_are,
     ) -> None:
         self._store = store
         self._tables = tables
         self._news = news
         self._reach = reach
         self._room = room
+        self._files = files
         self._results = ResultStreams(store, news, post)
 
     def exchange(self, ticket: ExchangeTicket, call: Call) -> OutStream:
@@ -75,6 +80,16 @@ class StreamServer:
         rows = self._tables.get(ticket.key).slice(ticket.offset, ticket.rows)
         part = rows.select(list(ticket.columns)) if ticket.columns else rows
         return OutStream(part.schema, _sliced(part, call), _nothing)
+
+    def file(self, ticket: FileTicket, call: Call) -> OutStream:
+        """Rows of a file that this worker serves, for a task elsewhere. Raises NotAllowed, InputChanged."""
+        self._check_worker(ticket.worker)
+        table = self._files(ticket.table)
+        check = partial(raise_if_gone, call)
+        batches = read_split(table, ticket.split, ticket.columns, morsel_rows=TABLE_BATCH_ROWS, check=check)
+        schema = pa.schema([table.schema.field(name) for name in ticket.columns] or [pa.field(ROWS_COLUMN, pa.int8())])
+        rows = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches)
+        return OutStream(schema, ((batch, b"") for batch in rows), _nothing)
 
     def accept_push(self, ticket: ExchangeTicket, stream: InStream, call: Call) -> None:
         """Takes what another worker pushes to a reader here. Returns when all of it is here, or the reader wants no more."""

@@ -16,6 +16,7 @@ from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.protocol.messages import PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
+from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.pusher import Pushers
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.serve_streams import StreamServer
@@ -74,6 +75,7 @@ class TaskBoard:
         morsel_rows: int,
         post: Callable[[WorkerEvent], None],
         reach: Reach | None = None,
+        files: LocalFiles = as_they_are,
     ) -> None:
         self._store = store
         self._slots = slots
@@ -83,9 +85,9 @@ class TaskBoard:
         self._moving = Threads("flightmesh-stream")
         room = Room(store.budget.limit // ROOM_SHARE)
         mesh = None if reach is None else MeshSide(reach, self._edges, self._moving, room)
-        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post)
+        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post, files)
         self._pushers = None if reach is None else Pushers(store, reach, self._moving)
-        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh)
+        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
         self._threads = Threads("flightmesh-task")
         self._tasks: dict[AttemptId, RunningTask] = {}

@@ -19,7 +19,7 @@ import pyarrow as pa
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
-from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
+from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
 from flightmesh.errors import Cancelled
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.log import EdgeLog
@@ -32,7 +32,8 @@ from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
 from flightmesh.runtime.inlet import Doors, Inlet, Intake, Reading
-from flightmesh.runtime.part_reader import PartReader
+from flightmesh.runtime.local_files import LocalFiles, alone, as_they_are
+from flightmesh.runtime.part_reader import PartReader, part_elsewhere
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold
@@ -67,13 +68,14 @@ class MeshSide:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all attempts of a worker share. `mesh` None: there is no other worker."""
+    """What all attempts of a worker share. `mesh` None: there is no other worker; `files`: where served ones lie here."""
 
     store: ExchangeStore
     shared: SharedObjects
     tables: MemoryTables
     morsel_rows: int
     mesh: MeshSide | None = None
+    files: LocalFiles = as_they_are
 
     @property
     def budget(self) -> MemoryBudget:
@@ -164,16 +166,15 @@ class RunningTask:
             self._news.wants_splits(self.attempt, source, number)
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-        """The rows of a split."""
+        """The rows of a split: read here, or fetched from the worker where they lie."""
         mesh = self._around.mesh
-        if (
-            mesh is not None
-            and isinstance(table, MemoryTable)
-            and isinstance(split, MemorySplit)
-            and split.holder not in (None, mesh.reach.worker)
-        ):
-            self._parts = PartReader(mesh.reach, table, split, columns)
+        part = None if mesh is None else part_elsewhere(mesh.reach.worker, table, split, columns)
+        if mesh is not None and part is not None:
+            self._parts = PartReader(mesh.reach, part)
             return self._parts.batches(self.raise_if_ending, self._hold.given_up)
+        if isinstance(table, FileTable) and isinstance(split, FileSplit) and table.is_served:
+            table, split = alone(table, split)
+            table = self._around.files(table)
         return read_split(
             table,
             split,

@@ -67,7 +67,7 @@ class WorkerLinks:
             name = _unique(said.name, taken)
             worker = self._fresh_id(name)
             self._links[worker] = _Link(worker, name, said.address, self._outbox(worker, said.address.mesh))
-        self._post(WorkerJoined(worker, said.slots, name, said.address, said.memory, said.host, said.pid))
+        self._post(WorkerJoined(worker, said.slots, name, said.address, said.memory, said.host, said.pid, said.serves))
         return worker
 
     def hear_heartbeat(self, said: Heartbeat) -> HeartbeatHeard:

@@ -23,6 +23,7 @@ from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import AttemptId, JobId, WorkerId
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
 from flightmesh.protocol.node_messages import Registered
+from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.slots import Slots
 from flightmesh.runtime.subjects import about
@@ -42,13 +43,14 @@ CLOSE_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Means:
     """What an incarnation works with. `allow` raises for a table that this node may not read; `failed` is told, from any
-    thread, that the incarnation is of no use any more."""
+    thread, that the incarnation is of no use any more; `files` says where those lie that this node serves."""
 
     config: Config
     memory: int
     peers: Peers
     allow: Callable[[Table], None]
     failed: Callable[[WorkerId, FlightmeshError], None]
+    files: LocalFiles = as_they_are
 
 
 class WorkerLoop:
@@ -71,7 +73,7 @@ class WorkerLoop:
         self._broken = False
         self._is_closing = False
         reach = Reach(means.peers, self.worker, self.key, config.exchange.window)
-        self._board = TaskBoard(self.store, self.tables, self.slots, config.morsel_rows, self.post, reach)
+        self._board = TaskBoard(self.store, self.tables, self.slots, config.morsel_rows, self.post, reach, means.files)
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams
         report = reports_sender(means.peers, driver, self.driver, self.worker, config.mesh.call_seconds)

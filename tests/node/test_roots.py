@@ -9,6 +9,7 @@ import pytest
 from flightmesh.catalog.open import open_table
 from flightmesh.errors import FlightmeshError, InvalidConfig, InvalidInput, NotAllowed
 from flightmesh.node.look_up import collect_statistics, list_splits, look_up
+from flightmesh.node.offers import Offers
 from flightmesh.node.roots import EVERYWHERE, Roots, read_roots
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.asking import AskStatistics, LookUp
@@ -37,8 +38,8 @@ def test_what_lies_under_a_root_is_found(storage: Path, path: str) -> None:
     found = look_up(asked(f"{storage}/open/{path}"), roots).table
     assert found == look_up(asked(f"{storage}/open/{path}"), EVERYWHERE).table
     assert [file.size > 0 for file in found.files] == [True]
-    assert collect_statistics(AskStatistics(found, ("x",)), roots).rows == 3
-    assert len(list_splits(ListSplits(TableScan(found, 0, (), (), ())), roots).splits) == 1
+    assert collect_statistics(AskStatistics(found, ("x",)), roots, Offers()).rows == 3
+    assert len(list_splits(ListSplits(TableScan(found, 0, (), (), ())), roots, Offers()).splits) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,9 +82,9 @@ def test_a_table_that_was_opened_elsewhere_is_checked_too(storage: Path) -> None
         with pytest.raises(NotAllowed):
             roots.check_table(table)
         with pytest.raises(NotAllowed):
-            collect_statistics(AskStatistics(table), roots)
+            collect_statistics(AskStatistics(table), roots, Offers())
         with pytest.raises(NotAllowed):
-            list_splits(ListSplits(TableScan(table, 0, (), (), ())), roots)
+            list_splits(ListSplits(TableScan(table, 0, (), (), ())), roots, Offers())
     roots.check_table(open_table("t", storage / "open" / "deep"))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.catalog.table import ColumnStatistics, File, FileSplit, FileTable, Format, MemorySplit, Storage
+from flightmesh.catalog.table import SERVED, ColumnStatistics, Copy, File, FileSplit, FileTable, Format, MemorySplit, Storage
 from flightmesh.driver.record import EdgeRecord, JobRecord, JobState, Progress, StageRecord, TaskRecord
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InvalidQuery, Position, WorkerLost
@@ -47,8 +47,10 @@ ROW = pa.record_batch({"$1": pa.array([5], pa.int64())})
 TABLE = FileTable(
     "t", Format.PARQUET, Storage(), (File("/data/t.parquet", 4096, 1_700_000_000_000_000_000),), pa.schema([("k", pa.int64())])
 )
+SERVED_TABLE = replace(TABLE, storage=SERVED, files=(File("t.parquet", 4096, 0),), source=("t",))
 SCAN = TableScan(TABLE, 0, (K,), (), (K,), None)
 PLAN = m.EdgePlan(Edge(EDGE, STAGE, StageId(2), Hash((K.column(),), 8), (K,)), 2, 2, 1, mode=m.ExchangeMode.PUT)
+SERVING = node.Serving("orders", Copy.REPLICA, "0f3e", "77ab")
 LOAD = node.Load(2, 1, 1048576, 0, 1.5, 268435456, 3, 4, 0, 25)
 JOB_STATUS = client.JobStatus(
     JOB, "failed", "select 1", "s1", 1700000000.0, 1700000000.25, 1700000001.5, 1, 2, 3, 4, 100, 800, 0, ERROR
@@ -79,7 +81,8 @@ PEOPLE = (
     Example(client.UploadTable("sales", True)),
     Example(client.DropTable("sales")),
     Example(client.ListTables()),
-    Example(client.TableListing("sales", "memory", 100, 800)),
+    Example(client.TablePlace("w1", "part", 2, 100, 4096)),
+    Example(client.TableListing("sales", "served", 100, 4096, (client.TablePlace("w1", "part", 2, 100, 4096),))),
     Example(client.Tables((client.TableListing("v", "view"),))),
     Example(client.AskJob(JOB)),
     Example(JOB_STATUS),
@@ -123,10 +126,12 @@ TICKETS = (
     Example(t.HeldTicket("5f0c"), t.Ticket),
     Example(t.ExchangeTicket(JOB, EDGE, W1, 0, 4, ATTEMPT, 2, W2), t.Ticket),
     Example(t.TableTicket(W1, "t#0", 0, 100, ("k",)), t.Ticket),
+    Example(t.FileTicket(W1, SERVED_TABLE, FileSplit(0, (1,), 500, 4096, (W1,)), ("k",)), t.Ticket),
 )
 IDS = (Example(TASK), Example(ATTEMPT))
 MEMBERSHIP = (
-    Example(node.Register("w1", 4, 1 << 30, 1 << 40, node.NodeAddress(ADDRESS, ADDRESS), "host1", 4242, 1, 1)),
+    Example(node.Register("w1", 4, 1 << 30, 1 << 40, node.NodeAddress(ADDRESS, ADDRESS), "host1", 4242, 2, 1, (SERVING,))),
+    Example(SERVING),
     Example(node.NodeAddress(ADDRESS, "grpc://127.0.0.1:4712")),
     Example(node.Registered(W1, "5be1d0", bytes(range(32)), 0.5, 6.0)),
     Example(LOAD),
@@ -169,6 +174,8 @@ REPORTS = (
 QUESTIONS = (
     Example(asking.LookUp("t", ("/data/*.parquet",), None, (("header", "true"),))),
     Example(asking.LookedUp(TABLE)),
+    Example(asking.AskServed("orders", "91c4")),
+    Example(asking.Served("91c4", SERVED_TABLE)),
     Example(asking.AskStatistics(TABLE, ("k",))),
     Example(asking.Statistics(100, 4096, (asking.NamedStatistics("k", ColumnStatistics(null_count=0, distinct=9)),))),
     Example(asking.NamedStatistics("k", ColumnStatistics(None, None, 0, 9))),
