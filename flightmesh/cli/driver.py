@@ -87,10 +87,10 @@ def command(insecure: Insecure = False, listen: Listen = None, allow_root: Allow
 
 
 def _settings(file: Path | None) -> Config:
-    from flightmesh.config import Config
-    from flightmesh.config_file import load
+    from flightmesh.cli.settings import settings_of
+    from flightmesh.setting_kinds import Role
 
-    return Config() if file is None else load(file)
+    return settings_of(Role.DRIVER, file, {})
 
 
 def _say_ready(node: DriverNode) -> None:

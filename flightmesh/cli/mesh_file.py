@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
-from flightmesh.config_file import Count, Size, read_checked
+from flightmesh.settings.checked_file import Count, Size, read_checked
 
 Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Port = Annotated[int, pydantic.Field(ge=0, le=65535, strict=True)]

@@ -144,27 +144,14 @@ def _at_driver(driver: str, engine: Engine, config: Config) -> RemoteSession:
 
 
 def _configured(engine: Engine) -> Config:
-    """The settings of the file, with those of the command line over them."""
-    from flightmesh.config import Config, parse_size
+    """The settings of the command line, over those of the environment, over those of the file."""
+    from flightmesh.cli.settings import settings_of
+    from flightmesh.setting_kinds import Role
 
-    if engine.config is None:
-        config = Config()
-    else:
-        from flightmesh.config_file import load
-
-        config = load(engine.config)
-    try:
-        memory = None if engine.memory is None else parse_size(engine.memory)
-    except ValueError as failure:
-        raise typer.BadParameter(str(failure), param_hint="--memory") from None
-    if memory is not None and memory < 1:
-        raise typer.BadParameter(f"{engine.memory!r} is less than 1 byte", param_hint="--memory")
-    return dataclasses.replace(
-        config,
-        threads=engine.threads or config.threads,
-        partitions=engine.partitions or config.partitions,
-        memory=memory or config.memory,
-    )
+    flags = {"memory": engine.memory, "partitions": engine.partitions}
+    if engine.driver is not None:
+        return settings_of(Role.CLIENT, engine.config, flags)
+    return settings_of(Role.EMBEDDED, engine.config, flags | {"threads": engine.threads})
 
 
 def read_params(given: list[str] | None) -> dict[str, object] | None:

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -139,18 +138,13 @@ def _check_name(name: str) -> None:
 
 
 def read_settings(file: Path | None, slots: int | None, memory: str | None, disk: str | None, spill_dir: Path | None) -> Config:
-    """The settings of the file, those of the command line over it."""
-    from flightmesh.config import Config
-    from flightmesh.config_file import load
+    """The settings of the command line, over those of the environment, over those of the file."""
+    from flightmesh.cli.settings import settings_of
+    from flightmesh.setting_kinds import Role
 
-    config = Config() if file is None else load(file)
-    exchange = replace(
-        config.exchange,
-        disk=config.exchange.disk if disk is None else read_size(disk, "--disk", least=0),
-        directory=config.exchange.directory if spill_dir is None else str(spill_dir),
-    )
-    budget = config.memory if memory is None else read_size(memory, "--memory", least=1)
-    return replace(config, threads=slots or config.threads, memory=budget, exchange=exchange)
+    directory = None if spill_dir is None else str(spill_dir)
+    flags = {"threads": slots, "memory": memory, "exchange.disk": disk, "exchange.directory": directory}
+    return settings_of(Role.WORKER, file, flags)
 
 
 def read_size(text: str, option: str, least: int) -> int:

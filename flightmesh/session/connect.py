@@ -109,7 +109,7 @@ def _config(config: Config | str | os.PathLike[str] | None) -> Config:
         return Config()
     if isinstance(config, Config):
         return config
-    from flightmesh.config_file import load  # reading YAML costs time that a session without a file need not spend
+    from flightmesh.settings import load  # reading YAML costs time that a session without a file need not spend
 
     if not isinstance(config, str | os.PathLike):
         raise InvalidConfig(f"config is a Config or the path of a file, not {config!r}")

@@ -30,7 +30,7 @@ def command(*args: str | Path) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("FLIGHTMESH_DEBUG", "NO_COLOR")}
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR" and not name.startswith("FLIGHTMESH_")}
     return {**kept, "COLUMNS": "100", "TERM": "xterm-256color", **extra}
 
 

@@ -24,6 +24,8 @@ import flightmesh
 from flightmesh.protocol.client_messages import Jobs, Nodes, NodeStatus
 from flightmesh.protocol.codec import decode
 from flightmesh.protocol.node_messages import Load
+from flightmesh.setting_kinds import Role
+from flightmesh.settings.keys import KEYS, SECTIONS
 from flightmesh.transport.flight_client import ClientConnection
 from tests.waiting import wait_until
 
@@ -164,14 +166,16 @@ def _loads(uri: str) -> list[Load]:
 
 @contextmanager
 def cluster(workers: int = 3, slots: int = 1, mode: str = "get", **settings: Any) -> Iterator[Cluster]:
-    """A mesh, ready. `settings`: those of a configuration file for all nodes: `memory`, `exchange={"memory": ...}`,
+    """A mesh, ready. `settings`: those of the configuration files of its nodes: `memory`, `exchange={"memory": ...}`,
     `mesh={...}`, ..."""
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="flightmesh-mesh-")))
-        config = folder / "nodes.yaml"
         exchange = {"directory": str(folder), **settings.pop("exchange", {}), "mode": mode}
-        config.write_text(json.dumps({"threads": slots, **settings, "exchange": exchange}))  # YAML holds JSON
-        driver = _started(ends, folder, "driver", ["driver", "--insecure", "--listen", "127.0.0.1:0", "--config", str(config)])
+        for role in (Role.DRIVER, Role.WORKER):
+            text = json.dumps(_of_role(role, {"threads": slots, **settings, "exchange": exchange}))  # YAML holds JSON
+            (folder / f"{role}.yaml").write_text(text)
+        config = str(folder / "driver.yaml")
+        driver = _started(ends, folder, "driver", ["driver", "--insecure", "--listen", "127.0.0.1:0", "--config", config])
         uri = driver.wait_said(_DRIVER_READY)[1]
         made = Cluster(uri, driver, [], folder)
         for number in range(workers):
@@ -188,9 +192,20 @@ def cluster(workers: int = 3, slots: int = 1, mode: str = "get", **settings: Any
                 worker.ask_to_end()
 
 
+def _of_role(role: Role, settings: dict[str, Any], section: str = "") -> dict[str, Any]:
+    """The settings that concern a role: in its file others would be an error."""
+    kept: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in SECTIONS and not section:
+            kept[name] = _of_role(role, value, name)
+        elif KEYS[f"{section}.{name}" if section else name].concerns(role):
+            kept[name] = value
+    return kept
+
+
 def start_worker(ends: ExitStack, mesh: Cluster, name: str) -> NodeProcess:
     """One more worker, which `ends` will end. It is ready when it says so."""
-    config = str(mesh.folder / "nodes.yaml")
+    config = str(mesh.folder / "worker.yaml")
     return _started(
         ends, mesh.folder, name, ["worker", "--insecure", "--driver", mesh.address, "--name", name, "--config", config]
     )
@@ -200,7 +215,7 @@ def restart_driver(ends: ExitStack, mesh: Cluster) -> None:
     """Kills the driver and starts another at its address, which `ends` will end."""
     mesh.driver.signal(signal.SIGKILL)
     mesh.driver.process.wait(END_SECONDS)
-    config = str(mesh.folder / "nodes.yaml")
+    config = str(mesh.folder / "driver.yaml")
     args = ["driver", "--insecure", "--listen", mesh.address, "--config", config]
     mesh.driver = _started(ends, mesh.folder, f"driver-{time.monotonic_ns()}", args)
     mesh.driver.wait_said(_DRIVER_READY)

@@ -26,7 +26,7 @@ class NodeCommand:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | environment,
+            env={name: value for name, value in os.environ.items() if not name.startswith("FLIGHTMESH_")} | environment,
         )
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
