@@ -1,5 +1,6 @@
 """One value from four places: a flag goes before a variable, that before the file, that before the default."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from flightmesh.config import Config
 from flightmesh.errors import InvalidConfig
 from flightmesh.setting_kinds import Role
 from flightmesh.settings import BadFlag, effective
+from flightmesh.settings.environment import NO_SETTINGS
 from flightmesh.settings.keys import KEYS, value_of
+
+ROOT = Path(__file__).parents[2]
 
 FILE = "memory: 1GiB\n"
 VARIABLES = {"FLIGHTMESH_MEMORY": "2GiB"}
@@ -124,6 +128,14 @@ def test_what_is_no_setting_is_left_alone() -> None:
     }
     found = effective(Role.WORKER, environ=environ)
     assert (found.config, found.origins) == (Config(), {})
+
+
+def test_every_variable_that_the_code_names_is_known() -> None:
+    known = {variable for key in KEYS.values() for variable in key.variables} | set(NO_SETTINGS)
+    sources = (ROOT / "flightmesh").rglob("*.py")
+    named = {name for path in sources for name in re.findall(r"FLIGHTMESH_[A-Z_]*[A-Z]\b", path.read_text())}
+    assert len(named) > 5
+    assert named - known == set()
 
 
 def test_a_service_nearby_is_no_setting() -> None:
