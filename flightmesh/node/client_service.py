@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Storage
-from flightmesh.errors import InvalidMessage, InvalidQuery, UnsupportedFeature
+from flightmesh.errors import InvalidMessage, UnsupportedFeature
 from flightmesh.frontend.sql.statements import Lifetime
 from flightmesh.node.attending import attending
 from flightmesh.node.commands import LONGEST, is_map, quoted, read_params, read_run, read_upload
+from flightmesh.node.flight_sql.service import FlightSql
 from flightmesh.node.listings import infos_of, tables_of
 from flightmesh.node.mesh_engine import Mesh, budget_of
 from flightmesh.node.mesh_files import MeshFiles
@@ -40,6 +41,7 @@ from flightmesh.protocol.client_messages import (
     Text,
 )
 from flightmesh.protocol.codec import decode, encode
+from flightmesh.protocol.flight_sql import is_command
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.session.explain import Level
 from flightmesh.session.plan import typed_errors
@@ -68,6 +70,7 @@ class ClientService:
         self.mesh = Mesh(mesh, MeshFiles(mesh, roots), MeshTables(mesh), budget_of(mesh.config))
         self.sessions = Sessions(self.mesh)
         self._results = Results(self.mesh, roots)
+        self.flight_sql = FlightSql(self.mesh, self.sessions, self._results)
         self._people = people
         self._answers: dict[str, Answer] = {
             "ping": lambda _, session: Done(),
@@ -91,7 +94,7 @@ class ClientService:
 
     def actions(self) -> tuple[ActionKind, ...]:
         """The actions of this listener."""
-        return (*self.ACTIONS, *People.ACTIONS)
+        return (*self.ACTIONS, *People.ACTIONS, *FlightSql.ACTIONS)
 
     def act(self, name: str, body: bytes, call: Call) -> Iterable[bytes]:
         """Carries out an action."""
@@ -103,6 +106,8 @@ class ClientService:
         if name == "close-session":
             self.sessions.end(call.headers)
             return [encode(Done())]
+        if self.flight_sql.knows(name):
+            return self.flight_sql.act(name, body, call)
         answer = self._answers.get(name)
         if answer is None:
             return self._people.act(name, body)
@@ -111,10 +116,12 @@ class ClientService:
 
     def info(self, asked: Asked, call: Call) -> Info:
         """Runs what a descriptor asks for; says where the rows will be."""
+        if is_command(asked.command):
+            return self.flight_sql.info(asked.command, call)
         run = _run_of(asked)
         with self.sessions.using(call.headers) as session, attending(call), typed_errors():
             if run.job is not None:
-                self._require_session(session, "jobs belong to sessions, and")
+                self.sessions.require_own(session, "jobs belong to sessions, and")
                 return self._results.of_job(session, run.job, run.results)
             stored = self._stored(run, session)
             if isinstance(stored, pa.Table):
@@ -123,6 +130,8 @@ class ClientService:
 
     def schema(self, asked: Asked, call: Call) -> pa.Schema:
         """Plans what a descriptor asks for, and does not run it."""
+        if is_command(asked.command):
+            return self.flight_sql.schema(asked.command, call)
         run = _run_of(asked)
         with self.sessions.using(call.headers) as session, attending(call), typed_errors():
             return schema_of(run, session)
@@ -134,24 +143,23 @@ class ClientService:
 
     def get(self, ticket: bytes, call: Call) -> OutStream:
         """Rows that the driver holds, or passes on for clients that reach nobody else."""
+        if is_command(ticket):
+            return self.flight_sql.get(ticket, call)
         return self._results.get(ticket, call)
 
     def put(self, asked: Asked, stream: InStream, call: Call) -> None:
         """Uploads a table: its rows go to the workers as they come."""
+        if is_command(asked.command):
+            return self.flight_sql.put(asked.command, stream, call)
         upload = read_upload(asked.command, asked.path)
         with self.sessions.using(call.headers) as session, attending(call), typed_errors():
             name = split_name(upload.name)
             if upload.temporary:
-                self._require_session(session, "a temporary table is a session's, and")
+                self.sessions.require_own(session, "a temporary table is a session's, and")
             batches = (batch for batch, _ in stream.batches if batch is not None)
             table = self.mesh.tables.put(name[-1], stream.schema, batches)
             session.workspace.register(name, table, Lifetime.SESSION if upload.temporary else Lifetime.MESH)
             stream.acknowledge(encode(Done()))
-
-    def _require_session(self, session: MeshSession, why: str) -> None:
-        if session is self.sessions.shared:
-            hint = f"open one with the action `open-session`, and send its id in the header {HEADER}"
-            raise InvalidQuery(f"{why} this call needs a session", hint=hint)
 
     def _stored(self, run: Run, session: MeshSession) -> Any:
         """What a command runs: a stored statement, or the rows of what has been done at once."""
@@ -177,7 +185,7 @@ class ClientService:
 
     def _submit(self, body: bytes, session: MeshSession) -> JobStatus:
         run: Run = read_run(body) if is_map(body) else decode(body, Run)
-        self._require_session(session, "whoever submits a job asks for its rows later, and")
+        self.sessions.require_own(session, "whoever submits a job asks for its rows later, and")
         stored = self._stored(run, session)
         if isinstance(stored, pa.Table) or stored.schema is FILES:
             raise UnsupportedFeature("this statement is not a query", hint="use the action `statement`, or GetFlightInfo")

@@ -33,7 +33,7 @@ def infos_of(session: MeshSession) -> Iterator[Info]:
     for listing in session.workspace.catalog.tables():
         said = _listing(listing, session)
         rows, size = (-1 if count is None else count for count in (said.rows, said.bytes))
-        yield Info(_schema(listing, session), (), False, path=_path(listing), rows=rows, size=size)
+        yield Info(schema_of_listing(listing, session), (), False, path=_path(listing), rows=rows, size=size)
 
 
 def _listing(listing: Listing, session: MeshSession) -> TableListing:
@@ -50,7 +50,8 @@ def _listing(listing: Listing, session: MeshSession) -> TableListing:
         return TableListing(name, "files", None, size)
 
 
-def _schema(listing: Listing, session: MeshSession) -> pa.Schema:
+def schema_of_listing(listing: Listing, session: MeshSession) -> pa.Schema:
+    """The columns of a table or view; none of a view that does not bind any more."""
     if not isinstance(listing.entry, View):
         return listing.entry.schema
     try:

@@ -199,6 +199,12 @@ class Sessions:
                 session.calls -= 1
                 session.used = time.monotonic()
 
+    def require_own(self, session: MeshSession, why: str) -> None:
+        """Raises InvalidQuery for the session that calls without an id share."""
+        if session is self.shared:
+            hint = f"open one with the action `open-session`, and send its id in the header {HEADER}"
+            raise InvalidQuery(f"{why} this call needs a session", hint=hint)
+
     def end(self, headers: Mapping[str, str]) -> None:
         """Closes the session of a call. Harmless when it has ended; InvalidQuery without one."""
         name = headers.get(HEADER)

@@ -17,6 +17,7 @@ from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
 from flightmesh.driver.events import IN_PROCESS, JobOptions
 from flightmesh.errors import InvalidQuery
+from flightmesh.frontend.sql.parse import parameter_names
 from flightmesh.frontend.sql.plan import plan_statement
 from flightmesh.frontend.sql.statements import (
     Analyze,
@@ -108,6 +109,10 @@ class Workspace:
                 return NOTHING.schema
             case _:
                 assert_never(statement)
+
+    def parameters(self, text: str, dialect: str | None = None) -> tuple[str, ...]:
+        """The names of a statement's parameters, in the order of the text; those of `?` are numbers."""
+        return parameter_names(text, self._speech(dialect))
 
     def explain(self, text: str, level: Level, dialect: str | None = None, params: Params | None = None) -> str:
         """The plan of a query as text."""

@@ -1,9 +1,9 @@
 """FlightmeshErrors as Flight errors, and back.
 
-Handed an error of ours; hands on the Flight error that carries it: a class that fits, the message in words, and `to_wire` as
-msgpack in its extra info. Handed what a Flight call raised; hands on a FlightmeshError. What always holds: no traceback text
-goes out, and no error that comes in is kept (it would hold the memory of its call). All of it stays under 7 KiB, since gRPC
-carries errors in headers and drops larger ones: long texts are cut.
+Handed an error of ours; hands on the Flight error that carries it: a class that fits, message, place and hint in words, and
+`to_wire` as msgpack in its extra info. Handed what a Flight call raised; hands on a FlightmeshError. What always holds: no
+traceback text goes out, and no error that comes in is kept (it would hold the memory of its call). All of it stays under 7 KiB,
+since gRPC carries errors in headers and drops larger ones: long texts are cut.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ FLIGHT_FAILURES = (flight.FlightError, pa.ArrowException, OSError)
 """What pyarrow raises for a call that went wrong."""
 
 _HEADLINE = 200
+_WORDS = 700
+_WORDS_ENCODED = 1000
 _MESSAGE = 1600
 _HINT = 400
 _EXCERPT = 1000
@@ -46,8 +48,25 @@ _REFUSED = ("connection refused", "connect failed", "no route to host", "name re
 
 def to_flight(error: FlightmeshError) -> flight.FlightError:
     """The Flight error that carries `error`. Cancelled is no FlightCancelledError: that would interrupt a reader's process."""
-    headline = _cut(error.message.splitlines()[0] if error.message else error.code, _HEADLINE)
-    return _class_of(error)(headline, extra_info=msgpack.packb(_fitting(error.to_wire())))
+    return _class_of(error)(_in_words(error), extra_info=msgpack.packb(_fitting(error.to_wire())))
+
+
+def _in_words(error: FlightmeshError) -> str:
+    """What clients show that cannot read the extra info: all of it where it fits, else without the line of the query."""
+    whole = error.render() or error.code
+    if _fits(whole):
+        return whole
+    place = "" if error.position is None else f" (at {error.position})"
+    hint = f"\nhint: {error.hint}" if error.hint else ""
+    lines = error.message.splitlines() or [error.code]
+    short = f"{_cut(lines[0], _HEADLINE)}{place}{hint}"
+    return short if _fits(short) else _cut(short, _HEADLINE)
+
+
+def _fits(text: str) -> bool:
+    """Whether gRPC carries a text beside the extra info: signs beyond plain ASCII take three times their bytes."""
+    data = text.encode()
+    return len(data) <= _WORDS and sum(1 if 0x20 <= byte < 0x7F and byte != 0x25 else 3 for byte in data) <= _WORDS_ENCODED
 
 
 def _class_of(error: FlightmeshError) -> Any:

@@ -28,6 +28,9 @@ CANCEL = b"cancel"
 """Metadata without a batch by which a putting client says that it gives up: Flight itself shows a dropped put as one that
 ended."""
 
+_NOTHING_SENT = "never sent a data message"
+"""What Flight says of a put that is a descriptor alone, as clients of Flight SQL send statements that give no rows."""
+
 
 def internal(error: Exception) -> InternalError:
     """What a peer is told of a failure that is no FlightmeshError; the log keeps where it happened."""
@@ -116,7 +119,9 @@ def incoming(reader: Any, writer: Any, call: FlightCall, traffic: Traffic) -> In
     try:
         schema = reader.schema
     except (*FLIGHT_FAILURES, StopIteration) as error:
-        raise InvalidMessage(f"what {call.peer} sent has no schema: {_line(error)}") from None
+        if _NOTHING_SENT not in str(error):
+            raise InvalidMessage(f"what {call.peer} sent has no schema: {_line(error)}") from None
+        return InStream(None, iter(()), _acknowledge(writer))
     return InStream(schema, _chunks(reader, call, traffic), _acknowledge(writer))
 
 

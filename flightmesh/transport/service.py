@@ -14,6 +14,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.errors import InvalidMessage
+
 
 class Call(Protocol):
     """One call of a client: who it is and whether it is still there."""
@@ -45,11 +47,19 @@ class OutStream:
 
 @dataclass(frozen=True, slots=True)
 class InStream:
-    """Rows on their way in. `acknowledge` writes metadata back to the sender."""
+    """Rows on their way in. `columns`: their schema; None, and no batches, where the sender sent a descriptor and nothing else.
+    `acknowledge` writes metadata back to the sender."""
 
-    schema: pa.Schema
+    columns: pa.Schema | None
     batches: Iterator[tuple[pa.RecordBatch | None, bytes]]
     acknowledge: Callable[[bytes], None]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the rows. Raises InvalidMessage where there is none."""
+        if self.columns is None:
+            raise InvalidMessage("this put has no schema and no rows")
+        return self.columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import pytest
 
 from tests.node.loopback import Loopback, loopback
 
-TEXT = (Path(__file__).parents[2] / "docs" / "flight.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "flight.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"<!-- example -->\n```python\n(.*?)```\n<!-- end -->", re.DOTALL)
 
 
@@ -41,7 +42,8 @@ def test_the_example_runs_without_flightmesh(mesh: Loopback, tmp_path: Path) -> 
 
 
 def test_every_action_of_every_listener_is_documented(mesh: Loopback) -> None:
-    documented = set(re.findall(r"`([a-z-]+)`", "\n".join(line for line in TEXT.splitlines() if line.startswith("| `"))))
+    texts = TEXT + (DOCS / "flight-sql.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([A-Za-z-]+)`", "\n".join(line for line in texts.splitlines() if line.startswith("| `"))))
     worker = mesh.driver.mesh.workers()[0]
     for uri in (mesh.driver.client_uri, mesh.driver.mesh_uri, worker.mesh, worker.client):
         with flight.connect(uri) as client:

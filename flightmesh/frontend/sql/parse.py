@@ -68,6 +68,19 @@ def parse_statement(source: Source, dialect: Dialect) -> Parsed:
     return Parsed(_parse(source, dialect, tokens), explain)
 
 
+def parameter_names(text: str, dialect: str = "duckdb") -> tuple[str, ...]:
+    """The parameters of a statement, each once, in the order of the text; those of `?` are `1`, `2`, ..."""
+    source = Source(text)
+    statement, _ = _without_explain(source)
+    tokens = _tokens(source, dialect_named(dialect), statement)
+    names = [token.text[len(POSITIONAL) :] for token in tokens if token.text.startswith(POSITIONAL) and _is_number(token)]
+    return tuple(dict.fromkeys(names))
+
+
+def _is_number(token: Token) -> bool:
+    return bool(token.token_type is TokenType.NUMBER)
+
+
 def parse_expression(text: str, dialect: str = "duckdb", *, name: str | None = None) -> exp.Expr:
     """One scalar expression (or `expr AS name`, or a star), with places relative to `text`; `name` is the file errors name."""
     source = Source(text, name)
