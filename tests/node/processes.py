@@ -19,9 +19,11 @@ SECONDS = 120.0
 class NodeCommand:
     """One running `flightmesh ...`; its output, stderr included, in `said`."""
 
+    program: tuple[str, ...] = (sys.executable, "-m", "flightmesh")
+
     def __init__(self, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flightmesh", *arguments],
+            [*self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
