@@ -12,12 +12,15 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from tests.packages import need
 
 CLONE_NEWNET = 0x40000000
+T = TypeVar("T")
 
 
 def in_namespace(test: Callable[..., None]) -> Callable[..., None]:
@@ -25,33 +28,52 @@ def in_namespace(test: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def moved(*args: object, **named: object) -> None:
-        failed: list[BaseException] = []
-
         def run() -> None:
-            try:
-                enter_new_namespace()
-                ip("link set lo up")
-                test(*args, **named)
-            except BaseException as error:
-                failed.append(error)
+            _leave_network("unshare", CLONE_NEWNET)
+            ip("link set lo up")
+            test(*args, **named)
 
-        thread = threading.Thread(target=run)
-        before, psutil.PROCFS_PATH = psutil.PROCFS_PATH, "/proc/thread-self"  # where the namespace of a thread is seen
-        thread.start()
-        thread.join()
-        psutil.PROCFS_PATH = before
-        if failed:
-            raise failed[0]
+        _in_thread(run)
 
     return moved
 
 
-def enter_new_namespace() -> None:
+def inside(namespace: str, what: Callable[[], T]) -> T:
+    """What a call gives that is made in the namespace of that name. Threads that it starts stay there."""
+
+    def run() -> T:
+        with Path("/run/netns", namespace).open() as opened:
+            _leave_network("setns", opened.fileno(), CLONE_NEWNET)
+        return what()
+
+    return _in_thread(run)
+
+
+def _in_thread(run: Callable[[], T]) -> T:
+    given: list[T] = []
+    failed: list[BaseException] = []
+
+    def kept() -> None:
+        try:
+            given.append(run())
+        except BaseException as error:
+            failed.append(error)
+
+    psutil.PROCFS_PATH = "/proc/thread-self"  # where the namespace of a thread is seen
+    thread = threading.Thread(target=kept)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return given[0]
+
+
+def _leave_network(call: str, *arguments: int) -> None:
     """The calling thread leaves the network that the rest of the process is in."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
+    if getattr(libc, call)(*arguments) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"no network namespace could be made: {os.strerror(number)}")
+        raise OSError(number, f"{call}: {os.strerror(number)}")
 
 
 def add_link(name: str, address: str, kind: str = "") -> None:

@@ -8,6 +8,7 @@ closes says goodbye.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 from zeroconf import ServiceInfo, Zeroconf
@@ -16,6 +17,8 @@ from flightmesh.discovery.found import FoundNode
 from flightmesh.discovery.interfaces import Local
 from flightmesh.discovery.multicast import Multicast, send
 from flightmesh.discovery.records import to_service
+
+LAST_ANSWERS_SECONDS = 0.15
 
 
 class Announcer:
@@ -41,8 +44,8 @@ class Announcer:
             self._announce(zeroconf, addresses)
 
     def close(self) -> None:
-        """Says goodbye (a third of a second) and ends."""
-        self._multicast.close()
+        """Says goodbye and ends."""
+        self._multicast.close(self._say_goodbye)
 
     def _announce(self, zeroconf: Zeroconf, addresses: tuple[Local, ...]) -> None:
         with self._lock:
@@ -57,5 +60,17 @@ class Announcer:
         """Who moves to other addresses does not say goodbye."""
         with self._lock:
             if self._service is not None and self._zeroconf is zeroconf:
-                zeroconf.registry.async_remove(self._service)
+                assert zeroconf.loop is not None, "a Zeroconf that is open has a loop"
+                zeroconf.loop.call_soon_threadsafe(zeroconf.registry.async_remove, self._service)
             self._service = self._zeroconf = None
+
+    def _say_goodbye(self, zeroconf: Zeroconf) -> None:
+        """Answers to earlier questions may still be on their way: so a goodbye at once, and another as the last word. The two
+        differ, because listeners drop a packet that they have just heard."""
+        service = self._service
+        self._forget(zeroconf)
+        if service is None:
+            return
+        zeroconf.send(zeroconf.generate_service_broadcast(service, 0))
+        time.sleep(LAST_ANSWERS_SECONDS)
+        zeroconf.send(zeroconf.generate_service_broadcast(service, 0, broadcast_addresses=False))

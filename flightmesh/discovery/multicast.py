@@ -48,15 +48,17 @@ class Multicast:
         """Those of this machine, best first."""
         return self._addresses
 
-    def close(self) -> None:
-        """Ends; what is registered says goodbye. A second time it does nothing."""
+    def close(self, farewell: Leave | None = None) -> None:
+        """Ends, after a farewell if there is one to be said. A second time it does nothing."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._watcher.join()
         zeroconf, self._zeroconf = self._zeroconf, None
         if zeroconf is not None:
-            _close(zeroconf)
+            if farewell is not None:
+                _attempt(farewell, zeroconf)
+            _attempt(Zeroconf.close, zeroconf)
 
     def _watch(self) -> None:
         while not self._closed.wait(LOOK_SECONDS):
@@ -76,7 +78,7 @@ class Multicast:
             self._complain(str(failure) or type(failure).__name__)
             broken, self._zeroconf = self._zeroconf, None
             if broken is not None:
-                _close(broken)
+                _attempt(Zeroconf.close, broken)
 
     def _follow(self, addresses: tuple[Local, ...]) -> None:
         """A Zeroconf can change its interfaces, but not where an interface has got another address."""
@@ -84,7 +86,7 @@ class Multicast:
         if before is not None:
             LOG.info("this machine's addresses are now %s", ", ".join(each.address for each in addresses))
             self._leave(before)
-            _close(before)
+            _attempt(Zeroconf.close, before)
         hosts = _one_an_interface(addresses)
         self._zeroconf = Zeroconf(interfaces=hosts, ip_version=_family(hosts), use_asyncio=False)
         self._addresses = addresses
@@ -102,9 +104,9 @@ def send(zeroconf: Zeroconf, records: Coroutine[Any, Any, Awaitable[Any]]) -> No
     asyncio.run_coroutine_threadsafe(records, zeroconf.loop).result(SEND_SECONDS)
 
 
-def _close(zeroconf: Zeroconf) -> None:
+def _attempt(what: Leave, zeroconf: Zeroconf) -> None:
     try:
-        zeroconf.close()
+        what(zeroconf)
     except FAILURES as failure:
         LOG.info("mDNS was not closed in order: %s", str(failure) or type(failure).__name__)
 
