@@ -86,7 +86,7 @@ class MeshConfig:
     """How often a worker says that it is alive."""
     silent_seconds: Annotated[float, Setting(SECONDS, on(DRIVER))] = 1.5
     """A worker silent for so long is asked; one where nobody listens any more is lost at once."""
-    lost_seconds: Annotated[float, Setting(SECONDS, on(DRIVER))] = 6.0
+    lost_seconds: Annotated[float, Setting(SECONDS, on(DRIVER))] = 4.0
     """A worker silent for so long is lost: its tasks run elsewhere or their jobs end, and it registers anew when it comes
     back."""
     running_jobs: Annotated[int, Setting(COUNT, on(DRIVER))] = 16

@@ -64,7 +64,7 @@ class Registered:
     driver: str
     key: bytes
     heartbeat_seconds: float
-    lost_seconds: float = 6.0
+    lost_seconds: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)

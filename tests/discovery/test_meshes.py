@@ -10,6 +10,7 @@ from flightmesh.discovery.announcing import Announcer
 from flightmesh.discovery.found import FoundNode
 from flightmesh.discovery.meshes import choose, find_meshes
 from flightmesh.errors import FlightmeshError, InvalidConfig, NodeUnavailable
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION
 from tests.discovery.announced import driver, worker
 from tests.namespaces import in_namespace
 
@@ -72,7 +73,14 @@ def test_of_a_driver_that_was_started_anew_the_one_heard_last_is_chosen() -> Non
             "--mesh left",
         ),
         ([LEFT, NAMESAKE], "left", "", InvalidConfig, "2 meshes of one name", "--driver HOST:PORT"),
-        ([NEWER], None, "", InvalidConfig, "speaks version 99 of the protocol, this flightmesh version 1", "same release"),
+        (
+            [NEWER],
+            None,
+            "",
+            InvalidConfig,
+            f"version 99 of the protocol, this flightmesh version {PROTOCOL_VERSION}",
+            "same release",
+        ),
     ],
 )
 def test_what_cannot_be_chosen_is_said(

@@ -18,6 +18,7 @@ from flightmesh.discovery.opening import Sought, open_source
 from flightmesh.discovery.sources import DriverSource
 from flightmesh.discovery.static import StaticSource, read_location
 from flightmesh.errors import InvalidConfig
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION
 from tests.discovery.announced import driver, worker
 from tests.namespaces import in_namespace
 from tests.waiting import ended, wait_until
@@ -150,7 +151,7 @@ def test_a_driver_that_comes_after_is_told_at_once() -> None:
         (address,) = source.candidates()
         assert time.monotonic() - started < 60.0
         assert address == DriverAddress(
-            "127.0.0.1", 8815, "mDNS", "flightmesh", True, "0123456789abcdef", 1, "d-00000001", "aa01", 8816
+            "127.0.0.1", 8815, "mDNS", "flightmesh", True, "0123456789abcdef", PROTOCOL_VERSION, "d-00000001", "aa01", 8816
         )
         wait_until(lambda: made)
         made[0].close()
@@ -173,7 +174,10 @@ def test_only_drivers_of_the_mesh_that_is_sought_are_told(caplog: pytest.LogCapt
         assert locations(source) == ["127.0.0.1:8815"]
         assert locations(insecure) == ["127.0.0.1:4"]
         wait_until(lambda: locations(by_token) == ["127.0.0.1:3"])
-    newer = "the driver newer of the mesh flightmesh at 127.0.0.1 speaks version 99 of the protocol, this flightmesh version 1"
+    newer = (
+        "the driver newer of the mesh flightmesh at 127.0.0.1 speaks version 99 of the protocol, "
+        f"this flightmesh version {PROTOCOL_VERSION}"
+    )
     insecurely = "the driver open of the mesh flightmesh is insecure, which a token is not for"
     assert {newer, insecurely} <= set(caplog.messages)
     assert "the driver driver of the mesh flightmesh is secure: it asks for a token" in caplog.messages

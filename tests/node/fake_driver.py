@@ -41,7 +41,7 @@ _REPORTS = frozenset(kind.name for kind in report_kinds())
 class FakeDriver:
     """Both listeners of a driver in one. A context: it is there inside the block."""
 
-    def __init__(self, listen: str = "grpc://127.0.0.1:0", incarnation: str = "first", lost_seconds: float = 6.0) -> None:
+    def __init__(self, listen: str = "grpc://127.0.0.1:0", incarnation: str = "first", lost_seconds: float = 4.0) -> None:
         self.incarnation = incarnation
         self.lost_seconds = lost_seconds
         self.registrations: list[Register] = []
