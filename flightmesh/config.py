@@ -108,7 +108,7 @@ class NodeConfig:
     """What one node is, where it is reached, how it finds its mesh, and what it lends."""
 
     name: Annotated[str | None, Setting(NODE_NAME, on(DRIVER, WORKER, flag="--name"))] = None
-    """What people call the node, in lists and logs. null: `driver` or `worker`."""
+    """What people call the node, in lists and logs. null: `driver`; a worker is called as its machine is."""
     mesh: Annotated[str | None, Setting(MESH_NAME, on(DRIVER, WORKER, CLIENT, flag="--mesh"), "FLIGHTMESH_MESH")] = None
     """The mesh: which one a driver makes, a worker joins and a client looks for. null: a driver makes `flightmesh`, the others
     take the one that their token is of, or the only one that they find."""
@@ -122,10 +122,11 @@ class NodeConfig:
     that is taken."""
     advertise: Annotated[tuple[str, ...], Setting(listed(HOST_MAYBE_PORT), on(DRIVER, WORKER, flag="--advertise"))] = ()
     """Addresses and names that others reach the node by, where they are not the machine's own (behind NAT, in a VPN, in a
-    container). They stand in its certificate."""
-    state: Annotated[str | None, Setting(PATH, on(DRIVER, flag="--state"))] = None
-    """The folder that keeps the mesh's certificate authority and tokens. null: $STATE_DIRECTORY (systemd sets it), else
-    $XDG_STATE_HOME/flightmesh, else ~/.local/state/flightmesh."""
+    container); the first is told to clients. They stand in its certificate."""
+    state: Annotated[str | None, Setting(PATH, on(DRIVER, WORKER, flag="--state"))] = None
+    """The folder with the mesh's certificate authority and tokens; a worker of the same user on the same machine takes its
+    token from there. null: $STATE_DIRECTORY (systemd sets it), else $XDG_STATE_HOME/flightmesh, else
+    ~/.local/state/flightmesh."""
     driver: Annotated[str | None, Setting(ADDRESS, on(WORKER, CLIENT, flag="--driver"), "FLIGHTMESH_DRIVER")] = None
     """Where the driver is, as HOST:PORT. null: it is looked for among the peers, by the DNS name and by mDNS."""
     peers: Annotated[tuple[str, ...], Setting(listed(ADDRESS), on(WORKER, CLIENT))] = ()
@@ -138,7 +139,8 @@ class NodeConfig:
     """Network interfaces, by name or address, that mDNS uses and whose addresses are advertised. Empty: all that are up, but
     loopback and containers' bridges."""
     token_file: Annotated[str | None, Setting(PATH, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = None
-    """A file that holds the token. null: the variable FLIGHTMESH_TOKEN, --token, or a question on the terminal."""
+    """A file that holds the token. null: the variable FLIGHTMESH_TOKEN, --token, the state of a driver on this machine, or a
+    question on the terminal."""
     insecure: Annotated[bool, Setting(SWITCH, on(DRIVER, WORKER, flag="--insecure"))] = False
     """No TLS and no tokens: only for a laboratory that everybody on the network is trusted in."""
     serve: Annotated[tuple[str, ...], Setting(listed(SERVED), on(WORKER, flag="--serve"))] = ()

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import flightmesh
-from flightmesh.cli import cancel, driver, explain, functions, job, jobs, nodes, plan, run, shell, sql, up, worker
+from flightmesh.cli import cancel, config, driver, explain, functions, job, jobs, nodes, plan, run, shell, sql, up, worker
 
 MESH = "A mesh of machines"
 
@@ -48,6 +48,7 @@ app.command("run", epilog=run.EXAMPLES)(run.command)
 app.command("explain", epilog=explain.EXAMPLES)(explain.command)
 app.command("shell", epilog=shell.EXAMPLES)(shell.command)
 app.command("functions", epilog=functions.EXAMPLES)(functions.command)
+app.command("config", epilog=config.EXAMPLES)(config.command)
 app.add_typer(plan.app, name="plan")
 app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
 app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)

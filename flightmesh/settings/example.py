@@ -6,6 +6,7 @@ holds: the file loads, and to the defaults.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -97,7 +98,11 @@ def _scalar(value: str) -> str:
     """A text, in quotes where YAML would read it as something else."""
     plain = value.replace("/", "").replace(".", "").replace("-", "").replace("_", "").replace("=", "")
     words = ("true", "false", "null", "yes", "no", "on", "off")
-    return value if plain.isalnum() and not plain[0].isdigit() and plain.lower() not in words else f'"{value}"'
+    return (
+        value
+        if plain.isalnum() and not plain[0].isdigit() and plain.lower() not in words
+        else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def _size(value: int) -> str:

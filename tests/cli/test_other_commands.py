@@ -17,7 +17,7 @@ sys.argv = ["flightmesh", "--help"]
 try:
     main()
 except SystemExit:
-    slow = {"pyarrow", "sqlglot", "numpy", "pydantic", "prompt_toolkit"}
+    slow = {"pyarrow", "sqlglot", "numpy", "pydantic", "ruamel", "prompt_toolkit"}
     print(sorted({name.split(".")[0] for name in sys.modules} & slow))
 """
 

@@ -93,7 +93,12 @@ OF_A_WORKER = [
         (1, 15),
     ),
     ("node: {driver: somewhere}\n", "node.driver: HOST:PORT is expected", None, (1, 16)),
-    ("node: {state: /x}\n", "node.state is a setting of driver: it has no effect for worker", None, (1, 8)),
+    (
+        "node: {certificate_hours: 1}\n",
+        "node.certificate_hours is a setting of driver: it has no effect for worker",
+        None,
+        (1, 8),
+    ),
 ]
 MISTAKES = [
     (role, *mistake)
