@@ -15,7 +15,10 @@ from flightmesh.errors import InvalidConfig
 from flightmesh.setting_kinds import Role, Unfit, nearest
 from flightmesh.settings.keys import KEYS, PREFIX, Key
 
-NO_SETTINGS = ("FLIGHTMESH_LOG", "FLIGHTMESH_DEBUG", "FLIGHTMESH_TOKEN", "FLIGHTMESH_READY_FILE", "FLIGHTMESH_SEED")
+NO_SETTINGS = (
+    *("FLIGHTMESH_LOG", "FLIGHTMESH_DEBUG", "FLIGHTMESH_TOKEN", "FLIGHTMESH_READY_FILE", "FLIGHTMESH_SEED"),
+    *("FLIGHTMESH_CA", "FLIGHTMESH_HOST_NAME"),  # of the clients in docs/clients
+)
 """Variables of ours that no file and no flag of the model stands for."""
 _VARIABLES: Mapping[str, Key] = {name: key for key in KEYS.values() for name in key.variables}
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")

@@ -39,7 +39,8 @@ The annotated files [driver.yaml](../configs/driver.yaml), [worker.yaml](../conf
 - **Variables** that are empty count as not set; `null` is what it is in a file. One that begins with `FLIGHTMESH_` and is no
   setting is an error, but for those that Kubernetes and Docker make of services nearby, and these, which are no settings:
   `FLIGHTMESH_TOKEN` (the token itself), `FLIGHTMESH_LOG` (`text` or `json`), `FLIGHTMESH_DEBUG` (tracebacks),
-  `FLIGHTMESH_READY_FILE` (a file that is there while the node is ready), `FLIGHTMESH_SEED` (of tests).
+  `FLIGHTMESH_READY_FILE` (a file that is there while the node is ready), `FLIGHTMESH_SEED` (of tests),
+  `FLIGHTMESH_CA` and `FLIGHTMESH_HOST_NAME` (of the programs in [clients](clients/README.md)).
 """
 
 
