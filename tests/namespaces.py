@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -21,6 +21,23 @@ from tests.packages import need
 
 CLONE_NEWNET = 0x40000000
 T = TypeVar("T")
+
+
+_stats_of_the_process = psutil.net_if_stats
+_looking = threading.Lock()
+
+
+def _stats_of_the_thread() -> dict[str, Any]:
+    """psutil reads the names of interfaces where those of the process's first thread stand."""
+    with _looking:
+        before, psutil.PROCFS_PATH = psutil.PROCFS_PATH, "/proc/thread-self"
+        try:
+            return _stats_of_the_process()
+        finally:
+            psutil.PROCFS_PATH = before
+
+
+psutil.net_if_stats = _stats_of_the_thread
 
 
 def in_namespace(test: Callable[..., None]) -> Callable[..., None]:
@@ -59,7 +76,6 @@ def _in_thread(run: Callable[[], T]) -> T:
         except BaseException as error:
             failed.append(error)
 
-    psutil.PROCFS_PATH = "/proc/thread-self"  # where the namespace of a thread is seen
     thread = threading.Thread(target=kept)
     thread.start()
     thread.join()
