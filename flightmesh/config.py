@@ -107,8 +107,8 @@ class MeshConfig:
 class NodeConfig:
     """What one node is, where it is reached, how it finds its mesh, and what it lends."""
 
-    name: Annotated[str | None, Setting(NODE_NAME, on(DRIVER, WORKER, flag="--name"))] = None
-    """What people call the node, in lists and logs. null: `driver`; a worker is called as its machine is."""
+    name: Annotated[str | None, Setting(NODE_NAME, on(WORKER, flag="--name"))] = None
+    """What people call the worker, in lists and logs. null: as its machine is called."""
     mesh: Annotated[str | None, Setting(MESH_NAME, on(DRIVER, WORKER, CLIENT, flag="--mesh"), "FLIGHTMESH_MESH")] = None
     """The mesh: which one a driver makes, a worker joins and a client looks for. null: a driver makes `flightmesh`, the others
     take the one that their token is of, or the only one that they find."""
@@ -123,10 +123,9 @@ class NodeConfig:
     advertise: Annotated[tuple[str, ...], Setting(listed(HOST_MAYBE_PORT), on(DRIVER, WORKER, flag="--advertise"))] = ()
     """Addresses and names that others reach the node by, where they are not the machine's own (behind NAT, in a VPN, in a
     container); the first is told to clients. They stand in its certificate."""
-    state: Annotated[str | None, Setting(PATH, on(DRIVER, WORKER, flag="--state"))] = None
-    """The folder with the mesh's certificate authority and tokens; a worker of the same user on the same machine takes its
-    token from there. null: $STATE_DIRECTORY (systemd sets it), else $XDG_STATE_HOME/flightmesh, else
-    ~/.local/state/flightmesh."""
+    state: Annotated[str | None, Setting(PATH, on(DRIVER, flag="--state"))] = None
+    """The folder that keeps the mesh's certificate authority and tokens. null: $STATE_DIRECTORY (systemd sets it), else
+    $XDG_STATE_HOME/flightmesh, else ~/.local/state/flightmesh."""
     driver: Annotated[str | None, Setting(ADDRESS, on(WORKER, CLIENT, flag="--driver"), "FLIGHTMESH_DRIVER")] = None
     """Where the driver is, as HOST:PORT. null: it is looked for among the peers, by the DNS name and by mDNS."""
     peers: Annotated[tuple[str, ...], Setting(listed(ADDRESS), on(WORKER, CLIENT))] = ()
