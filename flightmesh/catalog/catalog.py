@@ -73,16 +73,37 @@ class OwnFiles:
         return refresh(table)
 
 
+class Offered(Protocol):
+    """Tables that nobody registered: nodes offer them. Their names are plain ones, in any case."""
+
+    def names(self) -> tuple[str, ...]:
+        """Their names now."""
+
+    def find(self, name: str) -> FileTable | None:
+        """One of them as last seen: `Files.refresh` has a look at it."""
+
+    def forget(self, name: str) -> FileTable:
+        """Forgets what nodes that are lost offered under a name. Raises InvalidQuery while others still do."""
+
+
 class Catalog:
     """The tables and views of one session, over those of the mesh (`behind`), if it is part of one."""
 
-    def __init__(self, storage: Storage | None = None, files: Files | None = None, behind: Catalog | None = None) -> None:
-        """`storage`: options for s3:// paths that queries name directly. `files`: who opens them (default: this process)."""
+    def __init__(
+        self,
+        storage: Storage | None = None,
+        files: Files | None = None,
+        behind: Catalog | None = None,
+        offered: Offered | None = None,
+    ) -> None:
+        """`storage`: options for s3:// paths that queries name directly. `files`: who opens them (default: this process).
+        `offered`: tables that are there without having been registered."""
         self._entries: dict[_Key, Listing] = {}
         self._lock = threading.Lock()
         self._storage = storage
         self._files: Files = files or OwnFiles()
         self._behind = behind
+        self._offered = offered
 
     @property
     def shared(self) -> Catalog:
@@ -90,12 +111,23 @@ class Catalog:
         return self if self._behind is None else self._behind.shared
 
     def register(self, name: str | Sequence[str], entry: Entry) -> Entry | None:
-        """Remembers `entry` under a name (its parts, or one string that is a plain name); returns what had the name before."""
+        """Remembers `entry` under a name (its parts, or one string that is a plain name); returns what had the name before.
+
+        Raises InvalidQuery for a name under which nodes offer a table."""
+        self.require_free(name)
         parts = _qualify([name] if isinstance(name, str) else list(name))
         with self._lock:
             before = self._entries.get(_key(parts))
             self._entries[_key(parts)] = Listing(*parts, entry)
         return before.entry if before is not None else None
+
+    def require_free(self, name: str | Sequence[str]) -> None:
+        """Raises InvalidQuery for a name under which nodes offer a table to this catalog."""
+        if self._offer([name] if isinstance(name, str) else list(name)) is not None:
+            shown = name if isinstance(name, str) else ".".join(name)
+            raise InvalidQuery(
+                f"nodes of this mesh serve a table named {shown!r}", hint="take another name, or a view or temporary table"
+            )
 
     def drop(self, name: str | Sequence[str]) -> Entry:
         """Forgets a name and returns what it stood for. Raises InvalidQuery for an unknown one."""
@@ -106,6 +138,8 @@ class Catalog:
             return found.entry
         if self._behind is not None and parts in self._behind:
             return self._behind.drop(parts)
+        if self._offered is not None and self._offer(parts) is not None:
+            return self._offered.forget(parts[-1])
         raise self._unknown(parts)
 
     def lookup(self, parts: str | Sequence[str]) -> Entry:
@@ -114,6 +148,7 @@ class Catalog:
         Raises InvalidQuery with the nearest names for an unknown one, InvalidInput when the files are no longer readable.
         """
         entry = self.peek(parts)
+        self._refuse_clash([parts] if isinstance(parts, str) else list(parts))
         if not isinstance(entry, FileTable):
             return entry
         current = self._files.refresh(entry)
@@ -134,7 +169,9 @@ class Catalog:
         return self._find([parts] if isinstance(parts, str) else list(parts)) is not None
 
     def owns(self, parts: str | Sequence[str]) -> bool:
-        """Whether a name is registered here."""
+        """Whether a name is registered or offered here."""
+        if self._offer([parts] if isinstance(parts, str) else list(parts)) is not None:
+            return True
         with self._lock:
             return _key(_qualify([parts] if isinstance(parts, str) else list(parts))) in self._entries
 
@@ -158,7 +195,7 @@ class Catalog:
 
     def copy(self) -> Catalog:
         """Another catalog with the same names; what is registered in one later is not seen in the other."""
-        other = Catalog(self._storage, self._files, self._behind)
+        other = Catalog(self._storage, self._files, self._behind, self._offered)
         with self._lock:
             other._entries.update(self._entries)
         return other
@@ -170,6 +207,10 @@ class Catalog:
         if self._behind is not None:
             for listing in self._behind.tables():
                 own.setdefault(_key((listing.catalog, listing.schema, listing.name)), listing)
+        for name in self._offered.names() if self._offered is not None else ():
+            table = self._offer([name])
+            if table is not None:
+                own.setdefault(_key(_qualify([name])), Listing(*_qualify([name]), table))
         return tuple(own[key] for key in sorted(own))
 
     def own(self) -> tuple[Listing, ...]:
@@ -197,7 +238,28 @@ class Catalog:
     def _find(self, parts: list[str]) -> Listing | None:
         with self._lock:
             found = self._entries.get(_key(_qualify(parts)))
-        return self._behind._find(parts) if found is None and self._behind is not None else found
+        if found is None and self._behind is not None:
+            found = self._behind._find(parts)
+        if found is None and (offer := self._offer(parts)) is not None:
+            found = Listing(*_qualify(parts), offer)
+        return found
+
+    def _offer(self, parts: list[str]) -> FileTable | None:
+        if self._offered is None or _key(_qualify(parts))[:2] != (DEFAULT_CATALOG, DEFAULT_SCHEMA):
+            return None
+        return self._offered.find(parts[-1])
+
+    def _refuse_clash(self, parts: list[str]) -> None:
+        """A table that a node began to serve under a name that was registered already is not quietly left out."""
+        with self._lock:
+            is_own = _key(_qualify(parts)) in self._entries
+        if is_own and self._offer(parts) is not None:
+            raise InvalidQuery(
+                f"{'.'.join(parts)!r} is registered in this mesh, and nodes serve a table of that name",
+                hint="DROP what was registered, or have the nodes serve theirs under another name",
+            )
+        if not is_own and self._behind is not None:
+            self._behind._refuse_clash(parts)
 
     def _unknown(self, parts: list[str]) -> InvalidQuery:
         near = self.suggestions(parts)

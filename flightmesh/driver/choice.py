@@ -2,15 +2,17 @@
 
 Handed the table and the workers with room; hands on the one of least cost, in slots' worth of waiting. What always holds:
 tasks of a stage spread evenly over workers that are equally free; the data draws a task to it unless that is worth more
-waiting than the data is; the same table gives the same choice.
+waiting than the data is; the same table gives the same choice. A stage that reads files which nodes serve has a task at each
+of them before any has a second one, as far as its tasks go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from flightmesh.catalog.table import MemoryTable
-from flightmesh.driver.entries import Table, TaskEntry, WorkerEntry
+from flightmesh.catalog.table import FileTable, MemoryTable
+from flightmesh.catalog.table import Table as CatalogTable
+from flightmesh.driver.entries import Holders, Table, TaskEntry, WorkerEntry
 from flightmesh.ids import EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.physical.partitioning import Broadcast
 
@@ -29,6 +31,7 @@ class Choice:
         self._table = table
         self._in_stage: dict[tuple[JobId, StageId, WorkerId], int] = {}
         self._used: dict[WorkerId, int] = {}
+        self._served: dict[tuple[JobId, StageId], frozenset[Holders]] = {}
         self._written: dict[tuple[JobId, EdgeId], dict[WorkerId, list[int]]] = {}
         since_heard: dict[WorkerId, int] = {}
         for job in table.jobs:
@@ -43,6 +46,7 @@ class Choice:
 
     def best(self, task: TaskId, workers: Sequence[WorkerEntry]) -> WorkerId:
         """The worker for a task, of some; noted, so that the next one is weighed with it there."""
+        workers = self.lacking(task, workers) or workers
         chosen = workers[0].id
         if len(workers) > 1:
             held = self._held(task)
@@ -50,6 +54,26 @@ class Choice:
         self._count(task, chosen)
         self._used[chosen] = self._used.get(chosen, 0) + 1
         return chosen
+
+    def lacking(self, task: TaskId, workers: Sequence[WorkerEntry]) -> list[WorkerEntry]:
+        """Those of some workers that serve files which a task's stage reads, and that have, like all others that serve the same
+        ones, none of its tasks yet."""
+        groups = self._groups(task)
+        if not groups:
+            return []
+        there = {entry.worker for entry in self._table.tasks[task.job][task.stage]}
+        there |= {worker for job, stage, worker in self._in_stage if (job, stage) == (task.job, task.stage)}
+        bare = [group for group in groups if there.isdisjoint(group)]
+        return [worker for worker in workers if any(worker.id in group for group in bare)]
+
+    def _groups(self, task: TaskId) -> frozenset[Holders]:
+        """The workers that hold the same served files, of all files that a task's stage reads."""
+        known = self._served.get((task.job, task.stage))
+        if known is None:
+            tables = [scan.table for scan in self._table.stage(task).scans]
+            files = [file for table in tables if isinstance(table, FileTable) for file in table.files]
+            known = self._served[task.job, task.stage] = frozenset(file.holders for file in files if file.holders)
+        return known
 
     def _count(self, task: TaskId, worker: WorkerId) -> None:
         key = (task.job, task.stage, worker)
@@ -66,13 +90,13 @@ class Choice:
         return round(spread + BUSY * busy - HELD * held.get(worker.id, 0.0), 6)
 
     def _held(self, task: TaskId) -> dict[WorkerId, float]:
-        """The share of a task's input that lies at each worker: parts of tables in memory, rows of its producers."""
+        """The share of a task's input that lies at each worker: parts of tables in memory, files that it serves, rows of its
+        producers."""
         bytes_at: dict[WorkerId, int] = {}
         job, stage = self._table.jobs[task.job], self._table.stage(task)
         for scan in stage.scans:
-            for part in scan.table.parts if isinstance(scan.table, MemoryTable) else ():
-                holder = WorkerId(part.holder)
-                bytes_at[holder] = bytes_at.get(holder, 0) + part.bytes
+            for holder, size in _lying_at(scan.table):
+                bytes_at[holder] = bytes_at.get(holder, 0) + size
         for edge in stage.inputs:
             plan = job.edges[edge]
             if isinstance(plan.edge.partitioning, Broadcast):
@@ -97,6 +121,14 @@ class Choice:
                     sizes = known.setdefault(task.worker, [0] * plan.buckets)
                     known[task.worker] = [a + b for a, b in zip(sizes, written.bytes, strict=True)]
         return known
+
+
+def _lying_at(table: CatalogTable) -> Iterator[tuple[WorkerId, int]]:
+    """Bytes of a table and the worker where they lie, if they lie at one."""
+    if isinstance(table, MemoryTable):
+        yield from ((WorkerId(part.holder), part.bytes) for part in table.parts)
+    elif table.is_served:
+        yield from ((WorkerId(holder), file.size) for file in table.files for holder in file.holders)
 
 
 def _carried(worker: WorkerEntry) -> int:

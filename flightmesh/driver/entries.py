@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from flightmesh.catalog.table import Split
+from flightmesh.catalog.table import FileTable, Split
 from flightmesh.config import MeshConfig
 from flightmesh.driver.events import IN_PROCESS, JobOptions
 from flightmesh.driver.history import History
@@ -46,7 +47,7 @@ class WorkerEntry:
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
     """A task: its phase, its latest attempt, where that runs, its latest report, the splits that it drew, each with its
-    scan. `grants`: of which scan and how many were given it at each of its requests."""
+    scan. `grants`: of which scan and how many were given it at each of its requests; 0: it was told that none are left."""
 
     id: TaskId
     phase: TaskPhase = TaskPhase.PENDING
@@ -64,18 +65,28 @@ class TaskEntry:
         """The latest try at this task."""
         return AttemptId(self.id, self.number)
 
+    def has_all(self, source: int) -> bool:
+        """Whether it was told that no more splits of a scan are left for it."""
+        return (source, 0) in self.grants
+
     @property
     def sequence(self) -> int:
         """Number of the latest report, -1 before the first."""
         return -1 if self.report is None else self.report.sequence
 
 
+Holders: TypeAlias = tuple[str, ...]
+"""Workers that all have the same rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Splits of a scan that lie at one place, and how many of them have been drawn."""
+    """Splits of a scan that lie at one place, and how many of them have been drawn. `stays`: they are read there as long as a
+    task will be."""
 
     splits: tuple[Split, ...]
     next: int = 0
+    stays: bool = False
 
     @property
     def left(self) -> int:
@@ -85,10 +96,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class SplitQueue:
-    """The splits of one scan of a stage, by the worker that holds them (None: nobody in particular). `shares` None: not listed
+    """The splits of one scan of a stage, by the workers that hold them (none: nobody in particular). `shares` None: not listed
     yet; `waiting`: requests from before they were."""
 
-    shares: dict[str | None, Share] | None = None
+    shares: dict[Holders, Share] | None = None
     waiting: tuple[WantSplits, ...] = ()
 
 
@@ -122,6 +133,12 @@ class JobEntry:
     def unread(self) -> frozenset[WorkerId]:
         """Workers with a partition of the result that was not read to its end."""
         return frozenset(worker for index, worker in enumerate(self.pins) if index not in self.read)
+
+    def only_copies(self, worker: WorkerId) -> tuple[str, ...]:
+        """Names of the tables that it reads and of which nobody else serves what this worker does."""
+        tables = (scan.table for stage in self.graph.stages for scan in stage.scans)
+        served = (table for table in tables if isinstance(table, FileTable) and table.is_served)
+        return tuple(dict.fromkeys(t.name for t in served if any(file.holders == (worker,) for file in t.files)))
 
     @property
     def result_stage(self) -> StageId:

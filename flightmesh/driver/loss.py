@@ -26,6 +26,8 @@ NAMED_TASKS = 3
 
 AGAIN = "run the query again: the workers that are left can do it"
 
+COME_BACK = "run the query again when that node is back; with replicas (--serve-replica) others can do it"
+
 
 def lose(table: Table, worker: WorkerId, happening: WorkerHappening, cause: str, now: float) -> list[DriverEffect]:
     """A worker is gone: lost, or by its own will."""
@@ -34,7 +36,7 @@ def lose(table: Table, worker: WorkerId, happening: WorkerHappening, cause: str,
         return []
     effects: list[DriverEffect] = [FenceWorker(worker, cause)]
     for job in list(table.jobs):
-        if worker in table.jobs[job].holders:
+        if worker in table.jobs[job].holders or (table.runs(job) and table.jobs[job].only_copies(worker)):
             effects.extend(_lose_in(table, job, entry, cause, now))
     _prune(table)
     return effects
@@ -74,9 +76,15 @@ def _error(job: JobEntry, worker: WorkerEntry, running: list[TaskEntry], there: 
         what = f"with partition{'s' if ',' in partitions else ''} {partitions} of the result"
     elif there:
         what = f"with the rows of {_named(there)}"
-    else:
+    elif worker.id in job.holders:
         what = f"with a part of job {job.id}"
-    return WorkerLost(f"worker {worker.known_as} {verb} {what}: {cause}", hint=AGAIN)
+    else:
+        what = f"while job {job.id} read what it serves"
+    message, tables = f"worker {worker.known_as} {verb} {what}: {cause}", job.only_copies(worker.id)
+    if not tables:
+        return WorkerLost(message, hint=AGAIN)
+    which = f"table {tables[0]}" if len(tables) == 1 else f"tables {', '.join(tables)}"
+    return WorkerLost(f"{message}; nobody else serves its part of {which}", hint=COME_BACK)
 
 
 def _named(tasks: list[TaskEntry]) -> str:

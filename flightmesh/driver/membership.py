@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flightmesh.driver.entries import Table, WorkerEntry
+from flightmesh.driver.entries import JobEntry, Table, WorkerEntry
 from flightmesh.driver.events import DriverEffect, ProbeWorker, ReleaseWorker, WorkerHeard, WorkerJoined
 from flightmesh.driver.loss import lose
 from flightmesh.driver.moves import move_worker
@@ -74,10 +74,15 @@ def release_drained(table: Table) -> list[DriverEffect]:
     draining = [worker for worker in table.present() if worker.state is WorkerState.DRAINING and not worker.released]
     effects: list[DriverEffect] = []
     for worker in draining:
-        if not any(worker.id in job.holders for job in table.jobs.values()):
+        if not any(worker.id in job.holders or _is_read_at(table, job, worker.id) for job in table.jobs.values()):
             table.workers[worker.id] = replace(worker, released=True)
             effects.append(ReleaseWorker(worker.id))
     return effects
+
+
+def _is_read_at(table: Table, job: JobEntry, worker: WorkerId) -> bool:
+    """Whether a job reads files that only this worker serves, though it has no task there."""
+    return table.is_open(job.id) and bool(job.only_copies(worker))
 
 
 def _look_at(table: Table, worker: WorkerEntry, now: float) -> list[DriverEffect]:

@@ -34,7 +34,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """One task: where and when it ran (seconds of the driver's clock), what it drew, did, wrote and read."""
+    """One task: where and when it ran (seconds of the driver's clock), what it drew, did, wrote and read. `elsewhere`: those of
+    its splits whose rows lie at other workers, and not at its own."""
 
     index: int
     state: TaskPhase
@@ -45,6 +46,7 @@ class TaskRecord:
     operators: tuple[OperatorReport, ...]
     written: tuple[Written, ...]
     read: tuple[Read, ...]
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)

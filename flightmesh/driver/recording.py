@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from flightmesh.catalog.table import Split
 from flightmesh.driver.entries import JobEntry, Table, TaskEntry
 from flightmesh.driver.record import EdgeRecord, JobRecord, JobState, StageRecord, TaskRecord
+from flightmesh.driver.split_queues import holders_of
 from flightmesh.protocol.messages import EdgePlan
 
 
@@ -45,4 +47,10 @@ def _task_record(task: TaskEntry) -> TaskRecord:
         operators=report.operators if report is not None else (),
         written=report.written if report is not None else (),
         read=report.read if report is not None else (),
+        elsewhere=sum(_is_elsewhere(split, task) for _, split in task.drawn),
     )
+
+
+def _is_elsewhere(split: Split, task: TaskEntry) -> bool:
+    holders = holders_of(split)
+    return bool(holders) and task.worker not in holders

@@ -5,8 +5,9 @@ tasks placed or its full share of places; and the earliest stage that waits has 
 room. So no set of waiting consumers can keep a producer out, also when workers drain or join. A single task with a limit is
 placed at once, on top of the places, so that it can stop its producers; so is the first task of each stage that reads others'
 rows in the same job, so that some rows reach the limit early however many stages lie before it. A task that is pinned goes to
-its worker, at once and on top of the places: its client waits there. A draining worker gets none but those, unless nobody else
-is left for a job that it has begun.
+its worker, at once and on top of the places: its client waits there. When it is a stage's turn, its first task at a worker that
+serves files which it reads goes there, room or not. A draining worker gets none but pinned ones, unless nobody else is left for
+a job that it has begun.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class _JobRoom:
             return None
         task = self._pending[0]
         owed = self._least.get(task.id.stage, 0)
-        roomy = [worker for worker in self._workers if self._rooms[worker.id] > 0] or (self._workers if owed > 0 else [])
+        lacking = self._choice.lacking(task.id, self._workers)
+        roomy = (
+            lacking or [worker for worker in self._workers if self._rooms[worker.id] > 0] or (self._workers if owed > 0 else [])
+        )
         if not roomy:
             return None
         self._pending.popleft()

@@ -2,16 +2,19 @@
 long file; on a mesh, where asking is a round trip, several while many are left.
 
 Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table
-says which; a task is given what its own worker holds before what others do.
+says which; a task is given what its own worker holds before what others do. Splits of files that nodes serve stay where they
+are: a task elsewhere is given them only when no task is there, or will be, that could read them; and a task is told that none
+are left only when another one is left that will draw what there still is. So each is drawn, once.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from flightmesh.catalog.table import MemorySplit, Split
-from flightmesh.driver.entries import Share, SplitQueue, Table, TaskEntry
+from flightmesh.catalog.table import FileSplit, Split
+from flightmesh.driver.entries import Holders, Share, SplitQueue, Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, FindSplits, Send
+from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
 from flightmesh.ids import JobId, StageId, WorkerId
 from flightmesh.protocol.messages import GrantSplits, WantSplits
@@ -74,21 +77,24 @@ def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
 
 
 def _draw(
-    table: Table, task: TaskEntry, worker: WorkerId, want: WantSplits, shares: dict[str | None, Share]
+    table: Table, task: TaskEntry, worker: WorkerId, want: WantSplits, shares: dict[Holders, Share]
 ) -> list[DriverEffect]:
-    holder = _holder_for(shares, worker)
-    share = shares.get(holder)
-    if share is None or not share.left:
+    holders = _place_to_draw(table, task, worker, want.source, shares)
+    if holders is None:
+        table.put(replace(task, grants=(*task.grants, (want.source, 0))))
         return [_grant(worker, want, ())]
+    share = shares[holders]
     is_far = table.workers[worker].address is not None
     count = _count(share, want.number, table.stage(task.id).tasks) if is_far else 1
     splits = share.splits[share.next : share.next + count]
-    left = {**shares, holder: replace(share, next=share.next + count)}
+    left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
     drawn = (*task.drawn, *((want.source, split) for split in splits))
-    table.put(replace(task, drawn=drawn, grants=(*task.grants, (want.source, count))))
+    is_last = is_far and not any(share.left for share in left.values())
+    grants = ((want.source, count), (want.source, 0)) if is_last else ((want.source, count),)
+    table.put(replace(task, drawn=drawn, grants=(*task.grants, *grants)))
     granted: list[DriverEffect] = [_grant(worker, want, splits)]
-    if is_far and not any(share.left for share in left.values()):
+    if is_last:
         granted.append(_grant(worker, replace(want, number=want.number + 1), ()))
     return granted
 
@@ -99,19 +105,46 @@ def _count(share: Share, number: int, tasks: int) -> int:
     return max(1, min(MOST_GRANTED, 1 << min(number, MOST_GRANTED), share.left // (2 * tasks)))
 
 
-def _by_holder(splits: tuple[Split, ...]) -> dict[str | None, Share]:
-    shares: dict[str | None, list[Split]] = {}
+def holders_of(split: Split) -> Holders:
+    """The workers that have a split's rows; none if it is read everywhere."""
+    if isinstance(split, FileSplit):
+        return split.holders
+    return () if split.holder is None else (split.holder,)
+
+
+def _by_holder(splits: tuple[Split, ...]) -> dict[Holders, Share]:
+    shares: dict[tuple[Holders, bool], list[Split]] = {}
     for split in splits:
-        shares.setdefault(split.holder if isinstance(split, MemorySplit) else None, []).append(split)
-    return {holder: Share(tuple(held)) for holder, held in shares.items()}
+        holders = holders_of(split)
+        shares.setdefault((holders, bool(holders) and isinstance(split, FileSplit)), []).append(split)
+    return {holders: Share(tuple(held), stays=stays) for (holders, stays), held in shares.items()}
 
 
-def _holder_for(shares: dict[str | None, Share], worker: WorkerId) -> str | None:
-    """Whose splits a task draws from: its own worker's, else what nobody holds, else those of whom has most left."""
-    for own in (worker, None):
-        if own in shares and shares[own].left:
-            return own
-    return max(shares, key=lambda holder: shares[holder].left, default=None)
+def _place_to_draw(
+    table: Table, task: TaskEntry, worker: WorkerId, source: int, shares: dict[Holders, Share]
+) -> Holders | None:
+    """Whose splits a task draws from: its own worker's (what no other has first), else what nobody holds, else those of whom
+    has most left, unless they are to be read there. None: none are left for it."""
+    left = [holders for holders, share in shares.items() if share.left]
+    own = [holders for holders in left if worker in holders]
+    if own:
+        return min(own, key=len)
+    if () in left:
+        return ()
+    free = [holders for holders in left if not (shares[holders].stays and _will_be_drawn(table, task, source, holders))]
+    return max(free, key=lambda holders: shares[holders].left, default=None)
+
+
+def _will_be_drawn(table: Table, task: TaskEntry, source: int, holders: Holders) -> bool:
+    """Whether another task draws what `holders` have: one that is there and asks for more, or one that waits for a place, which
+    may be there. Wherever that one will be, it asks."""
+    may_be_there = any(worker.id in holders for worker in table.takers())
+    for other in table.tasks[task.id.job][task.id.stage]:
+        if other.id == task.id or other.phase.is_over:
+            continue
+        if may_be_there if other.phase is TaskPhase.PENDING else other.worker in holders and not other.has_all(source):
+            return True
+    return False
 
 
 def _grant(worker: WorkerId, want: WantSplits, splits: tuple[Split, ...]) -> Send:

@@ -156,9 +156,11 @@ class ClientService:
             name = split_name(upload.name)
             if upload.temporary:
                 self.sessions.require_own(session, "a temporary table is a session's, and")
+            lifetime = Lifetime.SESSION if upload.temporary else Lifetime.MESH
+            session.workspace.require_free(name, lifetime)
             batches = (batch for batch, _ in stream.batches if batch is not None)
             table = self.mesh.tables.put(name[-1], stream.schema, batches)
-            session.workspace.register(name, table, Lifetime.SESSION if upload.temporary else Lifetime.MESH)
+            session.workspace.register(name, table, lifetime)
             stream.acknowledge(encode(Done()))
 
     def _stored(self, run: Run, session: MeshSession) -> Any:

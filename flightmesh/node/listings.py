@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA, Listing, View
-from flightmesh.catalog.table import MemoryTable
+from flightmesh.catalog.table import FileTable, MemoryTable
 from flightmesh.errors import FlightmeshError
 from flightmesh.node.commands import quoted
 from flightmesh.node.sessions import MeshSession
-from flightmesh.protocol.client_messages import TableListing, Tables
+from flightmesh.protocol.client_messages import TableListing, TablePlace, Tables
 from flightmesh.session.session import short_name
 from flightmesh.transport.service import Info
 
@@ -41,7 +41,11 @@ def _listing(listing: Listing, session: MeshSession) -> TableListing:
     if isinstance(entry, View):
         return TableListing(name, "view")
     if isinstance(entry, MemoryTable):
-        return TableListing(name, "memory", entry.rows, entry.bytes)
+        nodes = {str(node.id): node.name for node in session.engine.mesh.driver.nodes()}
+        places = (TablePlace(nodes.get(p.holder, p.holder), "memory", 0, p.rows, p.bytes) for p in entry.parts)
+        return TableListing(name, "memory", entry.rows, entry.bytes, tuple(places))
+    if entry.is_served:
+        return session.engine.mesh.files.served.listing(name)
     size = sum(file.size for file in entry.files)
     try:
         return TableListing(name, "files", session.engine.statistics(entry).rows, size)
@@ -52,12 +56,13 @@ def _listing(listing: Listing, session: MeshSession) -> TableListing:
 
 def schema_of_listing(listing: Listing, session: MeshSession) -> pa.Schema:
     """The columns of a table or view; none of a view that does not bind any more."""
-    if not isinstance(listing.entry, View):
-        return listing.entry.schema
+    entry = listing.entry
+    if isinstance(entry, MemoryTable) or (isinstance(entry, FileTable) and not entry.is_served):
+        return entry.schema
     try:
         return session.workspace.schema(f"SELECT * FROM {quoted(_path(listing))}", "duckdb")
     except FlightmeshError as error:
-        LOG.info("the view %s does not bind: %s", listing.name, error.message)
+        LOG.info("the columns of %s are not known: %s", listing.name, error.message)
         return pa.schema([])
 
 

@@ -27,6 +27,7 @@ from flightmesh.node.mesh_tables import MeshTables
 from flightmesh.protocol.messages import ExchangeMode
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.mesh_driver import MeshDriver
+from flightmesh.runtime.served_parts import parts_of
 from flightmesh.session.engine import Rows
 from flightmesh.session.partition_readers import Order
 from flightmesh.stage.graph import StageGraph
@@ -87,6 +88,8 @@ class MeshEngine:
             for scan in stage.scans:
                 if isinstance(scan.table, MemoryTable):
                     self.mesh.tables.require_whole(scan.table)
+                elif scan.table.is_served:
+                    parts_of(scan.table, {str(worker.id) for worker in self.mesh.driver.workers()})
         if not self.mesh.driver.workers():
             raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --insecure --driver HOST:PORT")
         config = self.mesh.driver.config

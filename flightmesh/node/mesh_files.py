@@ -1,4 +1,4 @@
-"""Files as a mesh sees them: looked up at all workers, which must see the same ones.
+"""Files as a mesh sees them: looked up at all workers, which must see the same ones; those that nodes serve, at these.
 
 Handed paths as a person wrote them, or a table; hands on tables pinned by path and size, and their statistics. What always
 holds: a table is only handed on when every worker sees the same files with the same sizes; where times of change differ between
@@ -27,6 +27,7 @@ from flightmesh.catalog.table import (
 )
 from flightmesh.errors import FlightmeshError, InvalidInput, NodeSilent, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
+from flightmesh.node.mesh_served import MeshServed
 from flightmesh.node.roots import Roots
 from flightmesh.node.worker_answers import WorkerAnswers
 from flightmesh.protocol.asking import AskStatistics, LookedUp, LookUp, Statistics
@@ -45,6 +46,7 @@ class MeshFiles:
     def __init__(self, mesh: MeshDriver, roots: Roots) -> None:
         self._roots = roots
         self._answers = WorkerAnswers(mesh)
+        self.served = MeshServed(mesh, self._answers)
         self._kept: OrderedDict[tuple[File, ...], TableStatistics] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -60,6 +62,8 @@ class MeshFiles:
 
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now; the same object while they have not changed."""
+        if table.is_served:
+            return self.served.refresh(table)
         if not table.source:
             return table
         if sees(table):
@@ -82,7 +86,7 @@ class MeshFiles:
         with self._lock:
             found = self._kept.get(table.files)
         if found is None:
-            found = self._of_a_worker(table)
+            found = self.served.statistics(table) if table.is_served else self._of_a_worker(table)
             with self._lock:
                 self._kept[table.files] = found
                 while len(self._kept) > _TABLES_KEPT:

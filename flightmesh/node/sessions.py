@@ -151,7 +151,7 @@ class Sessions:
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
-        self.catalog = Catalog(files=mesh.files)
+        self.catalog = Catalog(files=mesh.files, offered=mesh.files.served)
         self._sessions: dict[str, MeshSession] = {}
         self._numbers = itertools.count(1)
         engine = MeshEngine(mesh, "")

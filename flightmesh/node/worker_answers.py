@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from flightmesh.errors import Cancelled, FlightmeshError, NodeUnavailable, WorkerLost
@@ -31,17 +32,23 @@ class WorkerAnswers:
 
     def of_all(self, action: str, body: bytes, seconds: float) -> tuple[tuple[NodeStatus, bytes | FlightmeshError], ...]:
         """What each worker answers. Raises NodeUnavailable where there is no worker, Cancelled once the driver is closing."""
-        workers = self.alive()
+        return self.of_each([(worker, body) for worker in self.alive()], action, seconds)
+
+    def of_each(
+        self, asked: Sequence[tuple[NodeStatus, bytes]], action: str, seconds: float
+    ) -> tuple[tuple[NodeStatus, bytes | FlightmeshError], ...]:
+        """What some workers answer, each to a question of its own. Raises Cancelled once the driver is closing."""
+        workers = [worker for worker, _ in asked]
         if self._is_closed:
             raise Cancelled("the driver is going down")
         check, end = caller_check(), time.monotonic() + seconds
         answers: queue.SimpleQueue[tuple[WorkerId, bytes | FlightmeshError]] = queue.SimpleQueue()
 
-        def ask(worker: WorkerId) -> None:
+        def ask(worker: WorkerId, body: bytes) -> None:
             answers.put((worker, self._ask(worker, action, body, seconds)))
 
-        for worker in workers:
-            self._threads.run(partial(ask, worker.id))
+        for worker, body in asked:
+            self._threads.run(partial(ask, worker.id, body))
         found: dict[WorkerId, bytes | FlightmeshError] = {}
         while len(found) < len(workers):
             try:

@@ -57,6 +57,7 @@ class DriverEffects:
     def close(self) -> None:
         """Lets the threads end once their work is done."""
         self._listing.end()
+        self._search.close()
         self._probes.end()
 
     def carry_out(self, effect: DriverEffect) -> None:

@@ -102,6 +102,8 @@ def _task_line(task: TaskRecord, submitted: float) -> str:
         said.append(f"{seconds(task.started - submitted)} to {seconds(task.ended - submitted)}")
     if task.splits:
         said.append(count(task.splits, "split"))
+    if task.elsewhere:
+        said.append(f"{task.elsewhere} of them read at other workers")
     said.append(f"in {count(sum(read.rows for read in task.read), 'row')}")
     remote = sum(operator.detail("remote_bytes") for operator in task.operators)
     said.append(f"{format_bytes(remote)} from other workers")

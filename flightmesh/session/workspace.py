@@ -135,6 +135,10 @@ class Workspace:
         self.engine.hold(result, plan.memory_keys)
         return result
 
+    def require_free(self, name: Sequence[str], lifetime: Lifetime) -> None:
+        """Raises InvalidQuery for a name that `register` would refuse."""
+        self._home(lifetime).require_free(name)
+
     def register(self, name: Sequence[str], entry: Entry, lifetime: Lifetime = Lifetime.MESH) -> None:
         """Gives a table or view a name; what had the name before is dropped."""
         self._forget(self._home(lifetime).register(name, entry))
@@ -175,10 +179,12 @@ class Workspace:
         return self.catalog if lifetime is Lifetime.SESSION else self.catalog.shared
 
     def _may_create(self, home: Catalog, name: tuple[str, ...], existing: Existing) -> bool:
-        if existing is Existing.REPLACE or not home.owns(name):
-            return True
-        if existing is Existing.KEEP:
+        owned = home.owns(name)
+        if existing is Existing.KEEP and owned:
             return False
+        home.require_free(name)
+        if existing is Existing.REPLACE or not owned:
+            return True
         raise InvalidQuery(
             f"there is a table or view {'.'.join(name)!r} already", hint="write CREATE OR REPLACE, or DROP it first"
         )

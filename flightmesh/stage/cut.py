@@ -33,7 +33,8 @@ from flightmesh.stage.graph import Edge, Stage, StageGraph
 SMALL_SCAN_BYTES = 2 * 1024 * 1024
 SMALL_SCAN_ROWS = 20_000
 SMALL_EDGE_ROWS = 20_000
-"""Below these a stage is one task, unless the user has fixed the partitions: a second task would cost more than it saves."""
+"""Below these a stage is one task, unless the user has fixed the partitions: a second task would cost more than it saves. What
+nodes serve is read by a task at each, however small."""
 
 
 def cut_stages(root: Exchange, names: tuple[str, ...], config: Config) -> StageGraph:
@@ -132,10 +133,17 @@ class _Cutting:
             return 1
         if self.config.partitions is not None:
             return self.config.partitions
+        places = max((_places(scan) for scan in leaves.scans), default=1)
         small_scans = all(_is_small(scan) for scan in leaves.scans)
         if small_scans and leaves.spread_rows < SMALL_EDGE_ROWS:
-            return 1
-        return self.config.tasks
+            return places
+        return max(self.config.tasks, places)
+
+
+def _places(scan: TableScan) -> int:
+    """Tasks that it takes to read each file where it lies."""
+    files = scan.table.files if isinstance(scan.table, FileTable) else ()
+    return max(1, len({file.holders for file in files}))
 
 
 def _is_small(scan: TableScan) -> bool:

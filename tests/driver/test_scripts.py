@@ -10,7 +10,7 @@ from typing import assert_never
 
 import pytest
 
-from flightmesh.catalog.table import MemoryPart, MemorySplit
+from flightmesh.catalog.table import SERVED, File, FileSplit, FileTable, Format, MemoryPart, MemorySplit, Split
 from flightmesh.config import MeshConfig
 from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
@@ -74,7 +74,7 @@ from flightmesh.protocol.messages import (
 )
 from flightmesh.protocol.node_messages import Drain, Load, NodeAddress
 from flightmesh.stage.graph import StageGraph
-from tests.hand_made import GRAPHS, T, grouping, scanning
+from tests.hand_made import GRAPHS, T, grouping, scanning, union_of_scans
 from tests.scripts import check_script
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
@@ -189,11 +189,17 @@ def _heard(words: Sequence[str]) -> WorkerHeard:
 
 
 def _graph(name: str, partitions: str) -> StageGraph:
-    """A graph by hand; `scanning@w1=100,w2=200`: of a table with so many bytes at those workers."""
+    """A graph by hand; `scanning@w1=100,w2=200`: of a table with so many bytes in the memory of those workers;
+    `scanning@serve:w1=100,w2+w3=200`: of files that those serve, the second a replica at either."""
     name, _, held = name.partition("@")
     if not held:
         return GRAPHS[name](int(partitions))
-    parts = (part.split("=") for part in held.split(","))
+    of_files = held.startswith("serve:")
+    parts = (part.split("=") for part in held.removeprefix("serve:").split(","))
+    if of_files:
+        files = tuple(File(f"{at}.parquet", int(size), 0, (), tuple(at.split("+"))) for at, size in parts)
+        served = FileTable("t", Format.PARQUET, SERVED, files, T.schema)
+        return {"scanning": scanning, "grouping": grouping, "union": union_of_scans}[name](int(partitions), served)
     places = tuple(MemoryPart(holder, f"grpc://{holder}:1", int(size) // 16, int(size)) for holder, size in parts)
     of_table = {"scanning": scanning, "grouping": grouping}
     return of_table[name](int(partitions), replace(T, parts=places))
@@ -211,10 +217,16 @@ def _options(words: Sequence[str]) -> JobOptions:
     )
 
 
-def _splits(words: Sequence[str]) -> Iterator[MemorySplit]:
-    """`3`: three splits; `w1:2`: two that a worker holds."""
+def _splits(words: Sequence[str]) -> Iterator[Split]:
+    """`3`: three splits; `w1:2`: two that a worker holds; `serve:w1+w2:2`: two of a file that both serve."""
     offset = 0
     for word in words:
+        if word.startswith("serve:"):
+            _, at, count = word.split(":")
+            for _ in range(int(count)):
+                yield FileSplit(0, (offset,), 100, 1600, tuple(at.split("+")))
+                offset += 100
+            continue
         holder, _, count = word.rpartition(":")
         for _ in range(int(count)):
             yield MemorySplit(offset, 100, holder=holder or None)
@@ -302,7 +314,7 @@ def order_of(message: WorkerMessage) -> str:
         case StopTask(attempt=attempt):
             return f"stop {attempt}"
         case GrantSplits(attempt=attempt, source=source, number=number, splits=splits):
-            offsets = ", ".join(str(s.offset) for s in splits if isinstance(s, MemorySplit)) or "none left"
+            offsets = ", ".join(str(_number(split)) for split in splits) or "none left"
             return f"grant {attempt} source {source} #{number}: {offsets}"
         case EdgeSources(job=job, edge=edge, sources=sources):
             return f"sources {job} edge {edge}: {_at(sources)}"
@@ -319,6 +331,10 @@ def order_of(message: WorkerMessage) -> str:
             return f"release {job}"
         case _:
             assert_never(message)
+
+
+def _number(split: Split) -> int:
+    return split.offset if isinstance(split, MemorySplit) else split.pieces[0]
 
 
 def _policy(plan: EdgePlan) -> str:

@@ -39,6 +39,7 @@ class Loopback:
     """The mesh. `service` is what answers clients."""
 
     def __init__(self, config: Config, workers: int, roots: Roots, worker_roots: Mapping[int, Roots]) -> None:
+        self.config = config
         services: list[ClientService] = []
 
         def make(*args: Any) -> ClientService:
@@ -50,10 +51,14 @@ class Loopback:
         self.driver.start()
         self.workers: list[WorkerNode] = []
         for number in range(workers):
-            place = Place(f"w{number}", roots=worker_roots.get(number, EVERYWHERE))
-            self.workers.append(WorkerNode(config, self.driver.client_uri, place))
-            self.workers[-1].start()
+            self.begin(Place(f"w{number}", roots=worker_roots.get(number, EVERYWHERE)))
         wait_until(lambda: len(self.driver.mesh.workers()) == workers, "the workers register")
+
+    def begin(self, place: Place) -> WorkerNode:
+        """Starts one more worker, which may still have to register."""
+        self.workers.append(WorkerNode(self.config, self.driver.client_uri, place))
+        self.workers[-1].start()
+        return self.workers[-1]
 
     def is_idle(self) -> bool:
         """Whether no job is left anywhere."""

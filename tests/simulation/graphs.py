@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from flightmesh.catalog.table import MemorySplit, MemoryTable
+from flightmesh.catalog.table import FileSplit, MemorySplit, MemoryTable, Split
 from flightmesh.ids import JobId
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import (
@@ -57,11 +57,18 @@ class Query:
             return found == self.answer
         return len(rows) == min(self.limit, self.answer.total()) and found <= self.answer
 
-    def splits(self, table: str, chance: random.Random, holders: Sequence[str]) -> tuple[MemorySplit, ...]:
-        """The table in pieces, some of them held by somebody."""
-        found, offset, rows = [], 0, self.rows[table]
+    def splits(self, table: str, chance: random.Random, holders: Sequence[str]) -> tuple[Split, ...]:
+        """The table in pieces, some of them held by somebody: in memory, or as files that nodes serve, some of them by two."""
+        found: list[Split] = []
+        offset, rows = 0, self.rows[table]
+        served = bool(holders) and chance.random() < 0.4
         while offset < rows:
             count = min(rows - offset, chance.randint(1, 8))
+            if served:
+                at = tuple(chance.sample(list(holders), min(len(holders), chance.choice((1, 1, 2)))))
+                found.append(FileSplit(0, (offset,), count, holders=at))
+                offset += count
+                continue
             holder = chance.choice([None, *holders]) if chance.random() < 0.5 else None
             found.append(MemorySplit(offset, count, holder=holder))
             offset += count

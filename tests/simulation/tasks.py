@@ -188,8 +188,8 @@ class Task:
             if not splits:
                 return
             for split in splits:
-                assert isinstance(split, MemorySplit)
-                yield [(first + split.offset + i, 0) for i in range(split.rows)]
+                offset = split.offset if isinstance(split, MemorySplit) else split.pieces[0]
+                yield [(first + offset + i, 0) for i in range(split.rows or 0)]
 
     def _limit(self, node: LimitRows) -> Iterator[Step]:
         left = node.count

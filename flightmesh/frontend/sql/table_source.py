@@ -11,7 +11,7 @@ from pathlib import PurePath
 from sqlglot import exp
 
 from flightmesh.catalog.catalog import View
-from flightmesh.errors import InvalidInput, InvalidQuery, NotAllowed
+from flightmesh.errors import InvalidInput, InvalidQuery, NotAllowed, WorkerLost
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parse import dialect_named, parse_statement
@@ -62,6 +62,10 @@ def bind_table(node: exp.Table, context: Context, environment: Environment) -> t
         if len(parts) == 1 and _is_path(node.this, context):
             return _files(parts[0], None, {}, node, context), PurePath(parts[0].rstrip("/")).stem, ()
         raise _unknown(error, node, parts, context, environment) from None
+    except (InvalidInput, NotAllowed, WorkerLost) as error:
+        if error.position is None:
+            error.position, error.text = context.source.position(node), context.source.text
+        raise
     path = parts[:-1] if len(parts) == 3 else ("memory", *(parts[:-1] or ("main",)))
     if isinstance(found, View):
         return _view(found, node, context), parts[-1], path

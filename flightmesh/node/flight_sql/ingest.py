@@ -78,3 +78,4 @@ def _check(options: TableDefinitionOptions, name: tuple[str, ...], session: Mesh
             f"rows cannot be added to the table {shown!r}",
             hint="ingest them under another name and read both with UNION ALL, or ingest the whole with the mode `replace`",
         )
+    session.workspace.require_free(name, lifetime)
