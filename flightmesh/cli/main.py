@@ -14,7 +14,23 @@ from typing import Annotated
 import typer
 
 import flightmesh
-from flightmesh.cli import cancel, config, driver, explain, functions, job, jobs, nodes, plan, run, shell, sql, up, worker
+from flightmesh.cli import (
+    cancel,
+    config,
+    driver,
+    explain,
+    functions,
+    job,
+    jobs,
+    nodes,
+    plan,
+    run,
+    shell,
+    sql,
+    tables,
+    up,
+    worker,
+)
 
 MESH = "A mesh of machines"
 
@@ -54,6 +70,7 @@ app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
 app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)
 app.command("worker", epilog=worker.EXAMPLES, rich_help_panel=MESH)(worker.command)
 app.command("nodes", epilog=nodes.EXAMPLES, rich_help_panel=MESH)(nodes.command)
+app.command("tables", epilog=tables.EXAMPLES, rich_help_panel=MESH)(tables.command)
 app.command("jobs", epilog=jobs.EXAMPLES, rich_help_panel=MESH)(jobs.command)
 app.command("job", epilog=job.EXAMPLES, rich_help_panel=MESH)(job.command)
 app.command("cancel", epilog=cancel.EXAMPLES, rich_help_panel=MESH)(cancel.command)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,11 +203,14 @@ def _of_role(role: Role, settings: dict[str, Any], section: str = "") -> dict[st
     return kept
 
 
-def start_worker(ends: ExitStack, mesh: Cluster, name: str) -> NodeProcess:
-    """One more worker, which `ends` will end. It is ready when it says so."""
+def start_worker(ends: ExitStack, mesh: Cluster, name: str, options: Sequence[str] = ()) -> NodeProcess:
+    """One more worker, which `ends` will end. It is ready when it says so. `options`: more of its command line."""
     config = str(mesh.folder / "worker.yaml")
     return _started(
-        ends, mesh.folder, name, ["worker", "--insecure", "--driver", mesh.address, "--name", name, "--config", config]
+        ends,
+        mesh.folder,
+        name,
+        ["worker", "--insecure", "--driver", mesh.address, "--name", name, "--config", config, *options],
     )
 
 

@@ -17,6 +17,7 @@ from flightmesh.protocol.client_messages import (
     OpenSession,
     RegisterTable,
     TableListing,
+    TablePlace,
     Tables,
     UploadTable,
 )
@@ -51,7 +52,8 @@ def test_an_uploaded_table_lies_at_the_workers(mesh: Loopback, client: Client) -
     with client_of(mesh) as other:
         assert other.sql("select count(*) as n from big").to_pydict() == {"n": [300_000]}
     listed = [table for table in client.ask("tables", None, Tables).tables if table.name == "big"]
-    assert listed == [TableListing("big", "memory", 300_000, entry.bytes)]
+    places = tuple(TablePlace(part.holder.rpartition("-")[0], "memory", 0, part.rows, part.bytes) for part in entry.parts)
+    assert listed == [TableListing("big", "memory", 300_000, entry.bytes, places)]
     drop(client, "big")
     assert "big" not in names(client)
     wait_until(lambda: held_tables(mesh) == 0, "the workers drop the rows")

@@ -18,15 +18,16 @@ NUMBERS = range(1, 23)
 PARTS = 4
 
 
-def tpch_folder(scale: str) -> Path:
-    """A folder with a folder for each table, made once a machine and kept among its temporary files."""
+def tpch_folder(scale: str, parts: int = PARTS) -> Path:
+    """A folder with a folder for each table, made once a machine and kept among its temporary files. `parts`: files of each of
+    the larger tables."""
     kept = Path(tempfile.gettempdir()) / f"flightmesh-tests-{os.getuid()}"
     kept.mkdir(exist_ok=True, mode=0o700)
-    folder = kept / f"tpch-{scale}-{PARTS}"
+    folder = kept / f"tpch-{scale}-{parts}"
     if folder.is_dir():
         return folder
     with tempfile.TemporaryDirectory(dir=kept) as made:
-        command = [str(_generator()), "tpch", "parquet", "-s", scale, f"--parts={PARTS}", "-o", made]
+        command = [str(_generator()), "tpch", "parquet", "-s", scale, f"--parts={parts}", "-o", made]
         subprocess.run(command, check=True, capture_output=True, text=True)
         try:
             Path(made).rename(folder)
