@@ -1,5 +1,6 @@
 """nodes/install.sh in a fresh Debian: what it installs works, a second run changes no settings, and it goes without a trace."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.xdist_group("install")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRoot]:
-    yield debian_root(tmp_path_factory.mktemp("debian"))
+    made = debian_root(tmp_path_factory.mktemp("debian"))
+    yield made
+    shutil.rmtree(made.path)  # pytest keeps folders of earlier runs, and this one is large
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:
