@@ -110,9 +110,9 @@ def test_a_mesh_works_under_them(ends: ExitStack, tmp_path: Path) -> None:
     need("systemd-analyze", "systemd")
     driver = started(ends, ConfinedDriver("driver", "--insecure", "--listen", "127.0.0.1:0"))
     address = driver.wait_said(r"clients grpc://(\S+),")[1]
-    small = ("--memory", "8MiB", "--spill-dir", str(tmp_path))
+    small = ("--name", "w", "--memory", "8MiB", "--spill-dir", str(tmp_path))
     worker = started(ends, ConfinedWorker("worker", "--insecure", "--driver", address, *small))
-    worker.wait_said("worker worker ready")
+    worker.wait_said("worker w ready")
     pq.write_table(pa.table({"k": np.arange(300_000), "v": ["row"] * 300_000}), tmp_path / "t.parquet")
     with connect(f"grpc://{address}") as session:
         query = f"select count(*), min(upper(v)), max(k) from (select * from '{tmp_path}/t.parquet' order by v, k desc) t"
