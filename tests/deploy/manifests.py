@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,16 +67,25 @@ def commands() -> list[Command]:
         for each in containers(workload):
             if "command" not in each:
                 variables = {one["name"]: one.get("value", "1.2.3.4") for one in each["env"]}
-                found.append(Command(f"kubernetes {each['name']}", tuple(each["args"]), variables))
-    for name, service in services().items():
+                found.append(Command("kubernetes", tuple(each["args"]), variables))
+    for service in services().values():
         if "entrypoint" not in service:
-            found.append(Command(f"compose {name}", tuple(service["command"]), dict(service.get("environment", {}))))
+            found.append(Command("compose", tuple(service["command"]), dict(service.get("environment", {}))))
     for unit in UNITS:
         (line,) = values(read_unit(unit), "ExecStart")
-        found.append(Command(unit.stem, tuple(shlex.split(line)[1:]), {}))
-    scripts = [line for service in services().values() if "entrypoint" in service for line in service["command"]]
-    for line in "\n".join(scripts).splitlines():
-        before, called, arguments = line.partition("flightmesh token ")
-        if called and not before.strip():
-            found.append(Command("compose token", ("token", *shlex.split(arguments)), {}))
-    return found
+        found.append(Command("unit", tuple(shlex.split(line)[1:]), {}))
+    found += _written("compose", "\n".join(services()["token"]["command"]), "")
+    found += _written("readme", (NODES / "README.md").read_text(), "    ")
+    return [*found, *_written("kustomization", (KUBERNETES / "kustomization.yaml").read_text(), "#     ")]
+
+
+def _written(where: str, text: str, indent: str) -> Iterator[Command]:
+    """Those in a script, or in what a person is told to type."""
+    for line in text.splitlines():
+        typed = (
+            re.match(r"(?:^|.*\s)flightmesh ((?!flightmesh)[a-z]+ .*)$", line.partition("  #")[0])
+            if line.startswith(indent)
+            else None
+        )
+        if typed and "docker build" not in line:
+            yield Command(where, tuple(shlex.split(typed[1])), {})
