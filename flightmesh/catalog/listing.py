@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,38 @@ def find_present(storage: Storage, path: str) -> tuple[Found, ...]:
     if kind is pafs.FileType.NotFound and _MAGIC.search(path):
         return tuple(_matches(storage, path)[1])
     return find_files(storage, [path])
+
+
+def linked_folders(path: str) -> Iterator[str]:
+    """Links to folders that listing a local folder or glob would follow, each before what it leads to is looked at. For who
+    must not look everywhere: he stops at one that leads outside."""
+    start = _listed_below(path)
+    waiting, seen = [start] if start else [], set[str]()
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:  # listing it will say why
+            continue
+        for entry in entries:
+            if entry.is_symlink() and entry.is_dir():
+                yield entry.path
+            if entry.is_dir():
+                waiting.append(entry.path)
+
+
+def _listed_below(path: str) -> str:
+    """The folder that a path, if it is one, or a glob is listed from; empty where nothing is listed in depth."""
+    if os.path.isdir(path):  # noqa: PTH112  it is none, also where its name is too long to be looked for
+        return path
+    parts = path.split("/")
+    fixed = next((number for number, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+    is_deep = len(parts) - fixed > 1 or "**" in path
+    return ("/".join(parts[:fixed]) or "/") if is_deep and fixed < len(parts) else ""
 
 
 def _expand(storage: Storage, path: str) -> list[Found]:

@@ -107,7 +107,7 @@ def command(
     from flightmesh.node.readiness import Readiness
     from flightmesh.node.worker_node import Place, WorkerNode
 
-    offers = read_offers(serve or (), serve_replica or ())
+    offers = read_offers(serve or settings.node.serve, serve_replica or settings.node.serve_replicas)
     start_logging(name)
     readiness = Readiness()
     readiness.waiting(f"waiting for the driver at {uri}")

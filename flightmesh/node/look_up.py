@@ -6,7 +6,9 @@ against the worker's roots before anything was read of it, those of served table
 
 from __future__ import annotations
 
-from flightmesh.catalog.listing import find_files
+import os
+
+from flightmesh.catalog.listing import find_files, linked_folders
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import splits
 from flightmesh.catalog.statistics import statistics
@@ -51,8 +53,12 @@ def _readable(table: Table, roots: Roots, offers: Offers) -> Table:
 
 
 def _check_links(paths: tuple[str, ...], roots: Roots) -> None:
-    """A link inside a root may lead outside it: the files are listed and checked before the first is opened."""
+    """A link inside a root may lead outside it: folders are checked before they are listed, files before they are opened."""
     if roots.folders is None:
         return
-    local = [path.removeprefix("file://") for path in paths if not path.startswith(("s3://", "s3a://"))]
+    # As they will be opened: `..` after a link is the folder that the link is in.
+    local = [os.path.normpath(path.removeprefix("file://")) for path in paths if not path.startswith(("s3://", "s3a://"))]
+    for path in local:
+        for link in linked_folders(path):
+            roots.check_paths([link])
     roots.check_paths([found.path for found in find_files(LOCAL, local)])

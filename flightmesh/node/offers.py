@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flightmesh.catalog.listing import find_present
+from flightmesh.catalog.listing import find_present, linked_folders
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.storage import LOCAL
 from flightmesh.catalog.table import SERVED, Copy, FileTable, Format
@@ -150,6 +150,8 @@ class _Shelf:
         return digest
 
     def _list(self) -> list[tuple[str, int, int]]:
+        for link in linked_folders(self._offer.path):
+            self._require_inside(link)
         found = find_present(LOCAL, self._offer.path)
         for item in found:
             self._require_inside(item.path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -57,9 +58,8 @@ class Results:
     def check_target(self, prepared: Prepared) -> None:
         """Raises NotAllowed when the driver may not write where a plan wants its files."""
         target = prepared.write
-        if target is None or target.landing is Landing.CLIENT:
-            return
-        self._roots.check_paths([target.path])
+        if target is not None and target.landing is Landing.NODES:
+            self._roots.target(target.path)
 
     def run(self, session: MeshSession, stored: Stored, delivery: Delivery, route: Route) -> Info:
         """Starts a job, and waits until it has its place. Cancels it when the caller goes meanwhile."""
@@ -131,13 +131,17 @@ class Results:
 
     def _written(self, session: MeshSession, stored: Stored, target: Target) -> Info:
         """A plan's files: written by this process, from the workers' rows, when the list of files is read."""
-        self.check_target(stored.prepared)
+        self._roots.target(target.path)
         plan = stored.prepared.plan
         job = session.engine.submit(plan.graph, JobOptions(text=stored.text))
         session.note_job(job.job, RunningJob(stored, FILES, True))
         wait_placed(self._mesh.driver, job.job, caller_check())
-        ticket = self._held.hold(FILES, partial(write_files, Result(plan.schema, job.attended), target))
+        ticket = self._held.hold(FILES, partial(self._write, Result(plan.schema, job.attended), target))
         return Info(FILES, (self._here(ticket),), True, metadata=encode(AskJob(job.job)))
+
+    def _write(self, rows: Result, target: Target) -> pa.Table:
+        """Writes the files. Whether they may be is looked at when they are: a link may have come since."""
+        return write_files(rows, replace(target, path=self._roots.target(target.path)))
 
     def _here(self, ticket: bytes) -> Endpoint:
         return Endpoint(ticket, None, self._expiry())

@@ -2,7 +2,7 @@
 
 Handed paths as people write them, or tables whose files were pinned elsewhere; hands on nothing, or raises NotAllowed. What
 always holds: links and `..` are followed before a path is compared, so nothing outside the roots is listed, opened or
-described; an object store is no part of the machine, and open unless roots of it are named.
+described; once any root is named, object stores are closed but for the prefixes named among them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flightmesh.errors import InvalidConfig, InvalidInput, NotAllowed
 _MAGIC = re.compile(r"[*?\[]")
 _STORES = ("s3://", "s3a://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_LONGEST = 4095
 RELATIVE = (
     "a path on a mesh is the nodes': write it in full, or send a file of yours with session.upload(...) or, in a plan, "
     "`file: local`"
@@ -27,7 +28,8 @@ RELATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Allowed folders, as real paths, and prefixes in object stores; None: all."""
+    """Allowed folders, as real paths, and prefixes in object stores. `folders` None: all, and all stores unless `buckets`
+    says otherwise."""
 
     folders: tuple[str, ...] | None = None
     buckets: tuple[str, ...] | None = None
@@ -39,6 +41,16 @@ class Roots:
                 self._check_bucket(path.partition("://")[2])
             else:
                 self._check_folder(_fixed_part(_absolute(path)), path)
+
+    def target(self, path: str) -> str:
+        """A file or folder (with a slash at its end) that is to be written, as it was checked: opening the path as it was
+        written might follow a link before its `..`. Raises NotAllowed, InvalidInput."""
+        if path.startswith(_STORES):
+            self._check_bucket(path.partition("://")[2])
+            return path
+        plain = _absolute(path)
+        self._check_folder(plain, path)
+        return plain + "/" if path.endswith("/") else plain
 
     def check_table(self, table: Table) -> None:
         """Raises NotAllowed unless every file of a table lies under a root. Tables in memory are nobody's files; those of a
@@ -56,12 +68,19 @@ class Roots:
     def _check_folder(self, path: str, written: str) -> None:
         if self.folders is None:
             return
-        real = os.path.realpath(path)
+        try:
+            real = os.path.realpath(path)
+        except OSError:  # a link of another's process, or one that no user may follow
+            real = ""
         if not any(_is_below(real, root) for root in self.folders):
             raise NotAllowed(f"{written} is outside the roots of this node", hint=self._hint())
 
     def _check_bucket(self, path: str) -> None:
-        if self.buckets is not None and not any(_is_below(path.rstrip("/"), root) for root in self.buckets):
+        if self.buckets is None and self.folders is None:
+            return
+        parts = path.split("/")
+        inside = any(_is_below(path.rstrip("/"), root) for root in self.buckets or ())
+        if not inside or ".." in parts or "." in parts:
             raise NotAllowed(f"s3://{path} is outside the roots of this node", hint=self._hint())
 
     def _hint(self) -> str:
@@ -87,6 +106,8 @@ def read_roots(texts: Sequence[str]) -> Roots:
 
 
 def _absolute(path: str) -> str:
+    if "\0" in path or len(os.fsencode(path)) > _LONGEST:
+        raise InvalidInput("this cannot be a path: it has a NUL character, or is too long", hint="write the path in full")
     path = path.removeprefix("file://")
     scheme = _SCHEME.match(path)
     if scheme is not None:
@@ -100,7 +121,7 @@ def _absolute(path: str) -> str:
 def _fixed_part(path: str) -> str:
     """The folder that a glob looks into; any other path whole."""
     found = _MAGIC.search(path)
-    if found is None or Path(path).exists():
+    if found is None or os.path.exists(path):  # noqa: PTH110  it is not, also where its name is too long to be looked for
         return path
     return path[: path.rindex("/", 0, found.start()) + 1]
 

@@ -118,12 +118,20 @@ def test_a_root_may_be_written_through_a_link(storage: Path) -> None:
         look_up(asked(storage / "open" / "rows.parquet"), roots)
 
 
-def test_object_stores_are_open_unless_one_is_named(storage: Path) -> None:
-    folders = read_roots([str(storage / "open")])
-    folders.check_paths(["s3://bucket/any"])
+def test_object_stores_are_closed_once_a_root_is_named(storage: Path) -> None:
+    everything = Roots()
+    everything.check_paths(["s3://bucket/any", str(storage)])
+    for roots in (read_roots([str(storage / "open")]), Roots(())):
+        with pytest.raises(NotAllowed, match="s3://bucket/any is outside"):
+            roots.check_paths(["s3://bucket/any"])
     stores = read_roots(["s3://bucket/prefix"])
     stores.check_paths(["s3://bucket/prefix", "s3://bucket/prefix/rows.parquet"])
-    for path in ("s3://bucket/prefixed/rows.parquet", "s3://other/prefix", str(storage / "open")):
+    for path in (
+        "s3://bucket/prefixed/rows.parquet",
+        "s3://other/prefix",
+        "s3://bucket/prefix/../other",
+        str(storage / "open"),
+    ):
         with pytest.raises(NotAllowed):
             stores.check_paths([path])
     with pytest.raises(NotAllowed, match="outside"):
