@@ -187,6 +187,29 @@ def test_puts_that_are_refused(client: Client, command: object, reason: str) -> 
         client.upload(Asked(command=messages.wrapped(command)), NUMBERS)
 
 
+def test_an_update_takes_values_that_were_bound_before(client: Client) -> None:
+    handle = prepared(client, "create table made as select a from numbers where a > ?").prepared_statement_handle
+    bind = messages.wrapped(messages.CommandPreparedStatementQuery(handle))
+    update = messages.wrapped(messages.CommandPreparedStatementUpdate(handle))
+    with pytest.raises(FlightmeshError, match="has no value"):
+        _put_nothing(client, update)
+    client.upload(Asked(command=bind), pa.table({"": [2]}))
+    assert read_message(_put_nothing(client, update), messages.DoPutUpdateResult).record_count == -1
+    assert client.sql("select a from made").to_pylist() == [{"a": 3}]
+    _put_nothing(client, messages.wrapped(messages.CommandStatementUpdate("drop table made")))
+    with pytest.raises(FlightmeshError, match="none came"):
+        _put_nothing(client, bind)
+
+
+def _put_nothing(client: Client, command: bytes) -> bytes:
+    """The answer to a put without rows and columns."""
+    stream = client.connection.put(Asked(command=command), pa.schema([]))
+    stream.finish()
+    answer = stream.acknowledged()
+    assert answer is not None
+    return answer
+
+
 def test_a_command_is_not_a_ticket(client: Client) -> None:
     with pytest.raises(FlightmeshError, match="is no ticket"):
         _drained(client.connection, messages.wrapped(messages.CommandStatementQuery("select 1")))

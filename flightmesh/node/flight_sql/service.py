@@ -156,7 +156,8 @@ class FlightSql:
                     answer = DoPutUpdateResult(_update(query, None, session))
                 case CommandPreparedStatementUpdate(prepared_statement_handle=handle):
                     statement = self.prepared.find(handle)
-                    bound = read_values(stream, statement.parameters)[0] if statement.parameters else None
+                    comes = statement.parameters and stream.columns is not None and len(stream.columns)
+                    bound = read_values(stream, statement.parameters)[0] if comes else statement.values
                     answer = DoPutUpdateResult(_update(statement.text, bound, session))
                 case CommandStatementIngest():
                     _refuse_transaction(command.transaction_id)
