@@ -225,6 +225,27 @@ class InvalidTicket(FlightmeshError):
     fault = Fault.QUERY
 
 
+class InvalidToken(FlightmeshError):
+    """A token of a mesh that is none: damaged, cut, or of another kind than is needed."""
+
+    code = "invalid_token"
+    fault = Fault.QUERY
+
+
+class Unauthenticated(FlightmeshError):
+    """A call without a token, or with one that does not let in (unknown, revoked, expired)."""
+
+    code = "unauthenticated"
+    fault = Fault.QUERY
+
+
+class NotTrusted(FlightmeshError):
+    """Whoever answers at an address cannot show that it belongs to the mesh: another mesh, or somebody in the middle."""
+
+    code = "not_trusted"
+    fault = Fault.CLUSTER
+
+
 class NotAllowed(FlightmeshError):
     """What the owner of a node has not allowed: a path outside its roots, an action of nodes asked by a client."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,16 @@ def pytest_configure() -> None:
     it, and so would every process that they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _state_of_their_own()
+
+
+def _state_of_their_own() -> None:
+    """Meshes that tests start keep their authorities and tokens here, not where this user's own are."""
+    folder = tempfile.TemporaryDirectory(prefix="flightmesh-state-")
+    atexit.register(folder.cleanup)
+    os.environ["XDG_STATE_HOME"] = folder.name
+    os.environ.pop("STATE_DIRECTORY", None)
+    os.environ["FLIGHTMESH_NODE_INTERFACES"] = "127.0.0.1"  # what looks for meshes looks here alone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

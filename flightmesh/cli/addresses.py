@@ -1,4 +1,4 @@
-"""Addresses of nodes as people write them, and what may be listened at without TLS.
+"""Addresses of nodes as people write them, and where a node listens with and without TLS.
 
 Handed `HOST:PORT`, `grpc://HOST:PORT` or a host; hands on URIs. What always holds: without TLS a node listens at this machine's
 own address, unless somebody asked for another by name, and is then told loudly what that means.
@@ -12,48 +12,58 @@ import sys
 
 import typer
 
-TLS_LATER = (
-    "nodes of a mesh will speak TLS and ask for a token; that is not there yet, and without it anybody who reaches the port "
-    "can run queries. Say --insecure to run without, on this machine's own address"
-)
+PLAIN, TLS = "grpc", "grpc+tls"
+_EVERYWHERE = ("0.0.0.0", "[::]", "::", "*")
 
 
-def node_uri(text: str | None, option: str = "--driver") -> str:
-    """`grpc://HOST:PORT` of what a person wrote."""
+def node_uri(text: str | None, option: str = "--driver", scheme: str = PLAIN) -> str:
+    """`grpc://HOST:PORT`, or with TLS `grpc+tls://HOST:PORT`, of what a person wrote."""
+    address = driver_address(text, option)
+    written, _, rest = address.rpartition("://")
+    if written not in ("", scheme):
+        how = "speaks TLS: leave --insecure out" if written == TLS else "has no TLS: say --insecure"
+        raise typer.BadParameter(f"a mesh at {text!r} {how}", param_hint=option)
+    return f"{scheme}://{rest}"
+
+
+def driver_address(text: str | None, option: str = "--driver") -> str:
+    """What a person wrote, if it is an address: HOST:PORT, with or without a scheme."""
     if text is None:
         raise typer.BadParameter("say where the driver is: HOST:PORT, also as FLIGHTMESH_DRIVER", param_hint=option)
-    rest = text.removeprefix("grpc://")
+    scheme, separator, rest = text.rpartition("://")
     host, colon, port = rest.rpartition(":")
-    if "://" in rest or not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+    if scheme not in ("", PLAIN, TLS) or (separator and not scheme):
         raise typer.BadParameter(f"{text!r} is not HOST:PORT, as in 127.0.0.1:8815", param_hint=option)
-    return f"grpc://{host}:{port}"
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT, as in 127.0.0.1:8815", param_hint=option)
+    return text
 
 
 def listen_uri(text: str | None, insecure: bool, port: int = 0) -> str:
-    """Where to listen: `HOST` or `HOST:PORT` of what a person wrote, this machine's own address if nothing."""
-    if not insecure:
-        raise typer.BadParameter(TLS_LATER, param_hint="--insecure")
+    """Where to listen: `HOST` or `HOST:PORT` of what a person wrote. If nothing: with TLS at every address of this machine,
+    without at its own alone."""
+    scheme = PLAIN if insecure else TLS
     if text is None:
-        return f"grpc://127.0.0.1:{port}"
-    host, given = _host_and_port(text.removeprefix("grpc://"), port)
-    if host in ("0.0.0.0", "[::]", "::", "*"):
+        return f"{scheme}://{'127.0.0.1' if insecure else '0.0.0.0'}:{port}"
+    host, given = _host_and_port(text.removeprefix(f"{scheme}://"), port)
+    if host in _EVERYWHERE and insecure:
         raise typer.BadParameter(
             f"{text!r} is no address that others could be told: give one of this machine's own", param_hint="--listen"
         )
     if re.fullmatch(r"[0-9.]+", host) and not _is_address(host):  # would be looked up as a name
         raise typer.BadParameter(f"{host!r} is neither an address nor a name", param_hint="--listen")
-    if not is_loopback(host):
+    if insecure and not is_loopback(host):
         print(
             f"WARNING: listening at {host} without TLS: whoever reaches it can read and run anything that this node can",
             file=sys.stderr,
             flush=True,
         )
-    return f"grpc://{host}:{given}"
+    return f"{scheme}://{'0.0.0.0' if host == '*' else host}:{given}"
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine's own address, which nobody else reaches."""
-    host = host.removeprefix("grpc://")
+    host = host.removeprefix("grpc://").removeprefix("grpc+tls://")
     if host.count(":") == 1:
         host = host.partition(":")[0]
     host = host.partition("]")[0].lstrip("[")

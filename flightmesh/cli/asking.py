@@ -1,38 +1,70 @@
 """Questions to a driver from the command line: one action, one answer.
 
-Handed the driver's address as it was typed; hands on typed answers. What always holds: nobody there, somebody else there and a
-missing address are errors that say what to do; every question has a deadline.
+Handed where the driver is as it was typed, or nothing: then it is looked for on this network; hands on typed answers. What
+always holds: nobody there, somebody else there and several meshes are errors that say what to do; every question has a
+deadline.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from flightmesh.cli.addresses import node_uri
+from flightmesh.cli.addresses import driver_address
 
 if TYPE_CHECKING:
     from flightmesh.transport.flight_client import ClientConnection
 
 ANSWER_SECONDS = 5.0
+FOUND = "mesh://"
+"""The scheme of a mesh that is looked for on this network."""
+MESH_VARIABLE = "FLIGHTMESH_MESH"
 Driver = Annotated[
     str | None,
     typer.Option(
-        "--driver", metavar="HOST:PORT", envvar="FLIGHTMESH_DRIVER", help="The mesh: its driver's address.", show_default=False
+        "--driver",
+        metavar="HOST:PORT",
+        envvar="FLIGHTMESH_DRIVER",
+        help="The mesh: its driver's address.",
+        show_default="found on this network",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        envvar="FLIGHTMESH_TOKEN_FILE",
+        help="A client's token.",
+        show_default="on the driver's machine: its own",
+    ),
+]
+MeshOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mesh", metavar="NAME", envvar=MESH_VARIABLE, help="The mesh of this name on this network.", show_default=False
     ),
 ]
 Answer = TypeVar("Answer")
 
 
+def where(driver: str | None, mesh: str | None) -> str:
+    """The address that options name: the driver's, or that of a mesh to be looked for."""
+    return driver_address(driver) if driver is not None else f"{FOUND}{mesh or ''}"
+
+
 class DriverAt:
-    """The driver at an address, as a context: its connection ends with it."""
+    """The driver at an address, or that of a mesh on this network, as a context: its connection ends with it."""
 
-    def __init__(self, address: str | None) -> None:
-        self.uri = node_uri(address)
-        from flightmesh.transport.flight_client import ClientConnection
+    def __init__(self, driver: str | None, mesh: str | None = None, token_file: Path | None = None) -> None:
+        address = where(driver, mesh)
+        from flightmesh.session.driver_access import find_access, token_in
 
-        self._connection: ClientConnection = ClientConnection(self.uri)
+        access = find_access(address, None if token_file is None else token_in(token_file))
+        self.uri = access.uri
+        self._connection: ClientConnection = access.connect()
 
     def __enter__(self) -> DriverAt:
         return self

@@ -43,13 +43,18 @@ class Ended:
 News: TypeAlias = Said | Ended
 
 
+OF_A_PERSON = ("FLIGHTMESH_TOKEN", "FLIGHTMESH_TOKEN_FILE", "FLIGHTMESH_MESH", "FLIGHTMESH_DRIVER")
+"""Variables that say which mesh a person uses, not what the nodes of another are."""
+
+
 class Children:
     """The children of this process. Used by one thread. `log_form`: how they write their logs, text or json."""
 
     def __init__(self, log_form: str) -> None:
         self.log_form = log_form
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        inherited = {name: value for name, value in os.environ.items() if name not in ADDRESSED_TO_ONE}
+        not_theirs = {*ADDRESSED_TO_ONE, *OF_A_PERSON}
+        inherited = {name: value for name, value in os.environ.items() if name not in not_theirs}
         self._environment = inherited | {"FLIGHTMESH_LOG": log_form}
         self._alive: dict[str, subprocess.Popen[str]] = {}
         self._listened, self._held = os.pipe()  # nobody writes into it: that this process ends closes it

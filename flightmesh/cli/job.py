@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flightmesh.cli.asking import Driver, DriverAt
+from flightmesh.cli.asking import Driver, DriverAt, MeshOption, TokenFile
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.jobs import took
 from flightmesh.cli.listing import Column, Format, ListingFormat, ago, clean, number, span, write_json, write_rows
@@ -53,7 +53,13 @@ _TASKS = (
 
 
 @guarded
-def command(job: Number, driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(
+    job: Number,
+    driver: Driver = None,
+    mesh: MeshOption = None,
+    token_file: TokenFile = None,
+    format: Format = ListingFormat.TABLE,
+) -> None:
     """Show a job: how it stands, its stages with what they sent over each edge, its tasks, its error.
 
     Of an edge's readers, those counted as pipelined were there before its last writer ended; the others came late and read what
@@ -65,7 +71,7 @@ def command(job: Number, driver: Driver = None, format: Format = ListingFormat.T
 
     stages: tuple[StageStatus, ...] = ()
     tasks: tuple[TaskStatus, ...] = ()
-    with DriverAt(driver) as asked:
+    with DriverAt(driver, mesh, token_file) as asked:
         question = AskJob(JobId(job))
         status = asked.ask("status", question, JobStatus)
         try:

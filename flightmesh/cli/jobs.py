@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flightmesh.cli.asking import Driver, DriverAt
+from flightmesh.cli.asking import Driver, DriverAt, MeshOption, TokenFile
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, ago, number, span, write_json, write_rows
 
@@ -33,11 +33,13 @@ _TEXT = 60
 
 
 @guarded
-def command(driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(
+    driver: Driver = None, mesh: MeshOption = None, token_file: TokenFile = None, format: Format = ListingFormat.TABLE
+) -> None:
     """List jobs: those that run, those that wait for their turn, and the latest that have ended."""
     from flightmesh.protocol.client_messages import Jobs
 
-    with DriverAt(driver) as asked:
+    with DriverAt(driver, mesh, token_file) as asked:
         jobs = asked.ask("jobs", None, Jobs).jobs
     if format is ListingFormat.JSON:
         write_json(jobs)

@@ -28,6 +28,7 @@ from flightmesh.cli import (
     shell,
     sql,
     tables,
+    token,
     up,
     worker,
 )
@@ -69,6 +70,7 @@ app.add_typer(plan.app, name="plan")
 app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
 app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)
 app.command("worker", epilog=worker.EXAMPLES, rich_help_panel=MESH)(worker.command)
+app.add_typer(token.app, name="token", rich_help_panel=MESH)
 app.command("nodes", epilog=nodes.EXAMPLES, rich_help_panel=MESH)(nodes.command)
 app.command("tables", epilog=tables.EXAMPLES, rich_help_panel=MESH)(tables.command)
 app.command("jobs", epilog=jobs.EXAMPLES, rich_help_panel=MESH)(jobs.command)

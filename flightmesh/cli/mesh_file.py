@@ -14,6 +14,7 @@ import pydantic
 from flightmesh.settings.checked_file import Count, Size, read_checked
 
 Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+MeshName = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Port = Annotated[int, pydantic.Field(ge=0, le=65535, strict=True)]
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -47,7 +48,7 @@ class MeshFile(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    mesh: Name = "mesh"
+    mesh: MeshName = "local"
     nodes: tuple[NodeEntry, ...]
 
     @pydantic.field_validator("nodes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flightmesh.cli.asking import Driver, DriverAt
+from flightmesh.cli.asking import Driver, DriverAt, MeshOption, TokenFile
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, number, span, write_json, write_rows
 
@@ -39,11 +39,13 @@ _THERE = ("alive", "draining")
 
 
 @guarded
-def command(driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(
+    driver: Driver = None, mesh: MeshOption = None, token_file: TokenFile = None, format: Format = ListingFormat.TABLE
+) -> None:
     """List the nodes of a mesh: the driver, its workers, and workers that are lately gone."""
     from flightmesh.protocol.client_messages import Nodes
 
-    with DriverAt(driver) as asked:
+    with DriverAt(driver, mesh, token_file) as asked:
         nodes = asked.ask("nodes", None, Nodes).nodes
     if format is ListingFormat.JSON:
         write_json(nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flightmesh.cli.asking import Driver, DriverAt
+from flightmesh.cli.asking import Driver, DriverAt, MeshOption, TokenFile
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, number, write_json, write_rows
 
@@ -23,11 +23,13 @@ _COLUMNS = (Column("NAME"), Column("KIND"), number("ROWS"), number("SIZE"), Colu
 
 
 @guarded
-def command(driver: Driver = None, format: Format = ListingFormat.TABLE) -> None:
+def command(
+    driver: Driver = None, mesh: MeshOption = None, token_file: TokenFile = None, format: Format = ListingFormat.TABLE
+) -> None:
     """List the tables and views of a mesh: registered ones, those in its memory, and those that its nodes serve."""
     from flightmesh.protocol.client_messages import Tables
 
-    with DriverAt(driver) as asked:
+    with DriverAt(driver, mesh, token_file) as asked:
         tables = asked.ask("tables", None, Tables).tables
     if format is ListingFormat.JSON:
         write_json(tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import queue
@@ -39,7 +40,7 @@ LEAVE_SECONDS = 2.5
 """How long nodes may take to free what was cancelled and to leave, before they are ended at once."""
 KILL_SECONDS = 2.0
 LOOK_SECONDS = 0.2
-_ADDRESS = re.compile(r"^driver ready: clients grpc://([^\s,]+)")
+_READY_AT = re.compile(r"^driver ready: clients (grpc(?:\+tls)?)://([^\s,]+)")
 _READY = re.compile(r"^(?:driver|worker \S+) ready[:,]")
 
 
@@ -57,22 +58,34 @@ def command(
         typer.Option("--memory", metavar="SIZE", help="Budget of each worker.", show_default="its share of the memory"),
     ] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="The driver's port; 0: any.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Without TLS and tokens: who is on this machine may use it.")
+    ] = False,
 ) -> None:
     """Run a mesh on this machine: a driver and workers, each a process of its own. Until Ctrl-C."""
     mesh = _declared(file, workers, slots, memory, port)
     from flightmesh.cli.children import Children
 
     form = os.environ.get("FLIGHTMESH_LOG") or ("text" if sys.stderr.isatty() else "json")
-    code = _Mesh(mesh, Children(form)).run()
+    code = _Mesh(mesh, Children(form), _Wire.PLAIN if insecure else _Wire.TLS).run()
     if code:
         raise typer.Exit(code)
+
+
+class _Wire(enum.Enum):
+    """What the nodes speak."""
+
+    TLS = "grpc+tls"
+    PLAIN = "grpc"
 
 
 class _Mesh:
     """One mesh from start to end. `run` is all of it."""
 
-    def __init__(self, mesh: MeshFile, children: Children) -> None:
+    def __init__(self, mesh: MeshFile, children: Children, wire: _Wire) -> None:
         self._mesh = mesh
+        self._shared = ["--insecure"] if wire is _Wire.PLAIN else ["--mesh", mesh.mesh, "--no-mdns"]
+        self._wire = wire
         self._children = children
         self._address: str | None = None
         self._ready: set[str] = set()
@@ -96,12 +109,12 @@ class _Mesh:
     def _start(self) -> bool:
         """Whether every node got ready."""
         driver = self._mesh.driver
-        self._children.start(driver.name, _driver_arguments(driver))
+        self._children.start(driver.name, _driver_arguments(driver, self._shared))
         if not self._wait_for(lambda: self._address is not None):
             return False
         assert self._address is not None
         for worker in self._mesh.workers:
-            self._children.start(worker.name, _worker_arguments(worker, self._address))
+            self._children.start(worker.name, _worker_arguments(worker, self._address, self._shared))
         return self._wait_for(lambda: len(self._ready) == len(self._mesh.nodes))
 
     def _wait_for(self, reached: Callable[[], bool]) -> bool:
@@ -120,7 +133,7 @@ class _Mesh:
         count = len(self._mesh.workers)
         print(f"mesh {self._mesh.mesh} ready: a driver and {count} worker{'s' if count > 1 else ''} at {self._address}")
         print(f'  flightmesh sql --driver {self._address} "select 42"')
-        print(f'  flightmesh.connect("grpc://{self._address}")', flush=True)
+        print(f'  flightmesh.connect("{self._wire.value}://{self._address}")', flush=True)
 
     def _is_whole(self) -> bool:
         """Whether there is still a mesh: its driver, and a worker."""
@@ -140,8 +153,8 @@ class _Mesh:
             self._heard_end(news)
 
     def _heard_line(self, said: Said) -> None:
-        if said.aloud and said.name == self._mesh.driver.name and (found := _ADDRESS.search(said.line)):
-            self._address = found[1]
+        if said.aloud and said.name == self._mesh.driver.name and (found := _READY_AT.search(said.line)):
+            self._address = found[2]
         if said.aloud and _READY.search(said.line):
             self._ready.add(said.name)
         print(_as_log(said, self._children.log_form), file=sys.stderr, flush=True)
@@ -222,12 +235,14 @@ def _settled(node: NodeEntry, mesh: MeshFile, slots: int | None, memory: int | N
     )
 
 
-def _driver_arguments(node: NodeEntry) -> list[str]:
-    return ["driver", "--insecure", "--listen", f"127.0.0.1:{node.port}", *_shared_arguments(node)]
+def _driver_arguments(node: NodeEntry, shared: list[str]) -> list[str]:
+    at = ["--listen", f"127.0.0.1:{node.port}", "--peer-port", "0"]
+    return ["driver", *shared, *at, *_shared_arguments(node)]
 
 
-def _worker_arguments(node: NodeEntry, driver: str) -> list[str]:
-    arguments = ["worker", "--insecure", "--driver", driver, "--name", node.name]
+def _worker_arguments(node: NodeEntry, driver: str, shared: list[str]) -> list[str]:
+    at = ["--driver", driver, "--listen", "127.0.0.1", "--port", "0", "--peer-port", "0"]
+    arguments = ["worker", *shared, *at, "--name", node.name]
     arguments += ["--slots", str(node.slots), "--memory", str(node.memory)]
     if node.disk is not None:
         arguments += ["--disk", str(node.disk)]

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flightmesh.cli.addresses import is_loopback, listen_uri, node_uri
 from flightmesh.cli.guard import guarded
+from flightmesh.cli.places import WORKER_PEER_PORT, WORKER_PORT, worker_place
+from flightmesh.cli.tokens_given import Token, TokenFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flightmesh.config import Config
+    from flightmesh.discovery.opening import Sought
     from flightmesh.node.readiness import Readiness
-    from flightmesh.node.roots import Roots
-    from flightmesh.node.worker_node import WorkerNode
+    from flightmesh.node.worker_node import Place, WorkerNode
 
 EXAMPLES = """\
 [bold]Examples[/bold]
 
+[cyan]flightmesh worker --token fm1....[/cyan]
+
+[cyan]flightmesh worker --token-file token --serve orders=/data/orders[/cyan]
+
+[cyan]flightmesh worker --token-file token --driver 192.168.1.7:8815 --name left --slots 2 --memory 4GiB[/cyan]
+
 [cyan]flightmesh worker --insecure --driver 127.0.0.1:8815[/cyan]
-
-[cyan]flightmesh worker --insecure --driver 127.0.0.1:8815 --serve orders=/data/orders[/cyan]
-
-[cyan]flightmesh worker --insecure --driver 127.0.0.1:8815 --name left --slots 2 --memory 4GiB --allow-root /data[/cyan]
 
 Ctrl-C drains it: it takes no new tasks and leaves when no job needs it. A second Ctrl-C ends it at once.
 """
@@ -37,14 +41,56 @@ Ctrl-C drains it: it takes no new tasks and leaves when no job needs it. A secon
 Driver = Annotated[
     str | None,
     typer.Option(
-        "--driver", metavar="HOST:PORT", envvar="FLIGHTMESH_DRIVER", help="The driver of the mesh to join.", show_default=False
+        "--driver",
+        metavar="HOST:PORT",
+        envvar="FLIGHTMESH_DRIVER",
+        help="The driver of the mesh to join.",
+        show_default="found on this network",
     ),
 ]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Listen without TLS, on this machine's own address.")]
+MeshName = Annotated[
+    str | None,
+    typer.Option("--mesh", metavar="NAME", envvar="FLIGHTMESH_MESH", help="The mesh to join.", show_default="the token's"),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Without TLS and tokens, on this machine's own address: for a laboratory.")
+]
 Listen = Annotated[
     str | None,
-    typer.Option("--listen", metavar="HOST", help="The address to listen at.", show_default="127.0.0.1, any free port"),
+    typer.Option(
+        "--listen",
+        metavar="HOST",
+        help="The address to listen at.",
+        show_default="every address; with --insecure this machine's own",
+    ),
 ]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=0, max=65535, help="The port for clients; 0: any.", show_default=f"{WORKER_PORT}, if it is free"
+    ),
+]
+PeerPort = Annotated[
+    int | None,
+    typer.Option(
+        "--peer-port",
+        min=0,
+        max=65535,
+        help="The port for other nodes; 0: any.",
+        show_default=f"{WORKER_PEER_PORT}, if it is free",
+    ),
+]
+Advertise = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--advertise",
+        metavar="HOST",
+        help="A name or address by which others reach this node, where it is not its own; the first is told to clients. May be "
+        "repeated.",
+        show_default=False,
+    ),
+]
+NoMdns = Annotated[bool, typer.Option("--no-mdns", help="Neither announce this node on the network nor look for others.")]
 AllowRoot = Annotated[
     list[str] | None,
     typer.Option(
@@ -71,58 +117,81 @@ ConfigFile = Annotated[
 ]
 
 
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="What people call it.", show_default="this machine's name")
+]
+Slots = Annotated[int | None, typer.Option("--slots", min=1, help="Tasks that compute at the same time.", show_default="cores")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="Memory budget, such as 4GiB.", show_default="70 %")
+]
+Disk = Annotated[
+    str | None,
+    typer.Option("--disk", metavar="SIZE", help="Most that is spilled to disk; 0: nothing.", show_default="half the free"),
+]
+SpillDir = Annotated[
+    Path | None,
+    typer.Option("--spill-dir", metavar="DIR", help="Where spilled rows lie.", show_default="the system's temporary"),
+]
+
+
 @guarded
 def command(
     driver: Driver = None,
+    mesh: MeshName = None,
+    token: Token = None,
+    token_file: TokenFile = None,
     insecure: Insecure = False,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What people call it.")] = "worker",
-    slots: Annotated[
-        int | None, typer.Option("--slots", min=1, help="Tasks that compute at the same time.", show_default="cores")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option("--memory", metavar="SIZE", help="Memory budget, such as 4GiB.", show_default="70 %")
-    ] = None,
-    disk: Annotated[
-        str | None,
-        typer.Option("--disk", metavar="SIZE", help="Most that is spilled to disk; 0: nothing.", show_default="half the free"),
-    ] = None,
-    spill_dir: Annotated[
-        Path | None,
-        typer.Option("--spill-dir", metavar="DIR", help="Where spilled rows lie.", show_default="the system's temporary"),
-    ] = None,
+    name: Name = None,
+    slots: Slots = None,
+    memory: Memory = None,
+    disk: Disk = None,
+    spill_dir: SpillDir = None,
     listen: Listen = None,
+    port: Port = None,
+    peer_port: PeerPort = None,
+    advertise: Advertise = None,
+    no_mdns: NoMdns = False,
     allow_root: AllowRoot = None,
     serve: Serve = None,
     serve_replica: ServeReplica = None,
     config: ConfigFile = None,
 ) -> None:
-    """Join a mesh and run its tasks, until Ctrl-C. It may be started before the driver."""
-    _check_name(name)
-    uri = node_uri(driver)
-    where = listen_uri(listen, insecure)
-    settings = read_settings(config, slots, memory, disk, spill_dir)
-    roots = open_roots(allow_root, where)
-    from flightmesh.node.logs import start_logging
-    from flightmesh.node.offers import read_offers
-    from flightmesh.node.readiness import Readiness
-    from flightmesh.node.worker_node import Place, WorkerNode
+    """Join a mesh and run its tasks, until Ctrl-C. It may be started before the driver, which it finds on this network."""
+    lent = {"threads": slots, "memory": memory, "exchange.disk": disk, "exchange.directory": spill_dir}
+    found = {"driver": driver, "mesh": mesh, "token_file": token_file, "name": name, "mdns": False if no_mdns else None}
+    reached = {"listen": listen, "port": port, "peer_port": peer_port, "advertise": advertise, "insecure": insecure or None}
+    offered = {"allow_roots": allow_root, "serve": serve, "serve_replicas": serve_replica}
+    node_flags = {f"node.{key}": value for key, value in {**found, **reached, **offered}.items()}
+    settings = read_settings(config, {**lent, **node_flags})
+    place, sought = worker_place(settings.node, token)
+    _run(settings, place, sought)
 
-    offers = read_offers(serve or settings.node.serve, serve_replica or settings.node.serve_replicas)
-    start_logging(name)
+
+def _run(settings: Config, place: Place, sought: Sought) -> None:
+    """The worker from start to end."""
+    from flightmesh.discovery.opening import open_source
+    from flightmesh.node.handshakes import log_refused_handshakes
+    from flightmesh.node.logs import start_logging
+    from flightmesh.node.readiness import Readiness
+    from flightmesh.node.worker_node import WorkerNode
+
+    if place.security is not None:
+        log_refused_handshakes()
+    start_logging(place.name)
+    source = open_source(sought)
     readiness = Readiness()
-    readiness.waiting(f"waiting for the driver at {uri}")
-    node = WorkerNode(
-        settings, uri, Place(name, where, roots, offers), partial(say_ready, readiness), on_lost=readiness.waiting
-    )
+    readiness.waiting(f"waiting for {source.waiting_for()}")
+    node = WorkerNode(settings, source, place, partial(say_ready, readiness), on_lost=readiness.waiting)
     _end_on_signals(node, readiness)
     try:
         node.start()
+        print(f"worker {place.name} listening, waiting for {source.waiting_for()}", flush=True)
         readiness.watch(node.answers)
         node.run_until_stopped()
     finally:
         readiness.close()
         node.close()
-    print(f"worker {name} has left", flush=True)
+    print(f"worker {place.name} has left", flush=True)
 
 
 def say_ready(readiness: Readiness, name: str, worker: str, driver: str) -> None:
@@ -132,19 +201,14 @@ def say_ready(readiness: Readiness, name: str, worker: str, driver: str) -> None
         print(f"worker {name} ready, registered at {driver} as {worker}", flush=True)
 
 
-def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
-        raise typer.BadParameter(f"{name!r} is not a name: letters, digits, - _ and .", param_hint="--name")
-
-
-def read_settings(file: Path | None, slots: int | None, memory: str | None, disk: str | None, spill_dir: Path | None) -> Config:
+def read_settings(file: Path | None, flags: Mapping[str, Any]) -> Config:
     """The settings of the command line, over those of the environment, over those of the file."""
     from flightmesh.cli.settings import settings_of
     from flightmesh.setting_kinds import Role
 
-    directory = None if spill_dir is None else str(spill_dir)
-    flags = {"threads": slots, "memory": memory, "exchange.disk": disk, "exchange.directory": directory}
-    return settings_of(Role.WORKER, file, flags)
+    return settings_of(
+        Role.WORKER, file, {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
+    )
 
 
 def read_size(text: str, option: str, least: int) -> int:
@@ -158,15 +222,6 @@ def read_size(text: str, option: str, least: int) -> int:
     if size < least:
         raise typer.BadParameter(f"{text!r} is less than {least} byte", param_hint=option)
     return size
-
-
-def open_roots(texts: list[str] | None, listen: str) -> Roots:
-    """What may be read: the roots that were named; without any, everything, if nobody else reaches this node."""
-    from flightmesh.node.roots import EVERYWHERE, Roots, read_roots
-
-    if texts:
-        return read_roots(texts)
-    return EVERYWHERE if is_loopback(listen) else Roots(())
 
 
 def _end_on_signals(node: WorkerNode, readiness: Readiness) -> None:

@@ -7,6 +7,7 @@ row passes through here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -14,9 +15,11 @@ import msgpack
 import pyarrow as pa
 
 from flightmesh.errors import InvalidConfig, InvalidMessage, UnsupportedFeature
+from flightmesh.node.driver_security import DriverSecurity
 from flightmesh.protocol.client_messages import Done
 from flightmesh.protocol.codec import decode, encode
-from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Heard, Heartbeat, Leave, Register
+from flightmesh.protocol.enrolment import Renew, Renewed
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Heard, Heartbeat, HeartbeatHeard, Leave, Register, Registered
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.transport.control import read_reports, report_kinds
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
@@ -25,6 +28,7 @@ _ACTIONS = (
     ActionKind("register", "A worker joins. Body Register; answers Registered."),
     ActionKind("heartbeat", "A worker is alive. Body Heartbeat; answers HeartbeatHeard."),
     ActionKind("leave", "A worker goes. Body Leave; answers Done."),
+    ActionKind("renew", "A node's next certificate. Body Renew; answers Renewed."),
     *report_kinds(),
     ActionKind("ping", "Whether anybody is here. No body; answers Done."),
 )
@@ -33,13 +37,15 @@ _ACTIONS = (
 class DriverMeshService:
     """The service."""
 
-    def __init__(self, mesh: MeshDriver) -> None:
+    def __init__(self, mesh: MeshDriver, security: DriverSecurity | None = None) -> None:
         self._mesh = mesh
-        self._answers: dict[str, Callable[[bytes], object]] = {
-            "register": lambda body: mesh.register(_read_register(body)),
-            "heartbeat": lambda body: mesh.heartbeat(decode(body, Heartbeat)),
+        self._security = security
+        self._answers: dict[str, Callable[[bytes, str], object]] = {
+            "register": self._register,
+            "heartbeat": self._heartbeat,
             "leave": self._leave,
-            "ping": lambda _: Done(),
+            "renew": self._renew,
+            "ping": lambda _, node: Done(),
             **{kind.name: partial(self._reports, kind.name) for kind in report_kinds()},
         }
 
@@ -52,7 +58,7 @@ class DriverMeshService:
         answer = self._answers.get(name)
         if answer is None:
             raise UnsupportedFeature(f"there is no action {name!r} on a driver's mesh listener")
-        return [encode(answer(body))]
+        return [encode(answer(body, call.identity))]
 
     def get(self, ticket: bytes, call: Call) -> OutStream:
         """No rows lie here."""
@@ -74,12 +80,28 @@ class DriverMeshService:
         """Clients ask the client listener."""
         _refuse("ListFlights")
 
-    def _reports(self, name: str, body: bytes) -> Heard:
-        return self._mesh.reports(read_reports(name, body))
+    def _register(self, body: bytes, node: str) -> Registered:
+        registered = self._mesh.register(_read_register(body), node)
+        return registered if self._security is None else replace(registered, access=self._security.access.now())
 
-    def _leave(self, body: bytes) -> Done:
-        self._mesh.leave(decode(body, Leave))
+    def _heartbeat(self, body: bytes, node: str) -> HeartbeatHeard:
+        said: Heartbeat = decode(body, Heartbeat)
+        heard = self._mesh.heartbeat(said, node)
+        access = None if self._security is None else self._security.access.now()
+        return heard if access is None or access.version == said.access else replace(heard, access=access)
+
+    def _reports(self, name: str, body: bytes, node: str) -> Heard:
+        return self._mesh.reports(read_reports(name, body), node)
+
+    def _leave(self, body: bytes, node: str) -> Done:
+        self._mesh.leave(decode(body, Leave), node)
         return Done()
+
+    def _renew(self, body: bytes, node: str) -> Renewed:
+        if self._security is None:
+            raise UnsupportedFeature("this mesh has no certificates", hint="it was started with --insecure")
+        asked: Renew = decode(body, Renew)
+        return Renewed(self._security.doorkeeper.renew(node, asked.request))
 
 
 def _refuse(method: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """A worker's place in its mesh: finding the driver, registering, saying that it is alive, leaving.
 
-Handed the driver's address and the worker as a `Member`; hands the member its incarnations, and takes them away. What always
+Handed where the driver may be and the worker as a `Member`; hands the member its incarnations, and takes them away. What always
 holds: `run` is one thread's whole life; between `joined` and `dropped` the worker has one id; after a fence, or a driver that
 has gone or been silent for too long, the member is dropped before it registers anew; it ends when the worker was told to leave.
 """
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from flightmesh.discovery.sources import DriverSource
 from flightmesh.errors import (
     Fenced,
     FlightmeshError,
@@ -20,17 +21,19 @@ from flightmesh.errors import (
     NodeRefused,
     NodeUnavailable,
     NotAllowed,
+    NotTrusted,
     UnsupportedFeature,
 )
 from flightmesh.ids import WorkerId
+from flightmesh.node.approach import Approach, uri_for
 from flightmesh.protocol.codec import decode, encode
+from flightmesh.protocol.enrolment import AccessList
 from flightmesh.protocol.node_messages import (
     Drain,
     Heartbeat,
     HeartbeatHeard,
     Leave,
     Load,
-    MeshListener,
     Register,
     Registered,
 )
@@ -47,16 +50,20 @@ REFUSED_SECONDS = 1.0
 """A driver whose listener has refused calls for so long has gone."""
 HOPELESS = (InvalidConfig, NotAllowed, UnsupportedFeature)
 """What a driver answers that trying again does not change."""
+WRONG_PLACE = (*HOPELESS, NotTrusted)
+"""The same at an address that somebody has named: whoever answers there is not the driver that was meant."""
+HEARD = "mDNS"
+"""The source of addresses that anybody on the LAN can make up."""
 
 
 class Member(Protocol):
     """The worker, as its membership sees it. Called by the membership's thread alone."""
 
-    def description(self) -> Register:
-        """What the worker says of itself when it registers."""
+    def description(self, driver: str) -> Register:
+        """What the worker says of itself when it registers at the driver whose mesh listener is at `driver`."""
 
-    def joined(self, registered: Registered, driver: str) -> None:
-        """The worker has an id; the driver's mesh listener is at `driver`."""
+    def joined(self, registered: Registered, driver: str, found_at: str) -> None:
+        """The worker has an id; the driver's mesh listener is at `driver`, its client listener at `found_at`."""
 
     def load(self) -> Load:
         """What the worker carries now."""
@@ -79,10 +86,12 @@ class Standing:
 class Membership:
     """`run` in a thread of its own; any thread may `leave`, `stop` and `expel`."""
 
-    def __init__(self, member: Member, peers: Peers, driver: str) -> None:
+    def __init__(self, member: Member, peers: Peers, where: DriverSource, approach: Approach) -> None:
         self._member = member
         self._peers = peers
-        self._driver = driver
+        self._where = where
+        self._approach = approach
+        self._access = ""
         self._changed = threading.Condition()
         self._leaving = False
         self._stopped = False
@@ -103,12 +112,14 @@ class Membership:
         with self._changed:
             self._leaving = True
             self._changed.notify_all()
+        self._where.close()  # who leaves looks for no driver any more
 
     def stop(self) -> None:
         """Goes now."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self._where.close()
 
     def expel(self, worker: WorkerId, cause: FlightmeshError) -> None:
         """Something other than a heartbeat showed that the membership as `worker` is over. No news of an earlier one."""
@@ -119,29 +130,44 @@ class Membership:
     def _join(self) -> Standing | None:
         pause = FIRST_WAIT
         while not (self._stopped or self._leaving):
-            try:
-                return self._register()
-            except FlightmeshError as error:
-                if isinstance(error, HOPELESS):
-                    raise
-                self._say_once(error)
-            self._nap(pause)
+            found = self._where.candidates()
+            hopeless: list[FlightmeshError] = []
+            for address in found:
+                uri = uri_for(address, self._approach)
+                try:
+                    return self._register(uri)
+                except FlightmeshError as error:
+                    if isinstance(error, HOPELESS if address.source == HEARD else WRONG_PLACE):
+                        hopeless.append(error)
+                    self._say_once(error.code, "waiting for the driver at %s (%s)", uri, error.message)
+            if found and len(hopeless) == len(found):
+                raise hopeless[0]
+            if not found:
+                self._say_once("nowhere", "waiting for %s", self._where.waiting_for())
+            self._where.wait_changed(pause)
             pause = min(pause * 1.5, LONGEST_WAIT)
         return None
 
-    def _register(self) -> Standing:
+    def _register(self, uri: str) -> Standing:
         """Raises whatever the driver, or its absence, has to say."""
-        found: MeshListener = decode(self._call(self._driver, "mesh-address", b""), MeshListener)
-        registered: Registered = decode(self._call(found.mesh, "register", encode(self._member.description())), Registered)
+        mesh = self._approach.approach(uri)
+        said = self._member.description(mesh)
+        registered: Registered = decode(self._call(mesh, "register", encode(said)), Registered)
         self._said = None
-        self._member.joined(registered, found.mesh)
-        return Standing(registered, found.mesh)
+        self._learn(registered.access)
+        self._member.joined(registered, mesh, uri)
+        return Standing(registered, mesh)
 
-    def _say_once(self, error: FlightmeshError) -> None:
+    def _learn(self, access: AccessList | None) -> None:
+        if access is not None:
+            self._approach.learn(access)
+            self._access = access.version
+
+    def _say_once(self, kind: str, message: str, *values: str) -> None:
         """A driver that is not there yet is said once, not with each try."""
-        if self._said != error.code:
-            self._said = error.code
-            LOG.info("waiting for the driver at %s (%s)", self._driver, error.message)
+        if self._said != kind:
+            self._said = kind
+            LOG.info(message, *values)
 
     def _stay(self, standing: Standing) -> FlightmeshError | None:
         """Heartbeats until the membership ends: the cause, or None when the worker has left by its own will."""
@@ -163,6 +189,8 @@ class Membership:
                     return None
             except Fenced as error:
                 return error
+            except NotAllowed:
+                raise
             except NodeUnavailable as error:
                 refused_since = (refused_since or time.monotonic()) if isinstance(error, NodeRefused) else None
                 cause = self._gone(standing, heard, refused_since)
@@ -175,11 +203,12 @@ class Membership:
     def _beat(self, standing: Standing, until: float) -> HeartbeatHeard:
         """One heartbeat, answered before `until` (of the steady clock) or not at all."""
         drain = Drain.DRAINING if self._leaving else Drain.OPEN
-        beat = Heartbeat(standing.registered.worker, self._member.load(), drain)
+        beat = Heartbeat(standing.registered.worker, self._member.load(), drain, self._access)
         seconds = max(LEAST_SECONDS, min(HEARTBEAT_SECONDS, until - time.monotonic()))
         answer: HeartbeatHeard = decode(self._call(standing.driver, "heartbeat", encode(beat), seconds), HeartbeatHeard)
         if answer.driver != standing.registered.driver:
             raise Fenced("the driver was started anew")
+        self._learn(answer.access)
         return answer
 
     def _tell_draining(self, told: bool) -> bool:

@@ -20,10 +20,15 @@ from pathlib import Path
 import psutil
 
 from flightmesh.config import Config
+from flightmesh.discovery.opening import Sought, open_source
+from flightmesh.discovery.sources import DriverSource
 from flightmesh.errors import Fenced, FlightmeshError, InternalError, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.exchange.spill import sweep_stale
 from flightmesh.kernel.hash import VERSION as HASH_VERSION
+from flightmesh.node.announcement import Lan, Self, announcement_of, description
+from flightmesh.node.approach import PlainApproach
+from flightmesh.node.listeners import ON_THIS_MACHINE, Listeners, Listening
 from flightmesh.node.load import ProcessMeter
 from flightmesh.node.membership import Membership
 from flightmesh.node.offers import Offer, Offers
@@ -32,36 +37,39 @@ from flightmesh.node.table_parts import TableParts
 from flightmesh.node.tenure import Incarnation, Tenure
 from flightmesh.node.worker_client_service import WorkerClientService
 from flightmesh.node.worker_mesh_service import WorkerMeshService
+from flightmesh.node.worker_security import WorkerSecurity
 from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Load, NodeAddress, Register, Registered
 from flightmesh.runtime.idle_memory import IdleMemory
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.worker_loop import Means, WorkerLoop
-from flightmesh.transport.flight_peers import FlightPeers
-from flightmesh.transport.flight_server import FlightNode
+from flightmesh.transport.flight_peers import FlightPeers, plain
+from flightmesh.transport.security import host_of
 
 LOG = logging.getLogger(__name__)
-ANY_PORT = "grpc://127.0.0.1:0"
 CLOSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker is to be: what people call it, where it listens (URI), what may be read there, what it serves."""
+    """Where a worker is to be: what people call it, where it listens, what may be read there, what it serves; with `security`
+    how it joins, with `lan` that it is announced."""
 
     name: str
-    listen: str = ANY_PORT
+    listening: Listening = ON_THIS_MACHINE
     roots: Roots = EVERYWHERE
     offers: tuple[Offer, ...] = ()
+    security: WorkerSecurity | None = None
+    lan: Lan | None = None
 
 
 class WorkerNode:
     """A worker. `start` returns at once; `on_ready` is told name, id and the driver's address whenever it has registered,
-    `on_lost` why it is no member any more."""
+    `on_lost` why it is no member any more. `driver`: its client listener, or what finds it."""
 
     def __init__(
         self,
         config: Config,
-        driver: str,
+        driver: str | DriverSource,
         place: Place,
         on_ready: Callable[[str, str, str], None] = lambda *_: None,
         on_lost: Callable[[str], None] = lambda _: None,
@@ -70,18 +78,21 @@ class WorkerNode:
         self.config = replace(config, exchange=replace(config.exchange, disk=self._disk))
         self._on_ready = on_ready
         self._on_lost = on_lost
+        self._place = place
         self._name = place.name
-        self._driver = driver
         self._roots = place.roots
         self._offers = Offers(place.offers)
+        self._security = security = place.security
         self._memory = config.memory or memory_limit()
         self._meter = ProcessMeter()
-        self._peers = FlightPeers(config.exchange.window)
+        self._peers = FlightPeers(config.exchange.window, trust=security.trust if security else plain)
         self._idle_memory = IdleMemory()
         self._tenure = Tenure()
-        self._mesh = FlightNode(WorkerMeshService(self._tenure, place.roots, self._offers), place.listen, "worker-mesh")
-        self._clients = FlightNode(WorkerClientService(self._tenure), _same_host(place.listen), "worker-client")
-        self._membership = Membership(self, self._peers, driver)
+        mesh_service = WorkerMeshService(self._tenure, place.roots, self._offers)
+        self._listeners = Listeners(mesh_service, WorkerClientService(self._tenure), place.listening, security)
+        self._announcement = announcement_of(place.lan, place.listening.clients)
+        where = open_source(Sought(driver)) if isinstance(driver, str) else driver
+        self._membership = Membership(self, self._peers, where, security or PlainApproach(self._peers))
         self._failure: FlightmeshError | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._be_member, name="flightmesh-membership", daemon=True)
@@ -90,8 +101,9 @@ class WorkerNode:
         """Listens, and looks for the driver from now on."""
         for folder in sweep_stale(self.config.exchange.directory):
             LOG.info("removed %s, which a killed process had left", folder)
-        self._mesh.start()
-        self._clients.start()
+        self._listeners.start()
+        if self._security is not None:
+            self._security.start(self._renew)
         self._thread.start()
 
     def run_until_stopped(self) -> None:
@@ -112,11 +124,14 @@ class WorkerNode:
     def close(self) -> None:
         """Leaves now. Repeating it is harmless."""
         self._membership.stop()
+        if self._announcement is not None:
+            self._announcement.close()
         if self._thread.ident is not None:
             self._thread.join(CLOSE_SECONDS * 2)
+        if self._security is not None:
+            self._security.close()
         self._end(NodeUnavailable(f"worker {self._name} went down"))
-        self._clients.close(CLOSE_SECONDS)
-        self._mesh.close(CLOSE_SECONDS)
+        self._listeners.close(CLOSE_SECONDS)
         self._peers.close()
 
     def discard(self) -> None:
@@ -127,8 +142,13 @@ class WorkerNode:
 
     @property
     def address(self) -> NodeAddress:
-        """Where it listens."""
-        return NodeAddress(self._mesh.uri, self._clients.uri)
+        """Where it listens, as others are told it."""
+        return self._listeners.address()
+
+    def _renew(self) -> None:
+        """Takes a new certificate: streams that are open go on."""
+        self._listeners.renew()
+        self._peers.renew()
 
     @property
     def id(self) -> str | None:
@@ -141,14 +161,14 @@ class WorkerNode:
         here = self._tenure.now
         return self._thread.is_alive() and (here is None or here.loop.answers(seconds))
 
-    def description(self) -> Register:
-        """What it says of itself when it registers."""
+    def description(self, driver: str) -> Register:
+        """What it says of itself when it registers at a driver."""
         return Register(
             name=self._name,
             slots=self.config.threads,
             memory=self._memory,
             disk=self._disk,
-            address=self.address,
+            address=self._listeners.address(host_of(driver)),
             host=socket.gethostname(),
             pid=os.getpid(),
             protocol=PROTOCOL_VERSION,
@@ -156,7 +176,7 @@ class WorkerNode:
             serves=self._offers.servings(self._name),
         )
 
-    def joined(self, registered: Registered, driver: str) -> None:
+    def joined(self, registered: Registered, driver: str, found_at: str) -> None:
         """It has an id: an incarnation begins."""
         means = Means(
             self.config, self._memory, self._peers, self._roots.check_table, self._membership.expel, self._offers.localise
@@ -164,7 +184,25 @@ class WorkerNode:
         loop = WorkerLoop(registered, driver, means)
         self._tenure.begin(Incarnation(loop, TableParts(loop.tables, loop.store.budget)))
         LOG.info("registered as %s at %s", registered.worker, driver)
-        self._on_ready(self._name, registered.worker, self._driver)
+        self._announce(registered)
+        self._on_ready(self._name, registered.worker, found_at)
+
+    def _announce(self, registered: Registered) -> None:
+        if self._announcement is None or self._place.lan is None:
+            return
+        security = self._security
+        node = Self(
+            role="worker",
+            name=self._name,
+            node=security.node if security else registered.worker,
+            incarnation=registered.worker,
+            cores=self.config.threads,
+            memory=self._memory,
+            ca=security.fingerprint if security else "",
+            mesh=security.mesh if security else self._place.lan.mesh,
+        )
+        there = self._listeners
+        self._announcement.say(description(node, there.clients, there.nodes, self._place.listening.advertise))
 
     def load(self) -> Load:
         """What it carries now."""
@@ -179,11 +217,11 @@ class WorkerNode:
             spilled_bytes=figures.spilled,
             cpu=self._meter.cores(),
             rss=self._meter.resident(),
-            streams=self._mesh.streams + self._clients.streams,
+            streams=self._listeners.streams,
             channels=figures.channels,
             spill_files=figures.files,
             threads=self._meter.threads(),
-            row_bytes=self._mesh.bytes_in + self._mesh.bytes_out,
+            row_bytes=self._listeners.nodes.bytes_in + self._listeners.nodes.bytes_out,
         )
 
     def dropped(self, cause: FlightmeshError) -> None:
@@ -228,8 +266,3 @@ def _disk_limit(config: Config) -> int:
     folder = Path(config.exchange.directory or tempfile.gettempdir()).absolute()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return int(psutil.disk_usage(str(existing)).free) // 2
-
-
-def _same_host(listen: str) -> str:
-    """The client listener takes any port of the same address."""
-    return listen.rpartition(":")[0] + ":0"

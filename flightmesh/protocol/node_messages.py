@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from flightmesh.catalog.table import Copy, Split
 from flightmesh.ids import WorkerId
 from flightmesh.physical.operators import TableScan
+from flightmesh.protocol.enrolment import AccessList
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 
 PROTOCOL_VERSION = 2
@@ -58,13 +59,15 @@ class Register:
 @dataclass(frozen=True, slots=True)
 class Registered:
     """The answer: the worker's id from now on, the driver's incarnation, the key that signs tickets, how often to say that it
-    is alive (seconds), and after how long without an answer either side gives the other up."""
+    is alive (seconds), after how long without an answer either side gives the other up, and who is let in (None: everybody,
+    on a mesh without TLS)."""
 
     worker: WorkerId
     driver: str
     key: bytes
     heartbeat_seconds: float
     lost_seconds: float = 4.0
+    access: AccessList | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +98,23 @@ class Drain(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A worker is alive. One that drains asks for no new tasks, and leaves when its last job is released."""
+    """A worker is alive. One that drains asks for no new tasks, and leaves when its last job is released. `access`: the version
+    of the access list that it has."""
 
     worker: WorkerId
     load: Load
     drain: Drain = Drain.OPEN
+    access: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatHeard:
-    """The answer. `may_leave`: a draining worker has nothing left that any job needs."""
+    """The answer. `may_leave`: a draining worker has nothing left that any job needs; `access`: the list, where the worker has
+    another."""
 
     driver: str
     may_leave: bool = False
+    access: AccessList | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from flightmesh.driver.events import (
     JobCancelled,
     JobOptions,
     JobSubmitted,
+    WorkerUnreachable,
 )
 from flightmesh.driver.record import JobRecord
 from flightmesh.driver.worker_transitions import WorkerState
@@ -51,8 +52,9 @@ from flightmesh.runtime.job_waits import JobWaits, ResultPlace, unknown_job
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.worker_links import WorkerLinks
 from flightmesh.stage.graph import StageGraph
-from flightmesh.transport.flight_peers import FlightPeers
+from flightmesh.transport.flight_peers import FlightPeers, plain
 from flightmesh.transport.large_bodies import call_action
+from flightmesh.transport.security import ClientTls
 
 LOG = logging.getLogger(__name__)
 ASK_SECONDS = 5.0
@@ -65,11 +67,12 @@ T = TypeVar("T")
 class MeshDriver:
     """The driver of one process: `node.driver_node` gives it its listeners."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, trust: Callable[[str], ClientTls | None] = plain) -> None:
+        """`trust`: how it calls its workers."""
         self.config = config
         self.key = secrets.token_bytes(KEY_BYTES)
         self.incarnation = secrets.token_hex(8)
-        self.peers = FlightPeers(config.exchange.window)
+        self.peers = FlightPeers(config.exchange.window, trust=trust)
         self._epoch = time.time() - time.monotonic()  # makes a time of the actor's clock one since the epoch
         self._numbers = itertools.count(1)
         self._waits = JobWaits()
@@ -159,28 +162,35 @@ class MeshDriver:
         """A call to a worker's mesh listener. Raises what the worker raises, NodeUnavailable, Fenced."""
         return call_action(self.peers, self._links.address(worker).mesh, action, body, seconds)
 
-    def register(self, said: Register) -> Registered:
-        """A worker joins. Raises InvalidConfig when it cannot work with this driver, Cancelled once the driver is closing."""
+    def register(self, said: Register, node: str = "") -> Registered:
+        """A worker joins; `node`: the id in its certificate, by which it is known from now on. Raises InvalidConfig when it
+        cannot work with this driver, Cancelled once the driver is closing."""
         if self._is_closing:
             raise Cancelled("the driver is going down and takes no more workers")
         _require_same(said.name, "protocol", said.protocol, PROTOCOL_VERSION)
         _require_same(said.name, "partitioning hash", said.hash_version, HASH_VERSION)
-        worker = self._links.add(said)
+        worker = self._links.add(said, node)
         LOG.info("worker %s registered: %d slots at %s", worker, said.slots, said.address.mesh)
         mesh = self.config.mesh
         return Registered(worker, self.incarnation, self.key, mesh.heartbeat_seconds, mesh.lost_seconds)
 
-    def heartbeat(self, said: Heartbeat) -> HeartbeatHeard:
-        """A worker is alive. Raises Fenced."""
-        return self._links.hear_heartbeat(said)
+    def heartbeat(self, said: Heartbeat, node: str = "") -> HeartbeatHeard:
+        """A worker is alive. Raises Fenced; NotAllowed where another node speaks in its name."""
+        return self._links.hear_heartbeat(said, node)
 
-    def leave(self, said: Leave) -> None:
-        """A worker goes. Raises Fenced."""
-        self._links.hear_leave(said)
+    def leave(self, said: Leave, node: str = "") -> None:
+        """A worker goes. Raises Fenced and NotAllowed."""
+        self._links.hear_leave(said, node)
 
-    def reports(self, said: Reports) -> Heard:
-        """Messages of a worker. Raises Fenced."""
-        return self._links.hear_reports(said)
+    def reports(self, said: Reports, node: str = "") -> Heard:
+        """Messages of a worker. Raises Fenced and NotAllowed."""
+        return self._links.hear_reports(said, node)
+
+    def put_out(self, tokens: frozenset[str]) -> None:
+        """Gives up the workers that were let in by tokens that have been revoked."""
+        for worker, node in self._links.nodes():
+            if node.partition("-")[0] in tokens:
+                self._post(WorkerUnreachable(worker, "the token that let it in was revoked"))
 
     @property
     def is_idle(self) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flightmesh.driver.events import DriverEvent, ReportReceived, WorkerHeard, WorkerJoined, WorkerLeft, WorkerUnreachable
-from flightmesh.errors import Fenced, FlightmeshError, InvalidInput
+from flightmesh.errors import Fenced, FlightmeshError, InvalidInput, NotAllowed
 from flightmesh.ids import WorkerId
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 from flightmesh.protocol.node_messages import (
@@ -40,6 +40,7 @@ class _Link:
     id: WorkerId
     name: str
     address: NodeAddress
+    node: str
     outbox: Outbox[WorkerMessage]
     inbox: Inbox[DriverMessage] = field(default_factory=Inbox)
     load: Load | None = None
@@ -59,20 +60,21 @@ class WorkerLinks:
         self._lock = threading.Lock()
         self._number = secrets.randbelow(1 << 16)
 
-    def add(self, said: Register) -> WorkerId:
-        """A worker joins: it gets an id. One known at the same address is not there any more: the actor fences it."""
+    def add(self, said: Register, node: str = "") -> WorkerId:
+        """A worker joins: it gets an id, which only the node with this id in its certificate may use. One known at the same
+        address is not there any more: the actor fences it."""
         with self._lock:
             replaced = [link for link in self._links.values() if link.address.mesh == said.address.mesh]
             taken = {link.name for link in self._links.values() if link not in replaced}
             name = _unique(said.name, taken)
             worker = self._fresh_id(name)
-            self._links[worker] = _Link(worker, name, said.address, self._outbox(worker, said.address.mesh))
+            self._links[worker] = _Link(worker, name, said.address, node, self._outbox(worker, said.address.mesh))
         self._post(WorkerJoined(worker, said.slots, name, said.address, said.memory, said.host, said.pid, said.serves))
         return worker
 
-    def hear_heartbeat(self, said: Heartbeat) -> HeartbeatHeard:
-        """A worker is alive. Raises Fenced."""
-        link = self._known(said.worker)
+    def hear_heartbeat(self, said: Heartbeat, node: str = "") -> HeartbeatHeard:
+        """A worker is alive. Raises Fenced; NotAllowed where another node speaks in its name."""
+        link = self._speaking(said.worker, node)
         with self._lock:
             link.load = said.load
             drain = Drain.DRAINING if link.is_draining else said.drain
@@ -80,16 +82,16 @@ class WorkerLinks:
         self._post(WorkerHeard(said.worker, said.load, drain))
         return HeartbeatHeard(self._driver, may_leave)
 
-    def hear_leave(self, said: Leave) -> None:
-        """A worker goes. Raises Fenced."""
-        self._known(said.worker)
+    def hear_leave(self, said: Leave, node: str = "") -> None:
+        """A worker goes. Raises Fenced and NotAllowed."""
+        self._speaking(said.worker, node)
         self._post(WorkerLeft(said.worker, said.reason))
 
-    def hear_reports(self, said: Reports) -> Heard:
-        """Messages of a worker, handed to the loop in order, each once. Raises Fenced."""
+    def hear_reports(self, said: Reports, node: str = "") -> Heard:
+        """Messages of a worker, handed to the loop in order, each once. Raises Fenced and NotAllowed."""
         if said.driver != self._driver:
             raise Fenced(f"worker {said.worker} registered with an earlier driver")
-        link = self._known(said.worker)
+        link = self._speaking(said.worker, node)
         following = link.inbox.receive(
             said.first, said.messages, lambda message: self._post(ReportReceived(said.worker, message))
         )
@@ -147,6 +149,11 @@ class WorkerLinks:
         with self._lock:
             return tuple(self._links)
 
+    def nodes(self) -> tuple[tuple[WorkerId, str], ...]:
+        """The workers that are not fenced, each with the id of its node."""
+        with self._lock:
+            return tuple((link.id, link.node) for link in self._links.values())
+
     def close(self) -> None:
         """Ends all outboxes."""
         with self._lock:
@@ -154,6 +161,13 @@ class WorkerLinks:
             self._links.clear()
         for link in links:
             link.outbox.close()
+
+    def _speaking(self, worker: WorkerId, node: str) -> _Link:
+        """The worker in whose name a node speaks, if it is that node's."""
+        link = self._known(worker)
+        if link.node != node:
+            raise NotAllowed(f"node {node} speaks in the name of worker {worker}, which another node is")
+        return link
 
     def _known(self, worker: WorkerId) -> _Link:
         with self._lock:

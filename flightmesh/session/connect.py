@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from flightmesh.config import Config, parse_size
@@ -12,6 +13,7 @@ from flightmesh.errors import InvalidConfig
 from flightmesh.session.session import Session
 
 if TYPE_CHECKING:
+    from flightmesh.protocol.client_messages import Run
     from flightmesh.session.remote import RemoteSession
 
 Choice = TypeVar("Choice", bound=enum.Enum)
@@ -36,6 +38,8 @@ def connect(
     threads: int | None = None,
     memory: int | str | None = None,
     config: Config | str | os.PathLike[str] | None = None,
+    token: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
     results: str | None = None,
     delivery: str | None = None,
 ) -> RemoteSession: ...
@@ -47,25 +51,32 @@ def connect(
     threads: int | None = None,
     memory: int | str | None = None,
     config: Config | str | os.PathLike[str] | None = None,
+    token: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
     results: str | None = None,
     delivery: str | None = None,
 ) -> Session | RemoteSession:
     """A session in this process, without a server or a socket; with an `address`, at the driver of a mesh.
 
-    `address`: of a driver, as `grpc://host:port`. `threads`: tasks that compute at the same time (default: the cores).
+    `address`: of a driver, as `grpc+tls://host:port`, or `grpc://host:port` for a mesh without TLS; `mesh://NAME` is the mesh
+    of that name on this network, `mesh://` the only one. `token`, `token_file`: a client's token, as text or in a file; without
+    either FLIGHTMESH_TOKEN and FLIGHTMESH_TOKEN_FILE count, and on the driver's machine its own user needs none. `threads`:
+    tasks that compute at the same time (default: the cores).
     `memory`: the budget, in bytes or as "4GB" (default: 70 % of the machine's); at a mesh, for results gathered in this
     process. `config`: a Config or the path of a configuration file; the other arguments go before it; at a mesh only its
     memory, dialect and partitions may be set. `results`: where rows come from, "workers" (the default) or "through-driver", for
     whoever reaches nobody else; `delivery`: "streamed" (the default), or "complete": no row before all are there. Raises
-    InvalidConfig, and NodeUnavailable when no driver answers.
+    InvalidConfig, NodeUnavailable when no driver answers, Unauthenticated and NotTrusted when it may not be used.
     """
     chosen = _config(config)
     if memory is not None:
         chosen = replace(chosen, memory=_bytes(memory))
     if address is not None:
-        return _remote(address, chosen, threads, results, delivery)
-    if results is not None or delivery is not None:
-        raise InvalidConfig("results and delivery are for sessions at a mesh", hint='connect("grpc://host:port", ...)')
+        return _remote(address, chosen, threads, _how(results, delivery), _token(token, token_file))
+    if any(given is not None for given in (results, delivery, token, token_file)):
+        raise InvalidConfig(
+            "results, delivery, token and token_file are for sessions at a mesh", hint='connect("grpc+tls://host:port", ...)'
+        )
     if threads is not None:
         chosen = replace(chosen, threads=threads)
     if isinstance(chosen.threads, bool) or not isinstance(chosen.threads, int) or chosen.threads < 1:
@@ -73,8 +84,8 @@ def connect(
     return Session(chosen)
 
 
-def _remote(address: str, config: Config, threads: int | None, results: str | None, delivery: str | None) -> RemoteSession:
-    from flightmesh.protocol.client_messages import Delivery, OpenSession, Route, Run
+def _remote(address: str, config: Config, threads: int | None, how: Run, token: str | None) -> RemoteSession:
+    from flightmesh.protocol.client_messages import OpenSession
     from flightmesh.session.remote import RemoteSession  # who runs queries in this process need not wait for Flight to load
 
     usual = Config()
@@ -86,11 +97,28 @@ def _remote(address: str, config: Config, threads: int | None, results: str | No
             hint="set it where the driver and its workers are started (--config FILE)",
         )
     dialect = None if config.dialect == usual.dialect else config.dialect
-    how = Run(
+    return RemoteSession(address, config, OpenSession(dialect, config.partitions), how, token)
+
+
+def _how(results: str | None, delivery: str | None) -> Run:
+    """How rows are to come."""
+    from flightmesh.protocol.client_messages import Delivery, Route, Run
+
+    return Run(
         results=_named(Route, results, Route.WORKERS, "results"),
         delivery=_named(Delivery, delivery, Delivery.STREAMED, "delivery"),
     )
-    return RemoteSession(address, config, OpenSession(dialect, config.partitions), how)
+
+
+def _token(token: str | None, file: str | os.PathLike[str] | None) -> str | None:
+    """The token that was given, as text or in a file."""
+    if file is None:
+        return token
+    if token is not None:
+        raise InvalidConfig("give token or token_file, not both")
+    from flightmesh.session.driver_access import token_in
+
+    return token_in(Path(file))
 
 
 def _named(kind: type[Choice], name: str | None, usual: Choice, option: str) -> Choice:

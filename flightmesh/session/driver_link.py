@@ -7,17 +7,17 @@ what to do.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from flightmesh.errors import FlightmeshError, InvalidConfig, InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable
+from flightmesh.errors import FlightmeshError, InvalidMessage, NodeRefused, NodeSilent, NodeUnavailable
 from flightmesh.protocol.client_messages import Done, OpenSession, Run, SessionOpened, UploadTable
 from flightmesh.protocol.codec import decode, encode
+from flightmesh.session.driver_access import find_access
 from flightmesh.session.silence import ANSWER_SECONDS
-from flightmesh.transport.flight_client import SESSION_HEADER, ClientConnection
+from flightmesh.transport.flight_client import SESSION_HEADER
 from flightmesh.transport.peers import StreamIn
 from flightmesh.transport.service import Asked, Endpoint, Info
 
@@ -27,28 +27,21 @@ PATIENT_SECONDS = 86_400.0
 OPEN_SECONDS = 4.0
 """How long a driver may take to say that it is there."""
 
-_ADDRESS = re.compile(r"(?:(?P<scheme>[a-z0-9+]+)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/@]+):(?P<port>\d{1,5})/?")
 Answer = TypeVar("Answer")
-
-
-def driver_uri(address: str) -> str:
-    """The URI of a driver: `host:port` as a person types it, or `grpc://host:port`. Raises InvalidConfig for anything else."""
-    hint = "the address of a driver looks like grpc://127.0.0.1:4711"
-    found = _ADDRESS.fullmatch(address.strip()) if isinstance(address, str) else None
-    if found is None or not 0 < int(found["port"]) < 65536:
-        raise InvalidConfig(f"{address!r} is not the address of a driver", hint=hint)
-    if found["scheme"] not in (None, "grpc", "grpc+tcp"):
-        raise InvalidConfig(f"{address!r}: a driver is reached by grpc, not by {found['scheme']}", hint=hint)
-    return f"grpc://{found['host']}:{found['port']}"
 
 
 class DriverLink:
     """One session's connection. Any thread may call."""
 
-    def __init__(self, address: str, opening: OpenSession) -> None:
-        """Opens a session. Raises NodeUnavailable when nobody is there."""
-        self.uri = driver_uri(address)
-        self._connection = ClientConnection(self.uri)
+    def __init__(self, address: str, opening: OpenSession, token: str | None = None) -> None:
+        """Opens a session. Raises NodeUnavailable when nobody is there, Unauthenticated when the token lets nobody in."""
+        self.uri = address
+        try:
+            access = find_access(address, token)
+        except (NodeRefused, NodeSilent) as error:
+            raise self._unanswered(error) from None
+        self.uri = access.uri
+        self._connection = access.connect()
         try:
             self.opened = self.ask("open-session", opening, SessionOpened, OPEN_SECONDS)
         except FlightmeshError as error:

@@ -60,14 +60,14 @@ Answer = TypeVar("Answer")
 
 
 class RemoteSession:
-    """A session at a driver. A context manager; `connect("grpc://host:port")` makes it."""
+    """A session at a driver. A context manager; `connect("grpc+tls://host:port")` makes it."""
 
-    def __init__(self, address: str, config: Config, opening: OpenSession, how: Run) -> None:
+    def __init__(self, address: str, config: Config, opening: OpenSession, how: Run, token: str | None = None) -> None:
         """`config`: what counts here is the memory budget, for results gathered in this process. `how` rows are to come."""
         self.config = config
         self._how = how
         self._budget = MemoryBudget(config.memory or memory_limit())
-        self._link = DriverLink(address, opening)
+        self._link = DriverLink(address, opening, token)
         self._lease = Lease(self._link)
         self._is_closed = False
         self._finalizer = weakref.finalize(self, _end, self._link, self._lease)

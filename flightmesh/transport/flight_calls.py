@@ -42,6 +42,7 @@ class FlightCall:
         middleware = context.get_middleware(HEADERS)
         self.peer = _text(context.peer())
         self.headers: Mapping[str, str] = middleware.headers if middleware is not None else {}
+        self.identity = _text(context.peer_identity())
         self._context: flight.ServerCallContext | None = context
         self._closing = closing
         self._lock = threading.Lock()

@@ -7,17 +7,18 @@ go with every call, to the driver and to the workers; nothing here reads a whole
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.config import MIB
 from flightmesh.errors import NodeUnavailable
-from flightmesh.transport.flight_peers import Connection
+from flightmesh.transport.flight_peers import Connection, plain
 from flightmesh.transport.flight_values import from_flight_info, to_descriptor
 from flightmesh.transport.large_bodies import BODY_SCHEMA, MESSAGE_BYTES, PUT_ACTION, put_action
 from flightmesh.transport.peers import StreamIn, StreamOut
+from flightmesh.transport.security import ClientTls
 from flightmesh.transport.service import ActionKind, Asked, Info
 
 SESSION_HEADER = "flightmesh-session"
@@ -25,10 +26,17 @@ CALL_SECONDS = 60.0
 
 
 class ClientConnection:
-    """A driver at `uri` (`grpc://HOST:PORT`), and whatever its infos name. Any thread may call."""
+    """A driver at `uri` (`grpc+tls://HOST:PORT`, or `grpc://...`), and whatever its infos name. Any thread may call."""
 
-    def __init__(self, uri: str, headers: Mapping[str, str] | None = None, window: int = 8 * MIB) -> None:
+    def __init__(
+        self,
+        uri: str,
+        headers: Mapping[str, str] | None = None,
+        window: int = 8 * MIB,
+        trust: Callable[[str], ClientTls | None] = plain,
+    ) -> None:
         self.uri = uri
+        self._trust = trust
         self._headers = dict(headers or {})
         self._window = window
         self._lock = threading.Lock()
@@ -97,5 +105,6 @@ class ClientConnection:
                 raise NodeUnavailable(f"the connection to {self.uri} is closed")
             found = self._connections.get(address)
             if found is None:
-                found = self._connections[address] = Connection(address, self._window, self._headers)
+                found = Connection(address, self._window, self._headers, self._trust(address))
+                self._connections[address] = found
             return found

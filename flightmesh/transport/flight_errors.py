@@ -24,9 +24,11 @@ from flightmesh.errors import (
     NodeSilent,
     NodeUnavailable,
     NotAllowed,
+    NotTrusted,
     ResourceExhausted,
     ResultMoved,
     StreamBroken,
+    Unauthenticated,
     UnsupportedFeature,
     WorkerLost,
     from_wire,
@@ -44,6 +46,21 @@ _EXCERPT = 1000
 _UNAVAILABLE = (NodeUnavailable, WorkerLost, StreamBroken, ResultMoved, ResourceExhausted)
 _PREAMBLE = re.compile(r"^Flight returned [\w ]+ error, with message: ")
 _REFUSED = ("connection refused", "connect failed", "no route to host", "name resolution", "dns resolution")
+
+
+_UNTRUSTED = (
+    ("is not in peer certificate", "has a certificate for another name"),
+    ("certificate has expired", "has a certificate that has expired"),
+    ("certificate is not yet valid", "has a certificate that is not good yet"),
+    ("wrong version number", "does not speak TLS"),
+    ("certificate signature failure", "has a certificate that this mesh did not make"),
+    ("certificate verify failed", "has a certificate that this mesh did not make"),
+    ("certificate_verify_failed", "has a certificate that this mesh did not make"),
+    ("ssl handshake failed", "did not get through the TLS handshake"),
+)
+"""What gRPC says when a server cannot show who it is, and what that means."""
+_UNTRUSTED_HINT = "another mesh, a wrong address, or somebody in the middle; clocks that differ by hours do that, too"
+_CLOSED_HINT = "does it ask for TLS, or for a certificate that is good? (grpc+tls://HOST:PORT and a token)"
 
 
 def to_flight(error: FlightmeshError) -> flight.FlightError:
@@ -74,7 +91,7 @@ def _class_of(error: FlightmeshError) -> Any:
         return flight.FlightUnavailableError
     if isinstance(error, (NotAllowed, InvalidTicket)):
         return flight.FlightUnauthorizedError
-    if isinstance(error, Fenced):
+    if isinstance(error, (Fenced, Unauthenticated)):
         return flight.FlightUnauthenticatedError
     if isinstance(error, InternalError):
         return flight.FlightInternalError
@@ -116,11 +133,15 @@ def from_call(error: BaseException, address: str) -> FlightmeshError:
         return NodeSilent(f"{address} did not answer in time")
     reason = _first_line(error)
     if isinstance(error, flight.FlightUnavailableError):
+        untrusted = next((why for sign, why in _UNTRUSTED if sign in str(error).lower()), None)
+        if untrusted is not None:
+            return NotTrusted(f"whoever answers at {address} {untrusted}", hint=_UNTRUSTED_HINT)
         if any(sign in reason.lower() for sign in _REFUSED):
             return NodeRefused(f"nobody listens at {address}", hint="is the node running, and is this its address?")
         if "timed out" in reason.lower():
             return NodeSilent(f"{address} did not answer in time")
-        return NodeUnavailable(f"the connection to {address} broke: {reason}")
+        hint = _CLOSED_HINT if "socket closed" in reason.lower() else None
+        return NodeUnavailable(f"the connection to {address} broke: {reason}", hint=hint)
     if isinstance(error, (flight.FlightCancelledError, pa.ArrowCancelled)):
         return NodeUnavailable(f"{address} ended the call")
     if isinstance(error, pa.ArrowNotImplementedError):

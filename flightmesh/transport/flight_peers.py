@@ -8,19 +8,21 @@ ends by its deadline; only FlightmeshErrors leave here.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.config import MIB
-from flightmesh.errors import InvalidInput, NodeUnavailable
+from flightmesh.errors import InvalidInput, NodeRefused, NodeUnavailable
 from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, read_extra
 from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
 from flightmesh.transport.flight_values import READ_OPTIONS
 from flightmesh.transport.get_schema_errors import TrailerFactory
 from flightmesh.transport.peers import StreamIn, StreamOut
+from flightmesh.transport.security import ClientTls
 
 T = TypeVar("T")
 CONNECT_MS = 120_000
@@ -28,14 +30,26 @@ CONNECT_MS = 120_000
 node is lost is for the driver to say; calls have their own deadlines. (The option's name says less than it does.)"""
 
 
+RENEWING_SECONDS = 0.02
+"""A node whose certificate is being renewed refuses connections for some milliseconds: who is refused asks once more after."""
+
+
+def plain(address: str) -> ClientTls | None:
+    """How to trust any address where nothing is encrypted."""
+    return None
+
+
 class Connection:
     """One node, by its address. Connects with the first call; connects again when it has to. Any thread may call."""
 
-    def __init__(self, address: str, window: int = 8 * MIB, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, address: str, window: int = 8 * MIB, headers: Mapping[str, str] | None = None, tls: ClientTls | None = None
+    ) -> None:
         self.address = address
         self.headers = dict(headers or {})
-        self._calls = _client(address, window)
-        self._streams = _client(address, window)
+        self._tls = tls
+        self._calls = _client(address, window, tls)
+        self._streams = _client(address, window, tls)
 
     def call(self, action: str, body: bytes, seconds: float) -> list[bytes]:
         """The answers to an action."""
@@ -48,6 +62,15 @@ class Connection:
 
     def ask(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
         """What any call that is no stream gives, within `seconds`."""
+        try:
+            return self._asked(what, seconds)
+        except NodeRefused:
+            if self._tls is None:
+                raise
+        time.sleep(RENEWING_SECONDS)
+        return self._asked(what, seconds)
+
+    def _asked(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
         options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
         try:
             return what(self._calls, options)
@@ -60,7 +83,7 @@ class Connection:
         trailers = TrailerFactory()
         options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
         try:
-            with _client(self.address, MIB, trailers) as client:
+            with _client(self.address, MIB, self._tls, trailers) as client:
                 return client.get_schema(descriptor, options).schema
         except FLIGHT_FAILURES as error:
             typed = read_extra(trailers.found[-1]) if trailers.found else None
@@ -89,7 +112,9 @@ class Connection:
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
 
-def _client(address: str, window: int, *middleware: flight.ClientMiddlewareFactory) -> flight.FlightClient:
+def _client(
+    address: str, window: int, tls: ClientTls | None, *middleware: flight.ClientMiddlewareFactory
+) -> flight.FlightClient:
     """A client that reads at most `window` bytes ahead, and that is quick to try a dead address again."""
     options = [
         ("grpc.http2.bdp_probe", 0),
@@ -99,19 +124,38 @@ def _client(address: str, window: int, *middleware: flight.ClientMiddlewareFacto
         ("grpc.max_reconnect_backoff_ms", 500),
     ]
     try:
-        return flight.connect(address, generic_options=options, middleware=list(middleware))
+        return flight.connect(address, generic_options=options, middleware=list(middleware), **_tls_arguments(tls))
     except (*FLIGHT_FAILURES, ValueError) as error:
         reason = (str(error).splitlines() or [""])[0]
         failure = InvalidInput(f"{address} is no address of a node: {reason}", hint="write grpc://HOST:PORT")
     raise failure
 
 
-class FlightPeers:
-    """All other nodes. Implements `Peers`."""
+def _tls_arguments(tls: ClientTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    if tls.roots is None:
+        return {"disable_server_verification": True}
+    said: dict[str, Any] = {"tls_root_certs": tls.roots}
+    if tls.name is not None:
+        said["override_hostname"] = tls.name
+    if tls.certificate:
+        said |= {"cert_chain": tls.certificate, "private_key": tls.key}
+    return said
 
-    def __init__(self, window: int = 8 * MIB, headers: Mapping[str, str] | None = None) -> None:
+
+class FlightPeers:
+    """All other nodes. Implements `Peers`. `trust`: what to show to whoever is at an address, and what to ask of it."""
+
+    def __init__(
+        self,
+        window: int = 8 * MIB,
+        headers: Mapping[str, str] | None = None,
+        trust: Callable[[str], ClientTls | None] = plain,
+    ) -> None:
         self._window = window
         self._headers = headers
+        self._trust = trust
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
         self._closed = False
@@ -135,6 +179,11 @@ class FlightPeers:
         if connection is not None:
             connection.close()
 
+    def renew(self) -> None:
+        """This node has another certificate: connections are made anew from now on. Streams that are open keep theirs."""
+        with self._lock:
+            self._connections.clear()
+
     def close(self) -> None:
         """Ends every connection; calls after that raise NodeUnavailable."""
         with self._lock:
@@ -150,5 +199,6 @@ class FlightPeers:
                 raise NodeUnavailable("this node is closing")
             found = self._connections.get(address)
             if found is None:
-                found = self._connections[address] = Connection(address, self._window, self._headers)
+                found = Connection(address, self._window, self._headers, self._trust(address))
+                self._connections[address] = found
             return found

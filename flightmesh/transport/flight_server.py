@@ -13,12 +13,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
-from flightmesh.errors import FlightmeshError, InternalError, InvalidConfig, InvalidMessage, InvalidTicket, NodeUnavailable
+from flightmesh.errors import (
+    FlightmeshError,
+    InternalError,
+    InvalidConfig,
+    InvalidMessage,
+    InvalidTicket,
+    NodeUnavailable,
+    NotAllowed,
+    Unauthenticated,
+)
 from flightmesh.protocol.tickets import TICKET_BYTES
 from flightmesh.transport.flight_calls import HEADERS, FlightCall, HeaderFactory, Traffic
 from flightmesh.transport.flight_errors import to_flight
@@ -26,10 +36,14 @@ from flightmesh.transport.flight_rows import incoming, internal, outgoing
 from flightmesh.transport.flight_values import from_descriptor, to_flight_info
 from flightmesh.transport.get_schema_errors import refuse_schema
 from flightmesh.transport.large_bodies import LARGEST_MESSAGE, action_of, gather_body, pack_answers
+from flightmesh.transport.security import Guard, OpenDoor, Security, ServerTls, host_of
 from flightmesh.transport.service import Asked, Service
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+RENEW_SECONDS = 5.0
+"""How long a port may take to be free again; it takes some milliseconds."""
+REFUSALS = (Unauthenticated, NotAllowed)
 _PORT_HINT = "is the port in use? give another: `driver --listen HOST:PORT`, `up --port N`, or `port:` in the file of `up`"
 _ABANDONED: list[flight.FlightServerBase] = []
 """Servers whose clients did not let go in time. Kept, because to drop one waits for them."""
@@ -37,15 +51,24 @@ _ABANDONED: list[flight.FlightServerBase] = []
 
 class FlightNode:
     """Serves `service` at `listen`; port 0 takes a free one. The port is open at once; calls are refused as NodeUnavailable
-    until `start`. Raises InvalidConfig when the address cannot be had."""
+    until `start`. With `security` it speaks TLS, and its guard is asked before the service hears of a call. Raises
+    InvalidConfig when the address cannot be had."""
 
-    def __init__(self, service: Service, listen: str = "grpc://127.0.0.1:0", name: str = "node") -> None:
+    def __init__(
+        self,
+        service: Service,
+        listen: str = "grpc://127.0.0.1:0",
+        name: str = "node",
+        security: Security | None = None,
+    ) -> None:
         self.name = name
         self.traffic = Traffic()
         self._serving = threading.Event()
         self._closing = threading.Event()
+        self._door = _Door(service, self.traffic, security.guard if security else OpenDoor(), self._serving, self._closing)
+        self._lock = threading.Lock()
         try:
-            self._server = _Server(listen, service, self.traffic, self._serving, self._closing)
+            self._server = _Server(listen, self._door, security.tls if security else None)
         except (pa.ArrowException, flight.FlightError, OSError) as error:
             reason = str(error).splitlines()[0]
             failure = InvalidConfig(f"{name} cannot listen at {listen}: {reason}", hint=_why(listen))
@@ -53,6 +76,35 @@ class FlightNode:
             self.uri = f"{listen.rpartition(':')[0]}:{self._server.port}"
             return
         raise failure
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.uri.rpartition(":")[2])
+
+    def renew(self, tls: ServerTls) -> None:
+        """Shows another certificate from now on, at the same port. Streams that are open go on to their end under the old one:
+        a server that shuts down lets go of its port at once, and of its calls when they end. Raises InvalidConfig if the port
+        could not be had again."""
+        with self._lock:
+            if self._closing.is_set():
+                return
+            old = self._server
+            threading.Thread(target=old.shutdown, name=f"{self.name}-drain", daemon=True).start()
+            self._server = self._again(tls)
+
+    def _again(self, tls: ServerTls) -> _Server:
+        until = time.monotonic() + RENEW_SECONDS
+        while True:
+            try:
+                return _Server(self.uri, self._door, tls)
+            except (pa.ArrowException, flight.FlightError, OSError) as error:
+                if time.monotonic() > until:
+                    reason = str(error).splitlines()[0]
+                    raise InvalidConfig(
+                        f"{self.name} lost its port {self.port} while its certificate was renewed: {reason}"
+                    ) from None
+            self._closing.wait(0.001)
 
     def start(self) -> None:
         """Answers calls from now on."""
@@ -78,25 +130,36 @@ class FlightNode:
         deadline = time.monotonic() + seconds
         self._closing.set()
         self.traffic.wait_idle(seconds / 2)
-        ender = threading.Thread(target=self._server.shutdown, name=f"{self.name}-shutdown", daemon=True)
+        with self._lock:
+            server = self._server
+        ender = threading.Thread(target=server.shutdown, name=f"{self.name}-shutdown", daemon=True)
         ender.start()
         ender.join(max(0.05, deadline - time.monotonic()))
         if ender.is_alive():
             LOG.warning("%s closes with clients that do not let go", self.name)
-            _ABANDONED.append(self._server)
+            _ABANDONED.append(server)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What all servers of a listener have in common: the service, who may call it, and whether it is open."""
+
+    service: Service
+    traffic: Traffic
+    guard: Guard
+    serving: threading.Event
+    closing: threading.Event
 
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
     """Flight's methods, each guarded, each handed on to the service."""
 
-    def __init__(
-        self, listen: str, service: Service, traffic: Traffic, serving: threading.Event, closing: threading.Event
-    ) -> None:
-        self._service = service
-        self._traffic = traffic
-        self._serving = serving
-        self._closing = closing
-        super().__init__(listen, middleware={HEADERS: HeaderFactory()})
+    def __init__(self, listen: str, door: _Door, tls: ServerTls | None) -> None:
+        self._door = door
+        self._service = door.service
+        self._traffic = door.traffic
+        self._closing = door.closing
+        super().__init__(listen, middleware={HEADERS: HeaderFactory()}, **_tls_arguments(tls))
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         """The service's actions."""
@@ -109,7 +172,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             body = _small(action.body, f"the body of {action.type[:80]!r}")
             return [flight.Result(pa.py_buffer(answer)) for answer in self._service.act(action.type, body, call)]
 
-        return self._answer(context, act)
+        return self._answer(context, act, action.type)
 
     def do_get(self, context: Any, ticket: Any) -> flight.FlightDataStream:
         """A stream of the service."""
@@ -138,6 +201,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 if name is None:
                     self._service.put(asked, stream, call)
                 else:
+                    self._door.guard.check(call, name)
                     stream.acknowledge(pack_answers(self._service.act(name, gather_body(stream), call)))
             finally:
                 self._traffic.ended()
@@ -168,18 +232,22 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
 
         self._answer(context, refuse)
 
-    def _answer(self, context: Any, what: Callable[[FlightCall], T]) -> T:
+    def _answer(self, context: Any, what: Callable[[FlightCall], T], action: str | None = None) -> T:
         call = FlightCall(context, self._closing)
         try:
-            return self._guarded(call, what)
+            return self._guarded(call, what, action)
         finally:
             call.end()
 
-    def _guarded(self, call: FlightCall, what: Callable[[FlightCall], T]) -> T:
+    def _guarded(self, call: FlightCall, what: Callable[[FlightCall], T], action: str | None = None) -> T:
         try:
-            if self._closing.is_set() or not self._serving.is_set():
+            if self._closing.is_set() or not self._door.serving.is_set():
                 raise NodeUnavailable("this node is closing" if self._closing.is_set() else "this node is starting")
+            self._door.guard.check(call, action)
             return what(call)
+        except REFUSALS as error:
+            LOG.warning("refused a call of %s: %s", call.identity or call.peer, error.message)
+            failure = to_flight(error)
         except FlightmeshError as error:
             failure = to_flight(error)
         except Exception as error:
@@ -203,9 +271,18 @@ def _small(data: Any, what: str) -> bytes:
     return data if isinstance(data, bytes) else bytes(data.to_pybytes())
 
 
+def _tls_arguments(tls: ServerTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    shown: dict[str, Any] = {"tls_certificates": [(tls.certificate, tls.key)]}
+    if tls.client_roots is not None:
+        shown |= {"verify_client": True, "root_certificates": tls.client_roots}
+    return shown
+
+
 def _why(listen: str) -> str:
     """What to try when an address cannot be had: another host, if this machine has no such address, else another port."""
-    host = listen.removeprefix("grpc://").rpartition(":")[0].strip("[]")
+    host = host_of(listen)
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.bind((host, 0))

@@ -22,6 +22,8 @@ class Call(Protocol):
 
     peer: str
     headers: Mapping[str, str]
+    identity: str
+    """The node id in the caller's certificate; empty where it showed none."""
 
     def is_cancelled(self) -> bool:
         """Whether the caller has gone."""

@@ -30,7 +30,8 @@ def command(*args: str | Path) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR" and not name.startswith("FLIGHTMESH_")}
+    dropped = {"NO_COLOR", *(name for name in os.environ if name.startswith("FLIGHTMESH_"))} - {"FLIGHTMESH_NODE_INTERFACES"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "COLUMNS": "100", "TERM": "xterm-256color", **extra}
 
 

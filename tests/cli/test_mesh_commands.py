@@ -150,10 +150,11 @@ def test_an_unknown_job_is_an_error_with_a_hint(driver: DriverNode, name: str) -
 
 
 @pytest.mark.parametrize("args", [["nodes"], ["jobs"], ["job", "1"], ["cancel", "1"]], ids=lambda args: args[0])
-def test_without_an_address_usage_is_shown(args: list[str]) -> None:
+def test_without_an_address_a_mesh_is_looked_for(args: list[str]) -> None:
     result = flightmesh(*args)
-    assert result.returncode == 2
-    assert "FLIGHTMESH_DRIVER" in result.stderr
+    assert result.returncode == 1
+    assert "no mesh was found on this LAN" in result.stderr
+    assert "--driver HOST:PORT" in result.stderr
 
 
 def test_where_nobody_listens_the_error_says_so() -> None:
@@ -226,17 +227,10 @@ def test_a_port_in_use_is_an_error(driver: DriverNode) -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
-def test_a_driver_without_tls_wants_to_be_told() -> None:
-    result = flightmesh("driver", "--listen", "127.0.0.1:0")
-    assert result.returncode == 2
-    assert "--insecure" in result.stderr
-    assert "TLS" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--listen", "127.0.0.1:notaport"], "is not HOST or HOST:PORT"),
+        (["--listen", "127.0.0.1:notaport"], "a host, or HOST:PORT is expected"),
         (["--listen", "0.0.0.0:8815"], "no address that others could be told"),
         (["--config", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["--allow-root", "/nowhere/at/all"], "the root /nowhere/at/all is not a folder"),

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from flightmesh.config import MIB, Config
 from flightmesh.node.client_service import ClientService
-from flightmesh.node.driver_node import DriverNode
+from flightmesh.node.driver_node import DriverNode, DriverPlace
 from flightmesh.node.roots import EVERYWHERE, Roots
 from flightmesh.node.worker_node import Place, WorkerNode
 from flightmesh.protocol.client_messages import OpenSession, SessionOpened
@@ -46,7 +46,7 @@ class Loopback:
             services.append(ClientService(*args))
             return services[0]
 
-        self.driver = DriverNode(config, make, roots=roots)
+        self.driver = DriverNode(config, make, DriverPlace(roots=roots))
         self.service = services[0]
         self.driver.start()
         self.workers: list[WorkerNode] = []

@@ -14,7 +14,7 @@ from flightmesh.config import MIB, Config, ExchangeConfig, MeshConfig
 from flightmesh.errors import Cancelled, FlightmeshError, WorkerLost
 from flightmesh.ids import JobId
 from flightmesh.node.client_service import ClientService
-from flightmesh.node.driver_node import DriverNode
+from flightmesh.node.driver_node import DriverNode, DriverPlace
 from flightmesh.protocol.client_messages import AskJob, JobStatus
 from flightmesh.protocol.codec import decode
 from flightmesh.runtime import split_search
@@ -167,7 +167,7 @@ def test_workers_join_the_next_driver_at_the_same_address(files: Path) -> None:
 
 
 def _driver_at(address: str) -> DriverNode:
-    node = DriverNode(config(), ClientService, address)
+    node = DriverNode(config(), ClientService, DriverPlace(address))
     node.start()
     return node
 

@@ -18,7 +18,7 @@ from tests.node.processes import NodeCommand, flightmesh, is_alive
 from tests.waiting import wait_until
 
 THREE = Path(__file__).parents[2] / "nodes" / "three.yaml"
-UP = ("up", "--workers", "2", "--port", "0", "--slots", "1", "--memory", "256MiB")
+UP = ("up", "--insecure", "--workers", "2", "--port", "0", "--slots", "1", "--memory", "256MiB")
 
 
 def address_of(up: NodeCommand) -> str:
@@ -143,7 +143,7 @@ def test_a_stopped_worker_does_not_keep_it_from_ending() -> None:
 def test_a_port_that_is_taken_is_said() -> None:
     with flightmesh(*UP) as first:
         port = address_of(first).rpartition(":")[2]
-        with flightmesh("up", "--workers", "1", "--port", port) as second:
+        with flightmesh("up", "--insecure", "--workers", "1", "--port", port) as second:
             assert second.wait_code() == 1
         assert "cannot listen at" in second.said
         assert "is the port in use? give another" in second.said
@@ -154,7 +154,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 def test_the_example_runs() -> None:
-    with flightmesh("up", str(THREE), "--port", "0", "--memory", "128MiB") as up:
+    with flightmesh("up", "--insecure", str(THREE), "--port", "0", "--memory", "128MiB") as up:
         address = address_of(up)
         assert sorted(nodes_of(address)) == ["driver", "one", "three", "two"]
         up.signal(signal.SIGINT)

@@ -15,7 +15,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId, WorkerId
 from flightmesh.physical.operators import TableScan
 from flightmesh.physical.partitioning import Hash, Single
-from flightmesh.protocol import asking
+from flightmesh.protocol import asking, enrolment
 from flightmesh.protocol import client_messages as client
 from flightmesh.protocol import messages as m
 from flightmesh.protocol import node_messages as node
@@ -129,14 +129,24 @@ TICKETS = (
     Example(t.FileTicket(W1, SERVED_TABLE, FileSplit(0, (1,), 500, 4096, (W1,)), ("k",)), t.Ticket),
 )
 IDS = (Example(TASK), Example(ATTEMPT))
+ACCESS = enrolment.AccessList("0f3b", (enrolment.ClientEntry("c3f9a2c1", bytes(range(32)), None),), ("w81d20aa",))
+ENROLMENT = (
+    Example(enrolment.Hello("lab", "5be1d0", 2, 8816, bytes(range(32)), 1796000000.5)),
+    Example(enrolment.Enrol("w81d20aa", bytes(range(32)), b"PKCS #10", bytes(range(32)))),
+    Example(enrolment.Enrolled("w81d20aa-5f0e9a1b", b"-----BEGIN CERTIFICATE-----")),
+    Example(enrolment.Renew(b"PKCS #10")),
+    Example(enrolment.Renewed(b"-----BEGIN CERTIFICATE-----")),
+    Example(ACCESS),
+    Example(ACCESS.clients[0]),
+)
 MEMBERSHIP = (
     Example(node.Register("w1", 4, 1 << 30, 1 << 40, node.NodeAddress(ADDRESS, ADDRESS), "host1", 4242, 2, 1, (SERVING,))),
     Example(SERVING),
     Example(node.NodeAddress(ADDRESS, "grpc://127.0.0.1:4712")),
-    Example(node.Registered(W1, "5be1d0", bytes(range(32)), 0.5, 6.0)),
+    Example(node.Registered(W1, "5be1d0", bytes(range(32)), 0.5, 4.0, ACCESS)),
     Example(LOAD),
-    Example(node.Heartbeat(W1, LOAD, node.Drain.DRAINING)),
-    Example(node.HeartbeatHeard("5be1d0", True)),
+    Example(node.Heartbeat(W1, LOAD, node.Drain.DRAINING, "0f3a")),
+    Example(node.HeartbeatHeard("5be1d0", True, ACCESS)),
     Example(node.Leave(W1, "it drains")),
     Example(node.Orders("5be1d0", W1, 12, (m.RunTask(ATTEMPT), m.ReleaseJob(JOB)))),
     Example(node.Reports("5be1d0", W1, 3, (m.JobReleased(JOB),))),
@@ -183,7 +193,7 @@ QUESTIONS = (
     Example(node.SplitList((FileSplit(0, (1,), 500, 4096),))),
     Example(asking.DropPart("t#0")),
 )
-EXAMPLES = (*PEOPLE, *RECORD, *TICKETS, *IDS, *MEMBERSHIP, *ORDERS, *REPORTS, *QUESTIONS)
+EXAMPLES = (*PEOPLE, *RECORD, *TICKETS, *IDS, *ENROLMENT, *MEMBERSHIP, *ORDERS, *REPORTS, *QUESTIONS)
 WIRE_ERROR = InvalidQuery(
     "no column x", hint="there is y", position=Position(2, 8, 1), text="select\n       x from t"
 ).to_wire()

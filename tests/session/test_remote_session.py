@@ -30,7 +30,7 @@ from flightmesh.errors import (
     WorkerLost,
 )
 from flightmesh.session import remote_job
-from flightmesh.session.driver_link import driver_uri
+from flightmesh.session.driver_access import split_address
 from tests.session.stand_in import StandIn
 from tests.waiting import wait_until
 
@@ -316,15 +316,16 @@ def test_somebody_there_who_says_nothing() -> None:
         assert time.monotonic() - started < 8
 
 
-@pytest.mark.parametrize("wrong", ["", "here", "grpc://", "http://a:1", "a:0", "a:70000", "grpc+tls://a:1", "a:b", "u@h:1", 5])
+@pytest.mark.parametrize("wrong", ["", "here", "grpc://", "http://a:1", "a:0", "a:70000", "a:b", "u@h:1", 5])
 def test_addresses_that_are_none(wrong: object) -> None:
     with pytest.raises(InvalidConfig, match="driver"):
         flightmesh.connect(wrong)  # type: ignore[call-overload]
 
 
 def test_addresses() -> None:
-    assert driver_uri("localhost:8815") == driver_uri("grpc://localhost:8815/") == "grpc://localhost:8815"
-    assert driver_uri("[::1]:1") == "grpc://[::1]:1"
+    assert split_address("localhost:8815") == (None, "localhost:8815")
+    assert split_address("grpc://localhost:8815/") == ("grpc", "localhost:8815")
+    assert split_address("grpc+tls://[::1]:1") == ("grpc+tls", "[::1]:1")
 
 
 @pytest.mark.parametrize("wrong", [{"threads": 2}, {"config": Config(threads=77)}, {"config": Config(morsel_rows=5)}])
