@@ -24,6 +24,8 @@ SECONDS = 400
 _APT = Path("/etc/apt")
 _ARCHIVES = Path(tempfile.gettempdir()) / "flightmesh-tests-archives"
 """Packages that were fetched once, for debootstrap and for apt."""
+HASTY = {"DPKG_FORCE": "security-mac,downgrade,unsafe-io", "PIP_NO_COMPILE": "1"}
+"""What is thrown away soon need not be written through to the disk, nor compiled."""
 _PROXIES = [name for word in ("http", "https", "no", "all") for name in (f"{word}_proxy", f"{word.upper()}_PROXY")]
 _MOUNTED = """\
 set -eu
@@ -62,7 +64,9 @@ def debian_root(folder: Path) -> DebianRoot:
     (_ARCHIVES / "partial").mkdir(parents=True, exist_ok=True)
     codename, root = _codename(), folder / "root"
     make = [need("debootstrap"), "--variant=minbase", f"--cache-dir={_ARCHIVES}", codename, str(root), _archive(codename)]
-    made = subprocess.run([*_alone(), *make], capture_output=True, text=True, timeout=SECONDS, check=False)
+    made = subprocess.run(
+        [*_alone(), *make], env=os.environ | HASTY, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert made.returncode == 0, made.stdout + made.stderr
     for inside in ("checkout", "root/.cache/pip"):
         (root / inside).mkdir(parents=True)
@@ -108,6 +112,7 @@ def _environment(root: Path) -> dict[str, str]:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",
         "LANG": "C.UTF-8",
+        **HASTY,
         "FM_CHECKOUT": str(CHECKOUT),
         "FM_ARCHIVES": str(_ARCHIVES),
         "FM_PIP_CACHE": cache if Path(cache).is_dir() else "",
