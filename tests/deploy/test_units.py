@@ -20,6 +20,7 @@ from tests.packages import need
 
 UNITS = sorted((Path(__file__).parents[2] / "nodes" / "systemd").glob("*.service"))
 CONFINED = Path(__file__).parent / "confined.py"
+HERE = ("--listen", "127.0.0.1", "--port", "0", "--peer-port", "0", "--no-mdns")
 WORST_EXPOSURE = 1.5
 """Of 10; systemd calls anything below 2 `OK`, and its own services mostly lie between 2 and 9."""
 PROBE = """
@@ -107,14 +108,17 @@ def test_the_restrictions_restrict() -> None:
 
 
 def test_a_mesh_works_under_them(ends: ExitStack, tmp_path: Path) -> None:
+    """With TLS, tokens, spilling: all that a node does."""
     need("systemd-analyze", "systemd")
-    driver = started(ends, ConfinedDriver("driver", "--insecure", "--listen", "127.0.0.1:0"))
-    address = driver.wait_said(r"clients grpc://(\S+),")[1]
-    small = ("--name", "w", "--memory", "8MiB", "--spill-dir", str(tmp_path))
-    worker = started(ends, ConfinedWorker("worker", "--insecure", "--driver", address, *small))
+    driver = started(ends, ConfinedDriver("driver", "--state", str(tmp_path), *HERE))
+    uri = driver.wait_said(r"clients (grpc\+tls://[^\s,]+)")[1]
+    tokens = tmp_path / "flightmesh"
+    joining = ("--driver", uri.removeprefix("grpc+tls://"), "--token-file", str(tokens / "worker.token"))
+    small = ("--name", "w", "--memory", "8MiB", "--spill-dir", str(tmp_path), "--allow-root", str(tmp_path))
+    worker = started(ends, ConfinedWorker("worker", *joining, *small, *HERE))
     worker.wait_said("worker w ready")
     pq.write_table(pa.table({"k": np.arange(300_000), "v": ["row"] * 300_000}), tmp_path / "t.parquet")
-    with connect(f"grpc://{address}") as session:
+    with connect(uri, token_file=tokens / "client.token") as session:
         query = f"select count(*), min(upper(v)), max(k) from (select * from '{tmp_path}/t.parquet' order by v, k desc) t"
         assert list(session.sql(query).to_arrow().to_pylist()[0].values()) == [300_000, "ROW", 299_999]
     for node in (worker, driver):
