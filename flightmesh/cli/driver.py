@@ -152,7 +152,7 @@ def _say_ready(node: DriverNode) -> None:
         print(f"driver ready: clients {node.client_uri}, workers: flightmesh worker --insecure --driver {address}", flush=True)
         return
     state = node.security.state
-    print(f"driver ready: clients {node.client_uri}, mesh {state.mesh}", flush=True)
+    print(f"driver ready: clients {node.client_uri}, mesh {state.mesh}, peers at {node.mesh_uri}", flush=True)
     print(f"  workers join with:  {_join_line(state)}", flush=True)
     print(f"  clients need:       flightmesh token client --mesh {state.mesh} --out DIR", flush=True)
 

@@ -1,7 +1,7 @@
 """TLS handshakes that fail: gRPC says so on the process's stderr and nowhere else, so it is read there and logged.
 
 What always holds: what is not gRPC's own chatter comes out of stderr as it went in; a flood of failures makes one line of the
-log a second; what the log itself writes does not go through here.
+log a second for each reason; what the log itself writes does not go through here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ VERBOSITY = "GRPC_VERBOSITY"
 LEVEL = "INFO"
 """From this level on gRPC says why a handshake failed."""
 EVERY_SECONDS = 1.0
+MOST_REASONS = 64
 _FAILED = re.compile(r"ssl_transport_security\.cc:\d+\] Handshake failed with error (?P<why>.*)")
 _OF_GRPC = re.compile(r"^[IWE]\d{4} [0-9:.]+\s+\d+ \S+\.(?:cc|h):\d+\] |^WARNING: All log messages before absl::InitializeLog")
 _WORDS = (
@@ -55,18 +56,15 @@ def log_refused_handshakes() -> None:
 
 
 def _read(reading: int, real: int) -> None:
-    last, left = 0.0, 0
+    last: dict[str, float] = {}
     with os.fdopen(reading, "rb") as lines:
         for line in lines:
             text = line.decode(errors="replace").rstrip("\n")
             failed = _FAILED.search(text)
             if failed is not None:
-                now = time.monotonic()
-                if now - last < EVERY_SECONDS:
-                    left += 1
-                    continue
-                more = f" (and {left} more since)" if left else ""
-                LOG.warning("refused a connection: %s%s", words_of(failed["why"]), more)
-                last, left = now, 0
+                words, now = words_of(failed["why"]), time.monotonic()
+                if now - last.get(words, 0.0) >= EVERY_SECONDS:
+                    LOG.warning("refused a connection: %s", words)
+                    last = {**last, words: now} if len(last) < MOST_REASONS else {words: now}
             elif not _OF_GRPC.search(text):
                 os.write(real, line)

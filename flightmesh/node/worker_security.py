@@ -26,7 +26,7 @@ from flightmesh.transport.first_contact import (
 )
 from flightmesh.transport.flight_peers import Connection, FlightPeers
 from flightmesh.transport.security import ClientTls, Security, ServerTls, host_of, with_host
-from flightmesh.trust.access import Access
+from flightmesh.trust.access import ToldAccess
 from flightmesh.trust.authority import mesh_of
 from flightmesh.trust.certificates import Identity, driver_name, lifetime, mesh_name, new_request, self_signed
 from flightmesh.trust.joining import proof
@@ -44,7 +44,7 @@ class WorkerSecurity:
     """Of one worker process. `addresses` gives the names and addresses that it is reached by."""
 
     def __init__(self, token: Token, addresses: Callable[[], tuple[str, ...]]) -> None:
-        self.access = Access()
+        self.access = ToldAccess()
         self._token = token
         self._addresses = addresses
         self._unknown = self_signed()

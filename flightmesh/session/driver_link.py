@@ -99,5 +99,6 @@ class DriverLink:
             raise self._unanswered(error) from None
 
     def _unanswered(self, error: FlightmeshError) -> FlightmeshError:
-        hint = "check the address, and that the driver runs there: flightmesh driver"
+        own = error.hint if type(error) is NodeUnavailable else None
+        hint = own or "check the address, and that the driver runs there: flightmesh driver"
         return type(error)(f"no driver answers at {self.uri}: {error.message}", hint=hint)

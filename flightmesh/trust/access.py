@@ -20,6 +20,8 @@ NO_TOKEN = "this mesh asks for a token, and the call had none"
 HOW = "send it as `authorization: Bearer <token>`; on the driver's machine, `flightmesh token client --out DIR` makes one"
 SCHEME = "bearer "
 NOBODY = AccessList("", (), ())
+NEWS_SECONDS = 1.5
+"""How long news of a token may take to come to a worker: some heartbeats."""
 
 
 class Access:
@@ -56,17 +58,41 @@ class Access:
         except InvalidToken as error:
             raise Unauthenticated(error.message, hint=error.hint) from None
         self.now()
-        entry = self._clients.get(token.id)
+        entry = self._entry(token.id)
         if entry is None or not same_digest(entry.digest, token.secret):
             raise Unauthenticated(f"the token {token.id} is none of this mesh's, or was revoked", hint=HOW)
         if entry.expires is not None and time.time() >= entry.expires:
             raise Unauthenticated(f"the token {token.id} has expired", hint=HOW)
         return token.id
 
+    def _entry(self, id: str) -> ClientEntry | None:
+        """What is known of a client's token."""
+        return self._clients.get(id)
+
     def check_node(self, node: str) -> None:
         """Raises NotAllowed for a node that was let in by a token that has been revoked."""
         if node.partition("-")[0] in self._revoked:
             raise NotAllowed(f"node {node} was let in by a token that has been revoked", hint="join with another token")
+
+
+class ToldAccess(Access):
+    """A worker's: as its driver tells it with heartbeats. A token that was made just now is known at the next one, so who shows
+    one that is not known yet waits for that."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        super().__init__()
+
+    def set(self, listed: AccessList) -> None:
+        """From now on; who waits for it looks again."""
+        super().set(listed)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _entry(self, id: str) -> ClientEntry | None:
+        with self._changed:
+            self._changed.wait_for(lambda: id in self._clients, NEWS_SECONDS)
+        return self._clients.get(id)
 
 
 class StoredAccess(Access):

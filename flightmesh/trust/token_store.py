@@ -137,7 +137,9 @@ class TokenStore:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, TokenRecord]]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("a") as lock:
+        place = self._path.with_suffix(".lock")
+        place.touch(0o600)
+        with place.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             records = dict(self._now())
             yield records
