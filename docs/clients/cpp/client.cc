@@ -573,7 +573,9 @@ string Sentence(const Status& status) {
                                                               {flight::FlightStatusCode::Cancelled, "cancelled"}};
     const auto word = detail == nullptr ? words.end() : words.find(detail->code());
     line = (word == words.end() ? "failed" : word->second) + ": " + line;
-    if (line.find("CERTIFICATE") != string::npos) line += "; hint: FLIGHTMESH_CA has to be the ca.pem of this mesh";
+    if (line.find("not in peer certificate") != string::npos)
+      line += "; hint: set FLIGHTMESH_HOST_NAME to the mesh's name, such as flightmesh.flightmesh";
+    else if (line.find("certificate") != string::npos) line += "; hint: FLIGHTMESH_CA has to be the ca.pem of this mesh";
   }
   for (char& each : line)
     if (each == '\n' || each == '\r') each = ' ';

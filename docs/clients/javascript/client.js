@@ -47,7 +47,7 @@ class Mesh {
     const { host, hostname } = new URL(uri);
     const name = this.hostName ?? hostname.replace(/^\[|\]$/g, '');
     const check = { checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate) };
-    const options = { ...OPTIONS, 'grpc.ssl_target_name_override': isIP(name) ? 'flightmesh' : name };
+    const options = { ...OPTIONS, 'grpc.ssl_target_name_override': isIP(name) ? 'flightmesh.flightmesh' : name };
     return new FlightService(host, grpc.credentials.createSsl(this.ca, null, null, check), options);
   }
 
@@ -307,8 +307,12 @@ function sentence(error) {
   if (info?.length) {
     const { code, message, hint, position } = decode(info);
     line = `${code}${position ? ` at ${position[0]}:${position[1]}` : ''}: ${message}${hint ? `; hint: ${hint}` : ''}`;
-  } else if (/certificate|altnames/i.test(line)) line += '; hint: FLIGHTMESH_CA has to be the ca.pem of this mesh';
-  return `error: ${line.replace(/\.? Resolution note: .*/, '').replace(/\s+/g, ' ')}`;
+  } else {
+    line = line.replace(/\.? Resolution note: .*/, '');
+    if (/altnames/.test(line)) line += "; hint: set FLIGHTMESH_HOST_NAME to the mesh's name, such as flightmesh.flightmesh";
+    else if (/certificate/.test(line)) line += '; hint: FLIGHTMESH_CA has to be the ca.pem of this mesh';
+  }
+  return `error: ${line.replace(/\s+/g, ' ')}`;
 }
 
 const COMMANDS = {

@@ -233,13 +233,17 @@ def sentence(error: Exception) -> str:
         line = f"{told['code']}{place}: {told['message']}{hint}"
     elif isinstance(error, flight.FlightError):
         told = str(error).split("with message: ")[-1].split(". gRPC client debug context")[0]
-        hint = "; hint: FLIGHTMESH_CA has to be the ca.pem of this mesh" if "CERTIFICATE" in told else ""
+        hint = next((f"; hint: {hint}" for sign, hint in _HINTS.items() if sign in told), "")
         line = f"{_WORDS.get(type(error), 'failed')}: {told}{hint}"
     else:
         line = f"failed: {error}"
     return "error: " + " ".join(line.split())
 
 
+_HINTS = {
+    "not in peer certificate": "set FLIGHTMESH_HOST_NAME to the mesh's name, such as flightmesh.flightmesh",
+    "certificate": "FLIGHTMESH_CA has to be the ca.pem of this mesh",
+}
 _WORDS = {
     flight.FlightUnavailableError: "unavailable",
     flight.FlightUnauthenticatedError: "unauthenticated",
