@@ -77,7 +77,7 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
 
 def program(language: str) -> Program:
     """The client in `language`, made if it is not there."""
-    return {"python": _python, "javascript": _javascript, "cpp": _cpp}[language]()
+    return _MADE_BY[language]()
 
 
 @cache
@@ -133,3 +133,7 @@ def _kept(name: str, made_of: list[bytes], make: Callable[[Path], None]) -> Path
 def _make(command: list[str], folder: Path) -> None:
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MAKE_SECONDS, check=False)
     assert ran.returncode == 0, f"{command}:\n{ran.stdout}{ran.stderr}"
+
+
+_MADE_BY = {"python": _python, "javascript": _javascript, "cpp": _cpp}
+LANGUAGES = tuple(_MADE_BY)

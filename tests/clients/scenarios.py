@@ -19,6 +19,7 @@ import pyarrow.csv
 import pyarrow.ipc
 import pytest
 
+from flightmesh.trust.certificates import self_signed
 from tests.clients.programs import CLIENTS, Program
 from tests.mesh.cluster import Cluster
 from tests.waiting import wait_until
@@ -211,6 +212,28 @@ def plain_errors(at: Surroundings) -> None:
     assert at.client.run(at.settings, "plan", str(at.folder / "none.yaml")).error.startswith("failed: ")
 
 
+def who_is_let_in(at: Surroundings) -> None:
+    """Under the mesh's name as well as under a node's address; not without a token, with a wrong one, or with another CA."""
+    by_name = {**at.settings, "FLIGHTMESH_HOST_NAME": "flightmesh.flightmesh"}
+    assert at.client.run(by_name, "sql", "select count(*) as n from numbers").lines == [["n"], [ROWS]]
+    wrong = at.folder / "wrong.token"
+    wrong.write_text(re.sub(r"-.{8}", "-AAAAAAAA", Path(at.settings["FLIGHTMESH_TOKEN_FILE"]).read_text()))
+    other = at.folder / "other.pem"
+    other.write_bytes(self_signed()[0])
+    for changed, said in {
+        ("FLIGHTMESH_TOKEN_FILE", ""): "unauthenticated: this mesh asks for a token, and the call had none; hint: ",
+        ("FLIGHTMESH_TOKEN_FILE", str(wrong)): "unauthenticated: the token ",
+        ("FLIGHTMESH_CA", str(other)): "unavailable: ",
+        ("FLIGHTMESH_HOST_NAME", "other.flightmesh"): "unavailable: ",
+    }.items():
+        name, value = changed
+        error = at.client.run({**at.settings, name: value}, "tables").error
+        assert error.startswith(said)
+        assert name == "FLIGHTMESH_TOKEN_FILE" or f"; hint: {'set ' if name.endswith('NAME') else ''}{name} " in error, error
+    plain = {"FLIGHTMESH_DRIVER": at.settings["FLIGHTMESH_DRIVER"].replace("grpc+tls", "grpc")}
+    assert at.client.run(plain, "tables").error.startswith("unavailable: ")
+
+
 def vectors(at: Surroundings) -> None:
     """Every map of docs/flight.md is read, and written byte for byte."""
     lines = at.client.run({}, "vectors", str(DOCUMENT)).lines
@@ -230,6 +253,7 @@ SCENARIOS: tuple[Callable[[Surroundings], None], ...] = (
     catalog,
     typed_errors,
     plain_errors,
+    who_is_let_in,
     vectors,
 )
 EVERY_SCENARIO = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
