@@ -1,6 +1,7 @@
 """nodes/install.sh in a fresh Debian: what it installs works, a second run changes no settings, and it goes without a trace."""
 
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import flightmesh
 from tests.deploy.debian_root import CHECKOUT, DebianRoot, debian_root
+from tests.deploy.manifests import services
 from tests.packages import need
 
 SCRIPT = CHECKOUT / "nodes" / "install.sh"
@@ -58,10 +60,24 @@ def test_a_bare_debian_becomes_a_node(root: DebianRoot) -> None:
     assert succeeded(root.run("flightmesh", "--version")) == f"flightmesh {flightmesh.__version__}\n"
     query = "select sum(x) as total, count(*) as n from (values (40), (2)) t(x)"
     assert succeeded(root.run(*AS_THE_USER, "flightmesh", "sql", query, "--format", "csv")) == "total,n\n42,2\n"
+    _check_tokens_are_made(root)
     _check_a_second_run(root)
     _check_it_goes(root)
     mounts = Path("/proc/self/mounts").read_text()
     assert str(root.path) not in mounts
+
+
+def _check_tokens_are_made(root: DebianRoot) -> None:
+    """What the compose file does before the driver starts, and again when it starts anew."""
+    script = services()["token"]["command"][0].replace("$$", "$")
+    said = [succeeded(root.run("sh", "-ec", script)) for _ in range(2)]
+    state, token = root.path / "var/lib/flightmesh/flightmesh", root.path / "run/join/token"
+    assert token.read_bytes() == (state / "worker.token").read_bytes()
+    assert token.read_text().strip() not in "".join(said)
+    owner = (root.path / "var/lib/flightmesh").stat().st_uid
+    assert owner != 0
+    seen = [(path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) for path in (token, state / "ca.key")]
+    assert seen == [(owner, 0o400), (owner, 0o600)]
 
 
 def _check_a_second_run(root: DebianRoot) -> None:
