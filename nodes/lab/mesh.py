@@ -74,7 +74,7 @@ class Lab:
     def start_driver(self, place: str, mesh: str = MESH, options: Sequence[str] = ()) -> Node:
         """A driver; it is waited for until it listens."""
         state = self.folder / "state" / place
-        node = self.start(place, "driver", ["--mesh", mesh, "--state", str(state), *options])
+        node = self.start(place, "driver", ["--mesh", mesh, "--state", str(state), *options], {})
         node.wait_said(r"driver ready")
         return node
 
@@ -86,40 +86,50 @@ class Lab:
         """The one in the line that the driver prints for other machines."""
         return driver.wait_said(r"--token (fm1\.\S+)")[1]
 
+    def client_token(self, driver: str) -> str:
+        """The file with the token of the clients of the driver in a place."""
+        (found,) = self.folder.glob(f"state/{driver}/*/client.token")
+        return str(found)
+
     def start(self, place: str, command: str, options: Sequence[str], more: dict[str, str] | None = None) -> Node:
-        """A `flightmesh` command that goes on. `{address}` in an option is that of the place."""
+        """A `flightmesh` command that goes on, as the node of a place. `{address}` in an option is that of the place."""
+        filled = [option.replace("{address}", self.network.addresses[place]) for option in options]
+        node = self.start_program(place, ["-m", "flightmesh", command, *filled], more)
+        self.nodes[place] = node
+        return node
+
+    def start_program(self, place: str, arguments: Sequence[str], more: dict[str, str] | None = None) -> Node:
+        """A Python program that goes on, with the token of a client as for `run`."""
         self._started += 1
         log = self.folder / f"{place}-{self._started}.log"
-        filled = [option.replace("{address}", self.network.addresses[place]) for option in options]
-        line = self.network.command(place, [sys.executable, "-m", "flightmesh", command, *filled])
         with log.open("wb") as out:
             process = subprocess.Popen(
-                line,
+                self.network.command(place, [sys.executable, *arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=self._environment(more or {}),
+                env=self._environment(self._settings_of_a_client() if more is None else more),
                 start_new_session=True,  # Ctrl-C at who started the laboratory is not theirs
             )
-        node = Node(place, process, log)
-        self.nodes[place] = node
-        return node
+        return Node(place, process, log)
 
     def run(self, place: str, *command: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A program in a place, to its end. `flightmesh` is this checkout's, as a client with the tokens of the drivers
         here."""
         line = [sys.executable, "-m", *command] if command[0] == "flightmesh" else list(command)
-        tokens = sorted(self.folder.glob("state/*/*/client.token"))
-        more = {"FLIGHTMESH_TOKEN_FILE": str(tokens[0])} if len(tokens) == 1 else {}
         return subprocess.run(
             self.network.command(place, line),
             capture_output=True,
             text=True,
             timeout=seconds,
-            env=self._environment(more),
+            env=self._environment(self._settings_of_a_client()),
             stdin=subprocess.DEVNULL,
             check=False,
         )
+
+    def _settings_of_a_client(self) -> dict[str, str]:
+        tokens = list(self.folder.glob("state/*/*/client.token"))
+        return {"FLIGHTMESH_TOKEN_FILE": str(tokens[0])} if len(tokens) == 1 else {}
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         """Nothing of the settings, proxies and files of who started the laboratory reaches its nodes."""
