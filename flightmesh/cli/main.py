@@ -17,6 +17,7 @@ import flightmesh
 from flightmesh.cli import (
     cancel,
     config,
+    doctor,
     driver,
     explain,
     functions,
@@ -71,6 +72,7 @@ app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
 app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)
 app.command("worker", epilog=worker.EXAMPLES, rich_help_panel=MESH)(worker.command)
 app.add_typer(token.app, name="token", rich_help_panel=MESH)
+app.command("doctor", epilog=doctor.EXAMPLES, rich_help_panel=MESH)(doctor.command)
 app.command("nodes", epilog=nodes.EXAMPLES, rich_help_panel=MESH)(nodes.command)
 app.command("tables", epilog=tables.EXAMPLES, rich_help_panel=MESH)(tables.command)
 app.command("jobs", epilog=jobs.EXAMPLES, rich_help_panel=MESH)(jobs.command)

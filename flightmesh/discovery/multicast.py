@@ -48,6 +48,11 @@ class Multicast:
         """Those of this machine, best first."""
         return self._addresses
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not work now."""
+        return self._said
+
     def close(self, farewell: Leave | None = None) -> None:
         """Ends, after a farewell if there is one to be said. A second time it does nothing."""
         if self._closed.is_set():

@@ -7,6 +7,7 @@ as it is.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Sequence
@@ -23,10 +24,10 @@ SERVICE_TTL = 1200
 HOST_BYTES = 240
 """A string of a TXT record has 255."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}\Z")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _WORD = re.compile(r"[\w.@-][\w .@-]{0,62}\Z")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
-_HEX = re.compile(r"[0-9a-f]{0,64}\Z")
+_INCARNATION = re.compile(r"[A-Za-z0-9._-]{0,96}\Z")
 _FINGERPRINT = re.compile(r"([0-9a-f]{16})?\Z")
 
 
@@ -34,6 +35,7 @@ def to_service(node: FoundNode, addresses: Sequence[str]) -> ServiceInfo:
     """What is announced: the records of a node whose machine has these addresses. The TXT record has them too: it has an order,
     and changes as a whole, where a cache may have old address records beside new ones."""
     hosts = _fitting(node.hosts if any(map(_is_address, node.hosts)) else (*node.hosts, *addresses))
+    label = _label(node.node)
     properties = {
         "mesh": node.mesh,
         "role": node.role,
@@ -50,10 +52,10 @@ def to_service(node: FoundNode, addresses: Sequence[str]) -> ServiceInfo:
     }
     return ServiceInfo(
         SERVICE,
-        f"{node.node}.{SERVICE}",
+        f"{label}.{SERVICE}",
         port=node.port,
         properties=properties,
-        server=f"{node.node}.local.",
+        server=f"{label}.local.",
         host_ttl=HOST_TTL,
         other_ttl=SERVICE_TTL,
         parsed_addresses=[host for host in hosts if _is_address(host)],
@@ -69,7 +71,7 @@ def from_service(info: ServiceInfo) -> FoundNode | None:
         _LABEL.match(said.get("mesh", ""))
         and said.get("role") in (DRIVER, WORKER)
         and _NODE.match(said.get("id", ""))
-        and _HEX.match(said.get("inc", ""))
+        and _INCARNATION.match(said.get("inc", ""))
         and _FINGERPRINT.match(said.get("ca", ""))
         and said.get("sec") in ("0", "1")
         and _WORD.match(said.get("name", ""))
@@ -94,6 +96,13 @@ def from_service(info: ServiceInfo) -> FoundNode | None:
         ca=said["ca"],
         name=said["name"],
     )
+
+
+def _label(node: str) -> str:
+    """An id as one DNS label of at most 63 bytes: itself, or its beginning and what tells it from others."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", node):
+        return node
+    return re.sub(r"[^A-Za-z0-9_-]", "-", node)[:46] + "-" + hashlib.sha256(node.encode()).hexdigest()[:16]
 
 
 def _fitting(hosts: Sequence[str]) -> list[str]:

@@ -91,6 +91,13 @@ class Lab:
         (found,) = self.folder.glob(f"state/{driver}/*/client.token")
         return str(found)
 
+    def keep(self, name: str, text: str) -> str:
+        """A file that only its owner reads, with a secret in it."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return str(path)
+
     def start(self, place: str, command: str, options: Sequence[str], more: dict[str, str] | None = None) -> Node:
         """A `flightmesh` command that goes on, as the node of a place. `{address}` in an option is that of the place."""
         filled = [option.replace("{address}", self.network.addresses[place]) for option in options]

@@ -21,9 +21,21 @@ def said(**other: Any) -> ServiceInfo:
     return ServiceInfo(SERVICE, f"d.{SERVICE}", properties={k: v for k, v in changed.items() if v is not None}, **arguments)
 
 
-@pytest.mark.parametrize("node", [driver(), worker(), driver(secure=False, ca="", name="Ännes driver")])
+@pytest.mark.parametrize(
+    "node",
+    [
+        driver(),
+        worker(incarnation="n2-4193"),
+        driver(secure=False, ca="", name="Ännes driver"),
+        worker(node="my.host-4193", name="my.host"),
+        worker(node=f"{'a' * 63}-4193"),
+    ],
+)
 def test_there_and_back(node: Any) -> None:
-    assert from_service(to_service(node, ["10.0.0.5", "10.1.0.5"])) == node.at(("10.0.0.5", "10.1.0.5"))
+    service = to_service(node, ["10.0.0.5", "10.1.0.5"])
+    assert from_service(service) == node.at(("10.0.0.5", "10.1.0.5"))
+    assert "." not in service.get_name()
+    assert len(service.get_name()) <= 63
 
 
 def test_addresses_that_were_chosen_are_said_instead_of_the_machines() -> None:
@@ -67,7 +79,7 @@ def test_what_lacks_a_field_is_no_node(key: str) -> None:
         {"properties": {"peer": "65536"}},
         {"properties": {"sec": "maybe"}},
         {"properties": {"ca": "0123"}},
-        {"properties": {"inc": "zz"}},
+        {"properties": {"inc": "z z"}},
         {"properties": {"host": "a b"}},
         {"properties": {"host": "10.0.0.5,,10.0.0.6"}},
         {"port": 0},

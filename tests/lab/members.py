@@ -69,3 +69,12 @@ def listed(made: Lab, *options: str) -> dict[str, str]:
     assert ran.returncode == 0, ran.stderr
     nodes = [json.loads(line) for line in ran.stdout.splitlines()]
     return {node["name"]: node["role"] for node in nodes if node["state"] == "alive"}
+
+
+def examined(made: Lab, place: str, *options: str) -> list[dict[str, str]]:
+    """What `flightmesh doctor` finds in a place. Its exit code says if something is wrong."""
+    ran = made.run(place, "flightmesh", "doctor", "--format", "json", *options)
+    findings: list[dict[str, str]] = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert findings, ran.stderr
+    assert ran.returncode == any(found["verdict"] == "wrong" for found in findings), ran.stderr
+    return findings

@@ -9,7 +9,7 @@ import pytest
 
 from nodes.lab import CLIENT, empty_lab
 from tests.lab.foreign_mdns import browse
-from tests.lab.members import GOODBYE_SECONDS, JOINED, LISTENING, NOTICE_SECONDS, Mesh, join, listed, mesh_of
+from tests.lab.members import GOODBYE_SECONDS, JOINED, LISTENING, NOTICE_SECONDS, Mesh, examined, join, listed, mesh_of
 from tests.lab.places import sweep, tag_of_this_process
 from tests.packages import need
 from tests.waiting import again_if_slow, wait_until
@@ -45,6 +45,23 @@ def test_an_mdns_that_is_not_ours_sees_the_nodes(mesh: Mesh) -> None:
     fingerprint, secret = mesh.token.split(".")[1], mesh.token.rpartition("-")[2]
     assert {text["ca"] for text in texts} == {fingerprint[:16]}
     assert secret not in str(records)
+
+
+def test_the_doctor_finds_nothing_wrong(mesh: Mesh) -> None:
+    findings = examined(mesh.made, CLIENT)
+    assert {(found["check"], found["verdict"]) for found in findings} == {
+        (check, "ok") for check in ("interfaces", "multicast", "ports", "clock", "token", "versions", "driver")
+    }
+    (others,) = [found["says"] for found in findings if "answered" in found["says"]]
+    assert all(
+        f"{role} {name} of flightmesh" in others for role, name in (("driver", "driver"), ("worker", "n2"), ("worker", "n3"))
+    )
+    at_driver = examined(mesh.made, "n1", "--token-file", mesh.made.keep("join", mesh.token))
+    said = [found["says"] for found in at_driver]
+    assert {found["verdict"] for found in at_driver} == {"ok"}
+    assert [line for line in said if line.startswith("8815 is held by a flightmesh node")]
+    assert "the driver lets workers join by it" in said
+    assert mesh.token.rpartition("-")[2] not in str(findings + at_driver)
 
 
 @again_if_slow
@@ -91,6 +108,11 @@ def test_two_meshes_on_one_lan_stay_apart(mesh: Mesh) -> None:
     ours, theirs = made.client_token("n1"), made.client_token("o1")
     assert listed(made, "--mesh", "flightmesh", "--token-file", ours) == {"driver": "driver", "n2": "worker", "n3": "worker"}
     assert listed(made, "--token-file", theirs) == {"driver": "driver", "o2": "worker"}  # a token says which mesh it is for
+    wrong = [
+        found for found in examined(made, CLIENT, "--mesh", "flightmesh", "--token-file", theirs) if found["verdict"] == "wrong"
+    ]
+    assert [found["check"] for found in wrong] == ["driver"]
+    assert "none that your token is for" in wrong[0]["says"] or "no mesh flightmesh" in wrong[0]["says"]
     unsure = made.run(CLIENT, "flightmesh", "nodes")
     assert unsure.returncode != 0
     assert "there are 2 meshes on this LAN: flightmesh" in " ".join(unsure.stderr.split())
