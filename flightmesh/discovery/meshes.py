@@ -25,12 +25,12 @@ def find_meshes(seconds: float = SECONDS, interfaces: Sequence[str] = ()) -> tup
     return tuple(node for node in find_nodes(seconds, interfaces) if node.role == DRIVER)
 
 
-def find_nodes(seconds: float = SECONDS, interfaces: Sequence[str] = ()) -> tuple[FoundNode, ...]:
-    """All nodes on the LAN, likewise."""
+def find_nodes(seconds: float = SECONDS, interfaces: Sequence[str] = (), quiet: float = QUIET_SECONDS) -> tuple[FoundNode, ...]:
+    """All nodes on the LAN, likewise. `quiet`: how long nothing new has to come."""
     check_interfaces(interfaces)
     browser = NodeBrowser(interfaces)
     try:
-        browser.settle(seconds, QUIET_SECONDS)
+        browser.settle(seconds, quiet)
         return tuple(sorted(browser.nodes(), key=lambda node: node.mesh))
     finally:
         browser.close()

@@ -20,6 +20,9 @@ from flightmesh.doctor.ports import look_at_ports
 from flightmesh.doctor.token import look_at_token, read_given
 from flightmesh.doctor.versions import compare_versions, look_at_versions
 
+ANSWER_SECONDS, QUIET_SECONDS = 5.0, 1.0
+"""More patience than a client has: it matters who does not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patient:
@@ -38,7 +41,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from interfaces
     found: tuple[FoundNode, ...] = ()
     if all(finding.verdict is not Verdict.WRONG for finding in interfaces):
-        found = find_nodes(interfaces=patient.interfaces)
+        found = find_nodes(ANSWER_SECONDS, patient.interfaces, QUIET_SECONDS)
         yield from look_at_multicast(patient.interfaces, found)
     yield from look_at_ports()
     formed, token = read_given(patient.token)

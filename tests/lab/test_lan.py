@@ -58,7 +58,7 @@ def test_the_doctor_finds_nothing_wrong(mesh: Mesh) -> None:
     )
     at_driver = examined(mesh.made, "n1", "--token-file", mesh.made.keep("join", mesh.token))
     said = [found["says"] for found in at_driver]
-    assert {found["verdict"] for found in at_driver} == {"ok"}
+    assert [found for found in at_driver if found["verdict"] != "ok"] == []
     assert [line for line in said if line.startswith("8815 is held by a flightmesh node")]
     assert "the driver lets workers join by it" in said
     assert mesh.token.rpartition("-")[2] not in str(findings + at_driver)
