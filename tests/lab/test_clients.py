@@ -16,6 +16,9 @@ from tests.packages import need
 
 ENDLESS = "select a.v from numbers a, numbers b, numbers c, numbers d"
 ROWS = 1000
+SERVING = ("n2", "n3")
+"""Each serves one half of `orders`."""
+ORDERS = 500
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +32,12 @@ def lan() -> Iterator[Lab]:
         state = str(made.folder / "state" / "n1")
         done = made.run("n1", "flightmesh", "token", "client", "--state", state, "--out", str(made.folder / "carried"))
         assert done.returncode == 0, done.stderr
-        for place in ("n2", "n3"):
-            made.start_worker(place, made.token_for_workers(driver))
-        for place in ("n2", "n3"):
+        for number, place in enumerate(SERVING):
+            folder = made.folder / f"orders-{place}"
+            folder.mkdir()
+            (folder / "part.csv").write_text("id,total\n" + "".join(f"{n},{n / 4}\n" for n in range(number, ORDERS, 2)))
+            made.start_worker(place, made.token_for_workers(driver), ["--serve", f"orders={folder}"])
+        for place in SERVING:
             made.nodes[place].wait_said(r"ready, registered")
         yield made
 
@@ -59,6 +65,10 @@ def test_a_client_uses_the_mesh(language: str, lan: Lab, settings: dict[str, str
     assert ordered(got) == ordered(shown(pyarrow.csv.read_csv(people)))
     assert len(client.run(settings, "sql", "select v from numbers").lines) == ROWS + 1
     assert client.run(settings, "plan", str(plan), "--param", "below=2").lines == [["k", "v"], [1, 1], [0, 0]]
-    assert [table["name"] for table in client.run(settings, "tables").lines] == ["numbers", "people"]
+    served = client.run(settings, "sql", "select id, total from orders").lines
+    assert sorted(served[1:]) == [[n, n / 4] for n in range(ORDERS)]
+    catalog = {table["name"]: (table["kind"], table["nodes"]) for table in client.run(settings, "tables").lines}
+    assert catalog["orders"] == ("served", ["n2", "n3"])
+    assert {"numbers", "people"} <= set(catalog)
     assert client.run(settings, "cancel", ENDLESS).lines[0]["state"] == "cancelled"
     assert client.run({**settings, "FLIGHTMESH_TOKEN_FILE": ""}, "tables").error.startswith("unauthenticated: ")

@@ -21,6 +21,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -504,7 +505,7 @@ Status Cancel(Mesh& mesh, const Given& given) {
   }
 }
 
-/// The catalog: names and sizes by the action `tables`, columns by ListFlights.
+/// The catalog: names, sizes and the nodes where it lies by the action `tables`, columns by ListFlights.
 Status ShowTables(Mesh& mesh, const Given&) {
   ARROW_ASSIGN_OR_RAISE(auto* driver, mesh.Node());
   ARROW_ASSIGN_OR_RAISE(const auto listing, driver->ListFlights(mesh.Options(), {}));
@@ -525,7 +526,13 @@ Status ShowTables(Mesh& mesh, const Given&) {
     for (const string name : {"name", "kind", "rows", "bytes"}) std::cout << Quoted(name) << ": " << Json(Field(table, name)) << ", ";
     const Value name = Field(table, "name");
     const auto found = columns.find(std::get<string>(name));
-    std::cout << "\"columns\": " << (found == columns.end() ? "null" : found->second) << "}\n";
+    std::set<string> nodes;
+    const Value places = Field(table, "places");
+    if (const List* listed = std::get_if<List>(&places))
+      for (const Value& place : *listed) nodes.insert(Json(Field(place, "node")));
+    std::cout << "\"nodes\": [";
+    for (const char* comma = ""; const string& node : nodes) std::cout << std::exchange(comma, ", ") << node;
+    std::cout << "], \"columns\": " << (found == columns.end() ? "null" : found->second) << "}\n";
   }
   return Status::OK();
 }

@@ -259,15 +259,17 @@ function hasRows(stream) {
   });
 }
 
-/** The catalog: names and sizes by the action `tables`, columns by ListFlights. */
+/** The catalog: names, sizes and the nodes where it lies by the action `tables`, columns by ListFlights. */
 async function showTables(mesh) {
   const columns = new Map();
   for await (const info of mesh.node().listFlights({}, mesh.headers, mesh.limits())) {
     const { schema } = arrow.RecordBatchReader.from(info.schema).open();
     columns.set(info.flightDescriptor.path.join('.'), schema.fields.map((field) => field.name));
   }
-  for (const { name, kind, rows, bytes } of (await mesh.action('tables')).tables)
-    print({ name, kind, rows, bytes, columns: columns.get(name) ?? null });
+  for (const { name, kind, rows, bytes, places = [] } of (await mesh.action('tables')).tables) {
+    const nodes = [...new Set(places.map((place) => place.node))].sort();
+    print({ name, kind, rows, bytes, nodes, columns: columns.get(name) ?? null });
+  }
 }
 
 /** Reads every map of docs/flight.md, writes it again, and says whether the bytes are the same. JavaScript has one kind of number:

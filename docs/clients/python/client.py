@@ -207,12 +207,13 @@ def cancel(mesh: Mesh, given: argparse.Namespace) -> None:
 
 
 def show_tables(mesh: Mesh, given: argparse.Namespace) -> None:
-    """The catalog: names and sizes by the action `tables`, columns by ListFlights."""
+    """The catalog: names, sizes and the nodes where it lies by the action `tables`, columns by ListFlights."""
     infos = mesh.node().list_flights(options=mesh.options())
     columns = {b".".join(info.descriptor.path).decode(): info.schema.names for info in infos}
     for table in mesh.action("tables")["tables"]:
         shown = {key: table[key] for key in ("name", "kind", "rows", "bytes")}
-        print(json.dumps({**shown, "columns": columns.get(table["name"])}))
+        nodes = sorted({place["node"] for place in table.get("places", [])})
+        print(json.dumps({**shown, "nodes": nodes, "columns": columns.get(table["name"])}))
 
 
 def check_vectors(given: argparse.Namespace) -> None:
