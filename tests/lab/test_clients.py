@@ -14,6 +14,7 @@ from tests.clients.scenarios import CSV, PLAN, ordered, shown
 from tests.lab.places import sweep, tag_of_this_process
 from tests.packages import need
 
+pytestmark = pytest.mark.xdist_group("lab")
 ENDLESS = "select a.v from numbers a, numbers b, numbers c, numbers d"
 ROWS = 1000
 SERVING = ("n2", "n3")
