@@ -135,8 +135,8 @@ class NodeConfig:
     mdns: Annotated[bool, Setting(SWITCH, on(DRIVER, WORKER, flag="--no-mdns") | on(CLIENT))] = True
     """Announce the node, and look for others, by multicast DNS on the LAN."""
     interfaces: Annotated[tuple[str, ...], Setting(listed(INTERFACE), on(DRIVER, WORKER, CLIENT))] = ()
-    """Network interfaces, by name or address, that mDNS uses and whose addresses are advertised. Empty: all that are up, but
-    loopback and containers' bridges."""
+    """Network interfaces, by name or address, that mDNS uses and whose addresses are announced. Empty: all that are up
+    but loopback, a LAN's before a VPN's."""
     token_file: Annotated[str | None, Setting(PATH, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = None
     """A file that holds the token. null: the variable FLIGHTMESH_TOKEN, --token, the state of a driver on this machine, or a
     question on the terminal."""
@@ -147,7 +147,8 @@ class NodeConfig:
     serve_replicas: Annotated[tuple[str, ...], Setting(listed(SERVED), on(WORKER, flag="--serve-replica"))] = ()
     """Tables NAME=PATH of which every node that names them holds a whole copy."""
     allow_roots: Annotated[tuple[str, ...], Setting(listed(PATH), on(DRIVER, WORKER, flag="--allow-root"))] = ()
-    """Folders, or s3://bucket/prefix, that queries may read by path. Empty: none; without TLS on 127.0.0.1, all."""
+    """Folders, or s3://bucket/prefix, that queries may read by path. Empty: none, or all where the node listens at 127.0.0.1
+    alone."""
     certificate_hours: Annotated[float, Setting(HOURS, on(DRIVER))] = 24.0
     """Lifetime of the certificates that the driver gives to nodes; they are renewed before it ends."""
 
