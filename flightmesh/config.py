@@ -127,14 +127,15 @@ class NodeConfig:
     """The folder that keeps the mesh's certificate authority and tokens. null: $STATE_DIRECTORY (systemd sets it), else
     $XDG_STATE_HOME/flightmesh, else ~/.local/state/flightmesh."""
     driver: Annotated[str | None, Setting(ADDRESS, on(WORKER, CLIENT, flag="--driver"), "FLIGHTMESH_DRIVER")] = None
-    """Where the driver is, as HOST:PORT. null: it is looked for among the peers, by the DNS name and by mDNS."""
-    peers: Annotated[tuple[str, ...], Setting(listed(ADDRESS), on(WORKER, CLIENT))] = ()
+    """Where the driver is, as HOST:PORT. null: a worker looks for it among the peers, by the DNS name and by mDNS; the commands
+    sql, run, explain and shell stay in their own process, unless a mesh is named."""
+    peers: Annotated[tuple[str, ...], Setting(listed(ADDRESS), on(WORKER))] = ()
     """Addresses HOST:PORT where a driver may be: each is tried in turn, for networks without multicast."""
-    dns: Annotated[str | None, Setting(HOST_MAYBE_PORT, on(WORKER, CLIENT))] = None
+    dns: Annotated[str | None, Setting(HOST_MAYBE_PORT, on(WORKER))] = None
     """A DNS name whose addresses are those of drivers (a headless service), as NAME or NAME:PORT."""
-    mdns: Annotated[bool, Setting(SWITCH, on(DRIVER, WORKER, flag="--no-mdns") | on(CLIENT))] = True
+    mdns: Annotated[bool, Setting(SWITCH, on(DRIVER, WORKER, flag="--no-mdns"))] = True
     """Announce the node, and look for others, by multicast DNS on the LAN."""
-    interfaces: Annotated[tuple[str, ...], Setting(listed(INTERFACE), on(DRIVER, WORKER, CLIENT))] = ()
+    interfaces: Annotated[tuple[str, ...], Setting(listed(INTERFACE), on(DRIVER, WORKER))] = ()
     """Network interfaces, by name or address, that mDNS uses and whose addresses are announced. Empty: all that are up
     but loopback, a LAN's before a VPN's."""
     token_file: Annotated[str | None, Setting(PATH, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = None

@@ -47,6 +47,8 @@ def command(
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
     driver: options.Driver = None,
+    mesh: options.Mesh = None,
+    token_file: options.TokenFile = None,
 ) -> None:
     """Show the plan of a query.
 
@@ -55,5 +57,5 @@ def command(
     """
     text = read_statement(query, file)
     params = read_params(param)
-    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver, mesh, token_file), register) as session:
         print(session.explain(text, level=level.value, dialect=dialect, params=params))

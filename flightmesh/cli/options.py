@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flightmesh.config import Config
     from flightmesh.session import Session
     from flightmesh.session.remote import RemoteSession
+    from flightmesh.setting_kinds import Role
 
 
 class OutputFormat(enum.StrEnum):
@@ -77,6 +78,24 @@ Driver = Annotated[
         show_default=False,
     ),
 ]
+Mesh = Annotated[
+    str | None,
+    typer.Option(
+        "--mesh",
+        metavar="NAME",
+        help="A mesh that is found on this network by its name, to run there.",
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="A file that holds a client's token of that mesh.",
+        show_default="on the driver's machine: its own",
+    ),
+]
 ThroughDriver = Annotated[
     bool,
     typer.Option(
@@ -107,16 +126,22 @@ class Engine:
     partitions: int | None = None
     config: Path | None = None
     driver: str | None = None
+    mesh: str | None = None
+    token_file: Path | None = None
     through_driver: bool = False
 
 
 def open_session(engine: Engine, tables: list[str] | None) -> Session | RemoteSession:
-    """A session with the settings of the file, those of the command line over it, and the registered tables: at a driver if
-    one is named, else in this process."""
-    if engine.driver is None:
+    """A session with the registered tables: at a driver if one is named, by the command line, the environment or the file, or a
+    mesh; else in this process."""
+    from flightmesh.setting_kinds import Role
+
+    config = _configured(engine, Role.CLIENT)
+    address = engine.driver or config.node.driver or (config.node.mesh and f"mesh://{config.node.mesh}")
+    if address is None:
         return open_here(engine, tables)
     named = [_split_table(text) for text in tables or ()]
-    session = _at_driver(engine.driver, engine, _configured(engine))
+    session = _at_driver(address, engine, config)
     for name, path in named:
         session.register(name, path)
     return session
@@ -126,10 +151,11 @@ def open_here(engine: Engine, tables: list[str] | None) -> Session:
     """The same, in this process."""
     named = [_split_table(text) for text in tables or ()]
     import flightmesh
+    from flightmesh.setting_kinds import Role
 
     if engine.through_driver:
         raise typer.BadParameter("there is no driver: give one with --driver HOST:PORT", param_hint="--through-driver")
-    session = flightmesh.connect(config=_configured(engine))
+    session = flightmesh.connect(config=_configured(engine, Role.EMBEDDED))
     for name, path in named:
         session.register(name, path)
     return session
@@ -140,18 +166,24 @@ def _at_driver(driver: str, engine: Engine, config: Config) -> RemoteSession:
 
     if engine.threads is not None:
         raise typer.BadParameter("the workers of a mesh have their own (worker --slots)", param_hint="--threads")
-    return flightmesh.connect(driver, config=config, results="through-driver" if engine.through_driver else None)
+    return flightmesh.connect(
+        driver,
+        config=config,
+        token_file=None if driver.startswith("grpc://") else config.node.token_file,  # a mesh without TLS has no tokens
+        results="through-driver" if engine.through_driver else None,
+    )
 
 
-def _configured(engine: Engine) -> Config:
+def _configured(engine: Engine, role: Role) -> Config:
     """The settings of the command line, over those of the environment, over those of the file."""
     from flightmesh.cli.settings import settings_of
     from flightmesh.setting_kinds import Role
 
-    flags = {"memory": engine.memory, "partitions": engine.partitions}
-    if engine.driver is not None:
-        return settings_of(Role.CLIENT, engine.config, flags)
-    return settings_of(Role.EMBEDDED, engine.config, flags | {"threads": engine.threads})
+    flags: dict[str, object] = {"memory": engine.memory, "partitions": engine.partitions}
+    if role is Role.EMBEDDED:
+        return settings_of(role, engine.config, flags | {"threads": engine.threads})
+    token_file = None if engine.token_file is None else str(engine.token_file)
+    return settings_of(role, engine.config, flags | {"node.mesh": engine.mesh, "node.token_file": token_file})
 
 
 def read_params(given: list[str] | None) -> dict[str, object] | None:

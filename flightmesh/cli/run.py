@@ -39,6 +39,8 @@ def command(
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
     driver: options.Driver = None,
+    mesh: options.Mesh = None,
+    token_file: options.TokenFile = None,
     through_driver: options.ThroughDriver = False,
 ) -> None:
     """Run a YAML plan and print or save the rows of its output step.
@@ -48,5 +50,7 @@ def command(
     """
     target = choose_target(format, output, max_rows)
     params = read_texts(set)
-    with open_session(Engine(threads, memory, partitions, config, driver, through_driver), register) as session:
+    with open_session(
+        Engine(threads, memory, partitions, config, driver, mesh, token_file, through_driver), register
+    ) as session:
         write_result(session.open_plan(plan, params=params), target)

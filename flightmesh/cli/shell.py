@@ -33,6 +33,8 @@ def command(
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
     driver: options.Driver = None,
+    mesh: options.Mesh = None,
+    token_file: options.TokenFile = None,
 ) -> None:
     """Type SQL and see the rows: line editing, history, statements over several lines, completion, timings.
 
@@ -40,7 +42,7 @@ def command(
     """
     from flightmesh.cli.shell_state import Shell
 
-    with open_session(Engine(threads, memory, partitions, config, driver), register) as session:
+    with open_session(Engine(threads, memory, partitions, config, driver, mesh, token_file), register) as session:
         shell = Shell(session, dialect)
         if sys.stdin.isatty():
             _converse(shell)

@@ -38,6 +38,8 @@ def command(
     partitions: options.Partitions = None,
     config: options.ConfigFile = None,
     driver: options.Driver = None,
+    mesh: options.Mesh = None,
+    token_file: options.TokenFile = None,
     through_driver: options.ThroughDriver = False,
 ) -> None:
     """Run SQL over files and print or save the rows.
@@ -49,7 +51,9 @@ def command(
     target = choose_target(format, output, max_rows)
     statements = split_statements(read_statement(query, file))
     params = read_params(param)
-    with open_session(Engine(threads, memory, partitions, config, driver, through_driver), register) as session:
+    with open_session(
+        Engine(threads, memory, partitions, config, driver, mesh, token_file, through_driver), register
+    ) as session:
         for number, statement in enumerate(statements, 1):
             result = session.sql(statement.text, dialect=dialect, params=params)
             if number < len(statements) or not result.schema.names:

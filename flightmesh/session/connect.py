@@ -77,6 +77,9 @@ def connect(
         raise InvalidConfig(
             "results, delivery, token and token_file are for sessions at a mesh", hint='connect("grpc+tls://host:port", ...)'
         )
+    if chosen.node.driver is not None or chosen.node.mesh is not None:
+        where = chosen.node.driver or f"mesh://{chosen.node.mesh}"
+        raise InvalidConfig("a session at a mesh is opened by its address", hint=f"connect({where!r}, config=...)")
     if threads is not None:
         chosen = replace(chosen, threads=threads)
     if isinstance(chosen.threads, bool) or not isinstance(chosen.threads, int) or chosen.threads < 1:

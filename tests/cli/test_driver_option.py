@@ -33,6 +33,17 @@ def test_sql(mesh: Cluster, orders: Path) -> None:
     drop(mesh, "cli_o")
 
 
+def test_the_file_may_name_the_driver(mesh: Cluster, tmp_path: Path) -> None:
+    """Settings of nodes in the environment do not concern a client; a flag goes before the file."""
+    file = tmp_path / "client.yaml"
+    file.write_text(f"node:\n  driver: {mesh.uri}\n")
+    flightmesh("sql", "--config", file, "create table of_file as select 42 as x", FLIGHTMESH_THREADS="3")
+    assert rows_of(flightmesh("sql", "--driver", mesh.address, "select x from of_file", "--format", "csv")) == ["x", "42"]
+    drop(mesh, "of_file")
+    failed = flightmesh("sql", "--config", file, "--driver", "127.0.0.1:1", "select 1")
+    assert "no driver answers at" in failed.stderr
+
+
 def test_statements_share_a_session(mesh: Cluster) -> None:
     said = rows_of(
         flightmesh(

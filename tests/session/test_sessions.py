@@ -18,7 +18,7 @@ import pytest
 
 import flightmesh
 from flightmesh.catalog.table import FileTable, MemoryTable
-from flightmesh.config import Config
+from flightmesh.config import Config, NodeConfig
 from flightmesh.errors import Cancelled, InternalError, InvalidConfig, InvalidInput, InvalidQuery, ResourceExhausted
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.ids import JobId
@@ -296,6 +296,7 @@ def test_configuration(tmp_path: Path) -> None:
         ({"memory": 0}, "at least 1 byte"),
         ({"memory": 1.5}, "memory is a number of bytes"),
         ({"config": 5}, "config is a Config"),
+        ({"config": Config(node=NodeConfig(driver="a:1"))}, "opened by its address"),
     ],
 )
 def test_wrong_configuration(wrong: dict[str, object], message: str) -> None:
