@@ -137,7 +137,7 @@ class NodeConfig:
     """Announce the node, and look for others, by multicast DNS on the LAN."""
     interfaces: Annotated[tuple[str, ...], Setting(listed(INTERFACE), on(DRIVER, WORKER))] = ()
     """Network interfaces, by name or address, that mDNS uses and whose addresses are announced. Empty: all that are up
-    but loopback, a LAN's before a VPN's."""
+    but loopback, a LAN's before a VPN's. Clients that look for a mesh heed the variable, too."""
     token_file: Annotated[str | None, Setting(PATH, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = None
     """A file that holds the token. null: the variable FLIGHTMESH_TOKEN, --token, the state of a driver on this machine, or a
     question on the terminal."""

@@ -1,6 +1,7 @@
 """`flightmesh config`: what is in effect, from where, and what it means."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from flightmesh.cli.main import app
 from flightmesh.config import Config
 from flightmesh.setting_kinds import Role
 from flightmesh.settings import load
-from flightmesh.settings.keys import keys_of
+from flightmesh.settings.keys import PREFIX, keys_of
 from tests.cli.running import flightmesh
 
 
 def config(*args: str | Path, **environ: str) -> Result:
-    return CliRunner().invoke(app, ["config", *map(str, args)], env={"FLIGHTMESH_DRIVER": "", "COLUMNS": "100", **environ})
+    none = dict.fromkeys((name for name in os.environ if name.startswith(PREFIX)), "")
+    return CliRunner().invoke(app, ["config", *map(str, args)], env=none | {"COLUMNS": "100", **environ})
 
 
 def told(result: Result) -> str:

@@ -1,5 +1,6 @@
 """Flags, variables and files reach what a node is made of: each setting of the section `node`, and of the rest of a command."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from flightmesh.node.driver_node import DriverPlace
 from flightmesh.setting_kinds import Role
 from flightmesh.settings import effective
 from flightmesh.settings.example import written
-from flightmesh.settings.keys import Key, keys_of, value_of
+from flightmesh.settings.keys import PREFIX, Key, keys_of, value_of
 from flightmesh.trust.certificates import lifetime
 from flightmesh.trust.state import MeshState, open_state
 from tests.config.test_effective import EXAMPLES
@@ -36,6 +37,8 @@ def named(cases: list[tuple[Role, Key]]) -> Any:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
     """Runs a command up to where it has its settings."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     seen: list[Config] = []
     original = settings.settings_of
 

@@ -273,7 +273,11 @@ def _driver_line(folder: Path, driving: tuple[str, ...], address: str) -> list[s
 
 def _started(ends: ExitStack, folder: Path, name: str, args: list[str]) -> NodeProcess:
     log = folder / f"{name}.log"
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("FLIGHTMESH_")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("FLIGHTMESH_") or key == "FLIGHTMESH_NODE_INTERFACES"
+    }
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "flightmesh", *args],

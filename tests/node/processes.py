@@ -28,7 +28,12 @@ class NodeCommand:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("FLIGHTMESH_")} | environment,
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("FLIGHTMESH_") or name == "FLIGHTMESH_NODE_INTERFACES"
+            }
+            | environment,
         )
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
