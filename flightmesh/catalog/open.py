@@ -90,6 +90,12 @@ def refresh(table: FileTable) -> FileTable:
     return open_table(table.name, table.source, format=table.format, options=dict(table.options), storage=table.storage)
 
 
+def untyped_columns(table: FileTable) -> frozenset[str]:
+    """Columns of an opened table that have no type in any of its files: they have one for want of a better."""
+    typed = {entry.name for schema in _describe(table) for entry in schema if not pa.types.is_null(entry.type)}
+    return frozenset(table.schema.names) - typed - set(table.partition_columns)
+
+
 def _resolve(source: Source, storage: Storage | None) -> tuple[Storage, list[str]]:
     items = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not items:

@@ -83,8 +83,12 @@ def _error(job: JobEntry, worker: WorkerEntry, running: list[TaskEntry], there: 
     message, tables = f"worker {worker.known_as} {verb} {what}: {cause}", job.only_copies(worker.id)
     if not tables:
         return WorkerLost(message, hint=AGAIN)
-    which = f"table {tables[0]}" if len(tables) == 1 else f"tables {', '.join(tables)}"
-    return WorkerLost(f"{message}; nobody else serves its part of {which}", hint=COME_BACK)
+    return WorkerLost(f"{message}; nobody else serves its part of {named_tables(tables)}", hint=COME_BACK)
+
+
+def named_tables(tables: tuple[str, ...]) -> str:
+    """Tables as an error names them."""
+    return f"table {tables[0]}" if len(tables) == 1 else f"tables {', '.join(tables)}"
 
 
 def _named(tasks: list[TaskEntry]) -> str:

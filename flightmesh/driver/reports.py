@@ -14,6 +14,7 @@ from flightmesh.driver.edge_news import seal
 from flightmesh.driver.ending import fail, note_progress, release_ended, released, succeed
 from flightmesh.driver.entries import Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, Send
+from flightmesh.driver.loss import named_tables
 from flightmesh.driver.membership import probe_others
 from flightmesh.driver.moves import expected, move
 from flightmesh.driver.record import JobState
@@ -131,11 +132,17 @@ def _task_failed(table: Table, task: TaskEntry, report: TaskReport, now: float) 
 
 
 def _placed_error(table: Table, task: TaskEntry, error: WireError) -> WireError:
-    """A failure that is not the query's, with the task and the node that it happened at."""
+    """A failure that is not the query's, with the task and the node that it happened at, and what is at stake if a node that it
+    names is gone."""
     worker = None if task.worker is None else table.workers.get(task.worker)
     if worker is None or worker.address is None or from_wire(error).fault is Fault.QUERY:
         return error
-    return {**error, "message": f"task {task.attempt} on worker {worker.known_as}: {error.get('message')}"}
+    message = f"task {task.attempt} on worker {worker.known_as}: {error.get('message')}"
+    job = table.jobs[task.id.job]
+    for other in table.present():
+        if other.id != worker.id and other.id in message and (tables := job.only_copies(other.id)):
+            message += f"; nobody but {other.known_as} serves its part of {named_tables(tables)}"
+    return {**error, "message": message}
 
 
 def _advance(table: Table, job_id: JobId, now: float) -> list[DriverEffect]:

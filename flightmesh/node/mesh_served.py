@@ -37,6 +37,7 @@ from flightmesh.runtime.served_parts import COME_BACK, parts_of
 
 LOG = logging.getLogger(__name__)
 SERVED_SECONDS = 20.0
+LISTING_SECONDS = 3.0
 _GONE = (WorkerLost, Fenced, NodeUnavailable)
 
 
@@ -133,37 +134,33 @@ class MeshServed:
     def listing(self, name: str) -> TableListing:
         """What people are told of a table: rows and bytes of each node, and which nodes cannot be asked or are lost."""
         servers = self._servers(name, self._mesh.nodes())
-        places = [self._place(server) for server in servers if server.is_there or server in _missing(servers)]
-        replicas = all(place.copy == Copy.REPLICA.value for place in places)
+        patience = self._mesh.config.mesh.silent_seconds
+        asked = [server for server in servers if server.is_there and server.node.seen <= patience]
+        questions = [(server.node, encode(AskServed(server.serving.table))) for server in asked]
+        answers = self._answers.of_each(questions, "served", LISTING_SECONDS)
+        said = {node.id: self._place(server, answer) for server, (node, answer) in zip(asked, answers, strict=True)}
+        places = tuple(said.get(server.node.id) or _unasked(server) for server in servers)
         counted = [place for place in places if not place.error]
-        if replicas:
+        if all(server.serving.copy is Copy.REPLICA for server in servers):
             counted = counted[:1]
-        if not counted or (not replicas and len(counted) < len(places)):
-            return TableListing(name, "served", None, None, tuple(places))
-        rows = [place.rows for place in counted if place.rows is not None]
-        total = sum(rows) if len(rows) == len(counted) else None
-        return TableListing(name, "served", total, sum(place.bytes or 0 for place in counted), tuple(places))
+        elif len(counted) < len(places):
+            counted = []
+        known = [place.rows for place in counted if place.rows is not None]
+        rows = sum(known) if known and len(known) == len(counted) else None
+        return TableListing(name, "served", rows, sum(place.bytes or 0 for place in counted) if counted else None, places)
 
-    def _place(self, server: _Server) -> TablePlace:
+    def _place(self, server: _Server, answer: bytes | FlightmeshError) -> TablePlace:
+        """What lies at a node that has answered."""
         node, copy = server.node, server.serving.copy
-        if server.is_lost:
-            return TablePlace(node.name, copy.value, error="lost")
         try:
-            table = self._own(server)
-            found = self._ask_statistics(joined(server.serving.table, [Seen(node, table)], copy), ()) if table.files else []
+            if isinstance(answer, FlightmeshError):
+                raise answer
+            table = self._remember(node, server.serving.table, decode(answer, Served))
+            part = joined(server.serving.table, [Seen(node, table)], copy) if table.files else None
+            rows = 0 if part is None else self.statistics(part).rows
         except FlightmeshError as error:
             return TablePlace(node.name, copy.value, error=error.message)
-        rows = [part.rows for part in found]
-        known = sum(count for count in rows if count is not None)
-        return TablePlace(node.name, copy.value, len(table.files), None if None in rows else known, sum(p.bytes for p in found))
-
-    def _own(self, server: _Server) -> FileTable:
-        """What one node serves now."""
-        name = server.serving.table
-        ((_, answer),) = self._answers.of_each([(server.node, encode(AskServed(name)))], "served", SERVED_SECONDS)
-        if isinstance(answer, FlightmeshError):
-            raise answer
-        return self._remember(server.node, name, decode(answer, Served))
+        return TablePlace(node.name, copy.value, len(table.files), rows, sum(file.size for file in table.files))
 
     def _servers(self, name: str, nodes: Sequence[NodeStatus]) -> list[_Server]:
         """Those who serve a table now, or did so until they were lost and nobody has dropped it since."""
@@ -244,6 +241,11 @@ class MeshServed:
                 raise type(answer)(message, hint=answer.hint)
             found.append(decode(answer, Statistics))
         return found
+
+
+def _unasked(server: _Server) -> TablePlace:
+    why = "lost" if server.is_lost else f"silent for {server.node.seen:.1f} s"
+    return TablePlace(server.node.name, server.serving.copy.value, error=why)
 
 
 def _missing(servers: Sequence[_Server]) -> list[_Server]:

@@ -20,9 +20,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from flightmesh.catalog.listing import find_present, linked_folders
-from flightmesh.catalog.open import open_table
+from flightmesh.catalog.open import open_table, untyped_columns
 from flightmesh.catalog.storage import LOCAL
-from flightmesh.catalog.table import SERVED, Copy, FileTable, Format
+from flightmesh.catalog.table import SERVED, Copy, File, FileTable, Format
 from flightmesh.errors import InputChanged, InvalidConfig, NotAllowed
 from flightmesh.protocol.asking import AskServed, Served
 from flightmesh.protocol.node_messages import Serving
@@ -70,7 +70,7 @@ def _read_offer(text: str, copy: Copy) -> Offer:
             hint="write NAME=PATH: a name of letters, digits and _, and a file or folder",
         )
     offer = Offer(name, os.path.abspath(Path(path).expanduser()), copy)  # noqa: PTH100  links stay as they were written
-    if not Path(offer.folder).is_dir():
+    if not (Path(offer.path).exists() or (_MAGIC.search(offer.path) and Path(offer.folder).is_dir())):
         raise InvalidConfig(
             f"{path}, to be served as {name}, is not there", hint="give a file, a folder or a glob of this node"
         )
@@ -95,7 +95,7 @@ class Offers:
         """A table (all its files served here) with this machine's paths. Raises NotAllowed for a path that is not served,
         InputChanged for one that is not any more."""
         shelf = self._shelf(table.source[0] if table.source else table.name)
-        files = tuple(replace(file, path=shelf.resolve(file.path)) for file in table.files)
+        files = tuple(shelf.local(file) for file in table.files)
         return replace(table, storage=LOCAL, files=files, source=(), holders=())
 
     def _shelf(self, name: str) -> _Shelf:
@@ -129,8 +129,13 @@ class _Shelf:
                 self._table = self._open()
             return Served(digest, self._table)
 
-    def resolve(self, name: str) -> str:
-        """The path of a served file on this machine."""
+    def local(self, file: File) -> File:
+        """A served file with its path on this machine; with its time too, where it was pinned without (a replica): what is
+        remembered of a file is that of its time."""
+        path = self._resolve(file.path)
+        return replace(file, path=path, mtime_ns=file.mtime_ns or Path(path).stat().st_mtime_ns)
+
+    def _resolve(self, name: str) -> str:
         with self._lock:
             if name not in self._names:
                 self._look()
@@ -165,7 +170,9 @@ class _Shelf:
         for file in table.files:
             self._require_inside(file.path)
         files = tuple(replace(file, path=self._relative(file.path)) for file in table.files)
-        return replace(table, storage=SERVED, files=files, source=(name,))
+        untyped = untyped_columns(table)
+        schema = pa.schema([entry.with_type(pa.null()) if entry.name in untyped else entry for entry in table.schema])
+        return replace(table, storage=SERVED, files=files, source=(name,), schema=schema)
 
     def _relative(self, path: str) -> str:
         return os.path.relpath(path, self._offer.folder)

@@ -42,7 +42,7 @@ class AskServed:
 @dataclass(frozen=True, slots=True)
 class Served:
     """The answer. `digest` tells these files, sizes and times from others; `table` is nil where it is the known one. Its paths
-    are relative to what is served; without files it has no columns either."""
+    are relative to what is served; columns of which it knows no type are null; without files it has no columns."""
 
     digest: str
     table: FileTable | None = None

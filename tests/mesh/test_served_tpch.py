@@ -1,4 +1,6 @@
-"""Three nodes that each serve a third of TPC-H: the 22 queries equal DuckDB over the whole, and scans run where files are."""
+"""Three nodes that each serve a third of TPC-H: queries equal DuckDB over the whole, and scans run where the files are. All 22
+are run in the laboratory (tests/lab).
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,15 @@ from pathlib import Path
 import pytest
 
 import flightmesh
-from flightmesh.errors import WorkerLost
+from flightmesh.errors import NodeUnavailable, StreamBroken, WorkerLost
 from tests.cli.running import flightmesh as command
 from tests.mesh.cluster import Cluster, cluster, start_worker
 from tests.mesh.served_tpch import DIVIDED, NODES, check, folders_of_nodes, options
 from tests.mesh.test_losses import Reading
-from tests.tpch.data import NUMBERS
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("served-tpch")
+SOME = (1, 2, 6, 9, 13, 18, 21)
 ENDLESS = "select count(*) as n from lineitem a, lineitem b, lineitem c where a.l_partkey + b.l_partkey + c.l_partkey = -1"
 
 
@@ -40,7 +42,7 @@ def session(serving: tuple[Cluster, list[Path]]) -> Iterator[flightmesh.RemoteSe
         yield opened
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"q{number:02}")
+@pytest.mark.parametrize("number", SOME, ids=lambda number: f"q{number:02}")
 def test_equal_to_duckdb(session: flightmesh.RemoteSession, serving: tuple[Cluster, list[Path]], number: int) -> None:
     check(session, serving[0].carrying, number)
 
@@ -66,9 +68,9 @@ def test_the_only_copy_is_lost(session: flightmesh.RemoteSession, serving: tuple
     wait_until(lambda: all(node.load and node.load.running_tasks for node in mesh.carrying()), 30, "all to work")
     mesh.workers[1].signal(signal.SIGKILL)
     error = running.join(20)
-    assert isinstance(error, WorkerLost), error
-    assert "worker w1 (w1-" in error.message and "table lineitem" in error.message
-    with pytest.raises(WorkerLost, match=r"table orders is not whole: w1 \(w1-"):
+    assert isinstance(error, WorkerLost | StreamBroken | NodeUnavailable), error  # whoever notices first
+    assert "w1 (w1-" in error.message and "table lineitem" in error.message
+    with pytest.raises(WorkerLost, match=r"table orders (is not whole: w1|at w1) \(w1-"):
         session.sql("select count(*) from orders")
     assert session.sql("select count(*) as n from nation, region").to_arrow().to_pydict() == {"n": [125]}
     with ExitStack() as ends:

@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(made / node / "t", one={"k": [first, first + 1]}, two={"k": [first + 2, first + 3]})
         write(made / node / "odd", rows={"day": ["monday"] if node == "a" else [1]})
         write(made / node / "wide", rows={"k": [first], "x" if node == "a" else "y": [1.5]})
+        write(made / node / "bare", rows={"k": [first], "z": [None] if node == "a" else ["text"]})
         write(made / node / "empty")
         (made / node / "lines").mkdir()
         (made / node / "lines" / "l.csv").write_text("n,w\n1,one\n2,two\n" if node == "a" else "n,w\n3.5,three\n")
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mesh(folder: Path) -> Iterator[Loopback]:
     """`w-a` and `w-b` each serve their part, `w-a` and `w-c` replicas of `r`."""
     a, b, c = folder / "a", folder / "b", folder / "c"
-    both = ("t", "odd", "wide", "lines", "hive")
+    both = ("t", "odd", "wide", "bare", "lines", "hive")
     with serving(
         {
             "w-a": [f"replica r={a}/t", f"filled={a}/empty", f"mixed={a}/t", *(f"{table}={a}/{table}" for table in both)],
@@ -92,6 +93,7 @@ def test_joins_and_unions_of_served_tables(session: flightmesh.RemoteSession) ->
 
 def test_columns_are_joined_as_those_of_several_files(session: flightmesh.RemoteSession) -> None:
     assert rows(session, "select k, x, y from wide order by k") == {"k": [0, 10], "x": [1.5, None], "y": [None, 1.5]}
+    assert rows(session, "select k, z from bare order by k") == {"k": [0, 10], "z": [None, "text"]}
     with pytest.raises(InvalidInput) as error:
         session.sql("select * from odd")
     assert "table odd" in error.value.message and "'day'" in error.value.message
