@@ -10,29 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from nodes.lab.mesh import CLIENT, Lab, empty_lab
+from nodes.lab.mesh import CLIENT, MESH, Lab, empty_lab
 from tests.lab.places import sweep, tag_of_this_process
 from tests.mesh.served_tpch import LITTLE, LITTLE_BYTES, NODES, folders_of_nodes, options
 from tests.packages import need
 from tests.tpch.data import NUMBERS
 
 pytestmark = pytest.mark.xdist_group("lab-served-tpch")
-DRIVER, PORT = "n1", 8815
+DRIVER = "n1"
 WORKERS = [f"n{number}" for number in range(2, 2 + NODES)]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A driver, three workers with a folder each, and a place for clients."""
+    """A driver, three workers with a folder each, and a place for clients; nobody is told an address."""
     need("ip", "iproute2")
     sweep()
     folders = folders_of_nodes(tmp_path_factory.mktemp("lan"))
     with empty_lab([DRIVER, *WORKERS, CLIENT], tag_of_this_process("s")) as made:
-        address = f"{made.network.addresses[DRIVER]}:{PORT}"
-        made.start(DRIVER, "driver", ["--insecure", "--listen", address]).wait_said("driver ready")
+        token = made.token_for_workers(made.start_driver(DRIVER))
         for place, folder in zip(WORKERS, folders, strict=True):
-            joining = ["--insecure", "--listen", "{address}", "--driver", address, "--name", place, "--slots", "1"]
-            made.start(place, "worker", [*joining, *options(folder)])
+            made.start_worker(place, token, ["--slots", "1", *options(folder)])
         for place in WORKERS:
             made.nodes[place].wait_said("ready, registered")
         yield made
@@ -40,8 +38,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def ask(lab: Lab, *numbers: int) -> str:
     """What the client program prints."""
-    address = f"{lab.network.addresses[DRIVER]}:{PORT}"
-    ran = lab.run(CLIENT, sys.executable, "-m", "tests.lab.served_queries", address, *map(str, numbers), seconds=120)
+    ran = lab.run(CLIENT, sys.executable, "-m", "tests.lab.served_queries", *map(str, numbers), seconds=120)
     assert ran.returncode == 0, ran.stderr + "".join(node.said()[-4000:] for node in lab.nodes.values())
     return ran.stdout
 
@@ -70,10 +67,9 @@ def test_little_goes_over_the_wires(lab: Lab, number: int) -> None:
 def test_a_node_with_the_only_copy_is_cut_off(lab: Lab) -> None:
     """Its cable is pulled: the error names it and the table; what has replicas goes on. The last test: it takes a node."""
     lab.network.cut(WORKERS[0])
-    address = f"{lab.network.addresses[DRIVER]}:{PORT}"
 
     def sql(text: str) -> tuple[int, str]:
-        ran = lab.run(CLIENT, "flightmesh", "sql", "--driver", address, "--format", "csv", text)
+        ran = lab.run(CLIENT, "flightmesh", "sql", "--mesh", MESH, "--format", "csv", text)
         return ran.returncode, ran.stdout + ran.stderr
 
     code, said = sql("select count(*) as n from lineitem")

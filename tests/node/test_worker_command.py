@@ -133,7 +133,7 @@ def test_what_a_killed_one_left_goes_at_the_next_start(tmp_path: Path) -> None:
         (("--driver", "127.0.0.1:1", "--listen", "203.0.113.1"), "hint: 203.0.113.1 is no address of this machine"),
         (("--driver", "127.0.0.1:1", "--config", "nowhere.yaml"), "nowhere.yaml"),
         (("--driver", "127.0.0.1:1", "--name", "a b"), "not 'a b'"),
-        (("--driver", "127.0.0.1:1", "--serve", "orders"), "does not say what to serve"),
+        (("--driver", "127.0.0.1:1", "--serve", "orders"), "NAME=PATH"),
         (("--driver", "127.0.0.1:1", "--serve", "a b=/tmp"), "does not say what to serve"),
         (("--driver", "127.0.0.1:1", "--serve", "orders=/tmp/no-such-file"), "to be served as orders, is not there"),
         (("--driver", "127.0.0.1:1", "--serve", "orders=/tmp", "--serve-replica", "Orders=/tmp"), "is served twice"),
