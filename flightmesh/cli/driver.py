@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flightmesh.cli.addresses import is_loopback
 from flightmesh.cli.guard import CANCELLED, guarded
 from flightmesh.cli.places import DRIVER_PEER_PORT, DRIVER_PORT, MESH, driver_place
 from flightmesh.cli.worker import Advertise, AllowRoot, Insecure, NoMdns
@@ -153,12 +154,15 @@ def _say_ready(node: DriverNode) -> None:
         return
     state = node.security.state
     print(f"driver ready: clients {node.client_uri}, mesh {state.mesh}, peers at {node.mesh_uri}", flush=True)
-    print(f"  workers join with:  {_join_line(state)}", flush=True)
+    print(f"  workers join with:  {_join_line(node, state)}", flush=True)
     print(f"  clients need:       flightmesh token client --mesh {state.mesh} --out DIR", flush=True)
 
 
-def _join_line(state: MeshState) -> str:
-    """What to type on another machine. Into a journal, which others read, the token is not written."""
+def _join_line(node: DriverNode, state: MeshState) -> str:
+    """What to type on another machine. Into a journal, which others read, no token is written; on this machine, this user's
+    workers need none."""
+    if is_loopback(node.client_uri):
+        return f"flightmesh worker --mesh {state.mesh} --driver {node.client_uri.partition('://')[2]}   (on this machine)"
     token = state.worker_token()
     if token is None or os.environ.get("JOURNAL_STREAM"):
         return f"flightmesh worker --token TOKEN   (flightmesh token worker --mesh {state.mesh} prints one)"

@@ -153,7 +153,7 @@ class WorkerSecurity:
             found, driver = self._identity, self._driver
             if found is None or driver is None or time.time() < found.renew_at or time.monotonic() < not_before:
                 continue
-            not_before = time.monotonic() + min(RETRY_SECONDS, (found.ends - found.starts) / 20)
+            not_before = time.monotonic() + min(RETRY_SECONDS, (found.ends - found.renew_at) / 10)
             try:
                 self._renew(found, driver)
             except FlightmeshError as error:

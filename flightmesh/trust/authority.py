@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flightmesh.errors import InvalidConfig, InvalidToken, NotAllowed
 from flightmesh.trust.certificates import (
     DOMAIN,
+    SKEW_SECONDS,
     Identity,
     alternative_names,
     certificate_pem,
@@ -31,8 +32,7 @@ from flightmesh.trust.certificates import (
 )
 
 CA_YEARS = 20
-SKEW = datetime.timedelta(minutes=5)
-"""Certificates begin so long ago, since clocks differ."""
+SKEW = datetime.timedelta(seconds=SKEW_SECONDS)
 MOST_ADDRESSES = 64
 
 

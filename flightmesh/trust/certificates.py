@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DOMAIN = "flightmesh"
+SKEW_SECONDS = 300.0
+"""Certificates begin so long before they are made, since clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Identity:
     @property
     def renew_at(self) -> float:
         """When to ask for the next certificate: after two thirds of this one's life. Seconds since the epoch."""
-        return self.starts + (self.ends - self.starts) * 2 / 3
+        return self.ends - (self.ends - self.starts - SKEW_SECONDS) / 3
 
 
 def mesh_name(mesh: str) -> str:

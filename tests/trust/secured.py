@@ -5,8 +5,6 @@ Handed nothing; hands on its addresses, its tokens, what its nodes logged. What 
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ import pyarrow.flight as flight
 
 import flightmesh
 from flightmesh.trust.state import MeshState, open_state
-from flightmesh.trust.tokens import Kind, Token, read_token
+from flightmesh.trust.tokens import Kind, Token
 from tests.node.processes import NodeCommand
 from tests.node.processes import flightmesh as command
 
@@ -81,20 +79,3 @@ def secured_mesh(folder: Path, workers: int = 1, *driver_arguments: str) -> Iter
         for worker in made.workers:
             worker.wait_said(r"worker \S+ ready")
         yield made
-
-
-def certificate_folder(mesh: SecuredMesh, folder: Path) -> Path:
-    """What `flightmesh token client --out` writes."""
-    folder.mkdir(exist_ok=True)
-    (folder / "ca.pem").write_bytes(mesh.state.authority.certificate)
-    (folder / "token").write_text(mesh.token(Kind.CLIENT).text)
-    (folder / "token").chmod(0o600)
-    return folder
-
-
-def first_worker_token(mesh: SecuredMesh) -> Token:
-    """The token that the driver prints."""
-    text = mesh.state.worker_token()
-    assert text is not None
-    assert re.search(re.escape(text), mesh.driver.said) or os.environ.get("JOURNAL_STREAM")
-    return read_token(text)
