@@ -98,7 +98,8 @@ def _named(tasks: list[TaskEntry]) -> str:
 
 
 def _prune(table: Table) -> None:
-    """Forgets those who have been gone longest."""
-    gone = [worker.id for worker in table.workers.values() if not worker.state.is_present]
+    """Forgets those who have been gone longest, but not those whose files are missed."""
+    left = [worker for worker in table.workers.values() if not worker.state.is_present]
+    gone = [worker.id for worker in left if not worker.serves or worker.state is WorkerState.LEFT]
     for worker in gone[: max(0, len(gone) - GONE_WORKERS)]:
         del table.workers[worker]

@@ -26,6 +26,7 @@ def join(table: Table, event: WorkerJoined, now: float) -> list[DriverEffect]:
     for other in table.present():
         if event.address is not None and other.address is not None and other.address.mesh == event.address.mesh:
             effects.extend(lose(table, other.id, WorkerHappening.LOST, f"it joined anew, as {event.worker}", now))
+    _found_again(table, event)
     table.workers[event.worker] = WorkerEntry(
         id=event.worker,
         slots=event.slots,
@@ -39,6 +40,15 @@ def join(table: Table, event: WorkerJoined, now: float) -> list[DriverEffect]:
     )
     table.unsettled = True
     return effects
+
+
+def _found_again(table: Table, event: WorkerJoined) -> None:
+    """What a lost worker served is not missed any more once somebody serves the same."""
+    homes = {serving.home for serving in event.serves}
+    for worker in list(table.workers.values()):
+        if not worker.state.is_present and worker.serves:
+            missed = tuple(serving for serving in worker.serves if serving.home not in homes or not serving.home)
+            table.workers[worker.id] = replace(worker, serves=missed)
 
 
 def hear(table: Table, event: WorkerHeard, now: float) -> list[DriverEffect]:

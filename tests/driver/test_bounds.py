@@ -5,11 +5,14 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 
+from flightmesh.catalog.table import Copy
 from flightmesh.config import MeshConfig
 from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
-from flightmesh.driver.events import JobCancelled, JobSubmitted
+from flightmesh.driver.events import JobCancelled, JobSubmitted, WorkerJoined
+from flightmesh.driver.loss import GONE_WORKERS
 from flightmesh.ids import JobId
+from flightmesh.protocol.node_messages import Serving
 from tests.driver.test_scripts import event_of
 
 
@@ -56,3 +59,24 @@ def test_a_long_query_is_not_kept() -> None:
     driver.step(JobCancelled(JobId(1), "enough"), 2.0)
     assert driver.is_idle
     assert len(pickle.dumps(driver.table.history)) < 50_000
+
+
+def test_who_served_what_is_missed_is_not_forgotten_until_it_is_back() -> None:
+    driver = Driver()
+
+    def join_and_lose(worker: str, serves: tuple[Serving, ...] = ()) -> None:
+        joined = event_of(f"join {worker} 1 {worker}")
+        assert isinstance(joined, WorkerJoined)
+        driver.step(replace(joined, serves=serves), 0.0)
+        driver.step(event_of(f"unreachable {worker} gone"), 0.0)
+
+    orders = Serving("orders", Copy.PART, "p", "home")
+    join_and_lose("holder", (orders,))
+    for number in range(GONE_WORKERS + 10):
+        join_and_lose(f"w{number}")
+    assert [node.serves for node in summary.workers(driver.table, 0.0) if node.serves] == [(orders,)]
+    for number in range(10):
+        join_and_lose(f"holder{number}", (orders,))
+    serving = [node.name for node in summary.workers(driver.table, 0.0) if node.serves]
+    assert serving == ["holder9"], "one that comes back and is lost again is missed once"
+    assert len(driver.table.workers) <= GONE_WORKERS + 1

@@ -136,7 +136,7 @@ def put(stream: object, data: pa.Table) -> None:
 @again_if_slow
 def test_a_worker_answers_while_it_sends(tmp_path: Path) -> None:
     peers = FlightPeers()
-    arguments = ("worker", "--insecure", "--slots", "2", "--spill-dir", str(tmp_path))
+    arguments = ("worker", "--insecure", "--name", "worker", "--slots", "2", "--spill-dir", str(tmp_path))
     with FakeDriver() as driver, flightmesh(*arguments, "--driver", driver.address) as worker:
         worker.wait_said("ready")
         mesh = driver.registrations[0].address.mesh

@@ -78,6 +78,7 @@ def test_a_task_elsewhere_fetches_what_it_needs(mesh: Loopback) -> None:
         result = session.sql("select k + 1 as k from t where k <> 2")
         assert sorted(result.to_arrow().to_pydict()["k"]) == [1, 2, 4, 11, 12, 13, 14]
         assert [(task.splits, task.elsewhere) for task in scans(result.metrics)] == [(4, 2)]
+        assert "4 splits, 2 of them read at other workers" in session.explain("select k from t where k <> 2", "analyze")
         assert rows(session, "select count(*) as n from lines") == {"n": [3]}
         assert rows(session, "select n, w from lines order by n") == {"n": [1, 2, 3.5], "w": ["one", "two", "three"]}
         assert rows(session, "select year, k from hive where year <> 'late'") == {"year": ["2020", "2021"], "k": [2020, 2021]}
