@@ -52,6 +52,8 @@ Answer = TypeVar("Answer")
 
 def where(driver: str | None, mesh: str | None) -> str:
     """The address that options name: the driver's, or that of a mesh to be looked for."""
+    if driver is not None and driver.startswith(FOUND):
+        return driver
     return driver_address(driver) if driver is not None else f"{FOUND}{mesh or ''}"
 
 

@@ -12,7 +12,7 @@ import typer
 
 from flightmesh.cli.addresses import is_loopback
 from flightmesh.cli.guard import CANCELLED, guarded
-from flightmesh.cli.places import DRIVER_PEER_PORT, DRIVER_PORT, MESH, driver_place
+from flightmesh.cli.places import DRIVER_PEER_PORT, DRIVER_PORT, MESH, driver_place, warn_insecure
 from flightmesh.cli.worker import Advertise, AllowRoot, Insecure, NoMdns
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ def command(
     node = DriverNode(settings, ClientService, place)
     try:
         node.start()
+        if place.security is None:
+            warn_insecure(place.listen)
         _say_ready(node)
         readiness.ready(f"clients {node.client_uri}")
         readiness.watch(node.mesh.answers)

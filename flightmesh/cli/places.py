@@ -7,6 +7,7 @@ any other only where nobody asked for them.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from flightmesh.node.worker_node import Place
     from flightmesh.node.worker_security import WorkerSecurity
 
+LOG = logging.getLogger(__name__)
 MESH = "flightmesh"
 """What a mesh is called, if nothing else is said."""
 DRIVER_PORT, DRIVER_PEER_PORT = 8815, 8816
@@ -77,6 +79,12 @@ def worker_place(node: NodeConfig, token: str | None) -> tuple[Place, Sought]:
         interfaces=node.interfaces,
     )
     return place, sought
+
+
+def warn_insecure(listen: str) -> None:
+    """Says in the log what doing without TLS means."""
+    who = "whoever is on this machine" if is_loopback(listen) else "WHOEVER REACHES THIS ADDRESS"
+    LOG.warning("INSECURE: no TLS and no tokens at %s: %s may run queries and join (--insecure)", listen, who)
 
 
 def open_roots(texts: Sequence[str], listen: str) -> Roots:

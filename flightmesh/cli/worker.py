@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flightmesh.cli.guard import guarded
-from flightmesh.cli.places import WORKER_PEER_PORT, WORKER_PORT, worker_place
+from flightmesh.cli.places import WORKER_PEER_PORT, WORKER_PORT, warn_insecure, worker_place
 from flightmesh.cli.tokens_given import Token, TokenFile
 
 if TYPE_CHECKING:
@@ -185,6 +185,8 @@ def _run(settings: Config, place: Place, sought: Sought) -> None:
     _end_on_signals(node, readiness)
     try:
         node.start()
+        if place.security is None:
+            warn_insecure(place.listening.nodes)
         print(f"worker {place.name} listening, waiting for {source.waiting_for()}", flush=True)
         readiness.watch(node.answers)
         node.run_until_stopped()

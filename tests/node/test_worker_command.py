@@ -134,7 +134,7 @@ def test_what_a_killed_one_left_goes_at_the_next_start(tmp_path: Path) -> None:
         (("--driver", "127.0.0.1:1", "--config", "nowhere.yaml"), "nowhere.yaml"),
         (("--driver", "127.0.0.1:1", "--name", "a b"), "not 'a b'"),
         (("--driver", "127.0.0.1:1", "--serve", "orders"), "NAME=PATH"),
-        (("--driver", "127.0.0.1:1", "--serve", "a b=/tmp"), "NAME=PATH"),
+        (("--driver", "127.0.0.1:1", "--serve", "a b=/tmp"), "NAME=PATH is expected"),
         (("--driver", "127.0.0.1:1", "--serve", "orders=/tmp/no-such-file"), "to be served as orders, is not there"),
         (("--driver", "127.0.0.1:1", "--serve", "orders=/tmp", "--serve-replica", "Orders=/tmp"), "is served twice"),
     ],
