@@ -6,15 +6,13 @@ go with every call, to the driver and to the workers; nothing here reads a whole
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.config import MIB
-from flightmesh.errors import NodeUnavailable
-from flightmesh.transport.flight_peers import Connection, plain
+from flightmesh.transport.flight_peers import Connection, FlightPeers, plain
 from flightmesh.transport.flight_values import from_flight_info, to_descriptor
 from flightmesh.transport.large_bodies import BODY_SCHEMA, MESSAGE_BYTES, PUT_ACTION, put_action
 from flightmesh.transport.peers import StreamIn, StreamOut
@@ -36,23 +34,15 @@ class ClientConnection:
         trust: Callable[[str], ClientTls | None] = plain,
     ) -> None:
         self.uri = uri
-        self._trust = trust
-        self._headers = dict(headers or {})
-        self._window = window
-        self._lock = threading.Lock()
-        self._closed = False
-        self._connections: dict[str, Connection] = {}
+        self._nodes = FlightPeers(window, headers, trust)
 
     def set_header(self, name: str, value: str) -> None:
         """Sends a header with every later call."""
-        with self._lock:
-            self._headers[name] = value
-            for connection in self._connections.values():
-                connection.headers = dict(self._headers)
+        self._nodes.set_header(name, value)
 
     def action(self, name: str, body: bytes, seconds: float = CALL_SECONDS) -> list[bytes]:
         """The driver's answers to an action."""
-        driver = self._connection(None)
+        driver = self._at(None)
         if len(body) <= MESSAGE_BYTES:
             return driver.call(name, body, seconds)
         descriptor = flight.FlightDescriptor.for_command(PUT_ACTION + name.encode())
@@ -60,51 +50,38 @@ class ClientConnection:
 
     def info(self, asked: Asked, seconds: float = CALL_SECONDS) -> Info:
         """GetFlightInfo: starts a query, or describes a table."""
-        return self._connection(None).ask(
+        return self._at(None).ask(
             lambda client, options: from_flight_info(client.get_flight_info(to_descriptor(asked), options)), seconds
         )
 
     def schema(self, asked: Asked, seconds: float = CALL_SECONDS) -> pa.Schema:
         """GetSchema: plans a query, or describes a table."""
-        return self._connection(None).schema(to_descriptor(asked), seconds)
+        return self._at(None).schema(to_descriptor(asked), seconds)
 
     def list(self, seconds: float = CALL_SECONDS) -> tuple[Info, ...]:
         """ListFlights: the catalog."""
-        return self._connection(None).ask(
+        return self._at(None).ask(
             lambda client, options: tuple(from_flight_info(info) for info in client.list_flights(b"", options)), seconds
         )
 
     def actions(self, seconds: float = CALL_SECONDS) -> tuple[ActionKind, ...]:
         """What the driver can be asked."""
-        return self._connection(None).ask(
+        return self._at(None).ask(
             lambda client, options: tuple(ActionKind(kind.type, kind.description) for kind in client.list_actions(options)),
             seconds,
         )
 
     def get(self, location: str | None, ticket: bytes) -> StreamIn:
         """Opens the stream of an endpoint. Returns at once. `location` None: at the driver."""
-        return self._connection(location).get(ticket)
+        return self._at(location).get(ticket)
 
     def put(self, asked: Asked, schema: pa.Schema) -> StreamOut:
         """Opens a stream to the driver. Returns at once."""
-        return self._connection(None).put(to_descriptor(asked), schema)
+        return self._at(None).put(to_descriptor(asked), schema)
 
     def close(self) -> None:
-        """Lets go of all connections."""
-        with self._lock:
-            self._closed = True
-            connections = list(self._connections.values())
-            self._connections.clear()
-        for connection in connections:
-            connection.close()
+        """Lets go of all connections; calls after that raise NodeUnavailable."""
+        self._nodes.close()
 
-    def _connection(self, location: str | None) -> Connection:
-        address = location or self.uri
-        with self._lock:
-            if self._closed:
-                raise NodeUnavailable(f"the connection to {self.uri} is closed")
-            found = self._connections.get(address)
-            if found is None:
-                found = Connection(address, self._window, self._headers, self._trust(address))
-                self._connections[address] = found
-            return found
+    def _at(self, location: str | None) -> Connection:
+        return self._nodes.at(location or self.uri)

@@ -154,7 +154,7 @@ class FlightPeers:
         trust: Callable[[str], ClientTls | None] = plain,
     ) -> None:
         self._window = window
-        self._headers = headers
+        self._headers = dict(headers or {})
         self._trust = trust
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
@@ -162,15 +162,22 @@ class FlightPeers:
 
     def call(self, address: str, action: str, body: bytes, seconds: float) -> list[bytes]:
         """The answers to an action, within a deadline."""
-        return self._connection(address).call(action, body, seconds)
+        return self.at(address).call(action, body, seconds)
 
     def get(self, address: str, ticket: bytes) -> StreamIn:
         """Opens a stream. Returns at once: what goes wrong is raised by `next`."""
-        return self._connection(address).get(ticket)
+        return self.at(address).get(ticket)
 
     def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
         """Opens a stream to a peer. Returns at once: what goes wrong is raised by `write` and `finish`."""
-        return self._connection(address).put(flight.FlightDescriptor.for_command(command), schema)
+        return self.at(address).put(flight.FlightDescriptor.for_command(command), schema)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Sends a header with every later call."""
+        with self._lock:
+            self._headers[name] = value
+            for connection in self._connections.values():
+                connection.headers = dict(self._headers)
 
     def forget(self, address: str) -> None:
         """Lets go of the connections to a node that is gone."""
@@ -193,10 +200,11 @@ class FlightPeers:
         for connection in connections:
             connection.close()
 
-    def _connection(self, address: str) -> Connection:
+    def at(self, address: str) -> Connection:
+        """The connection to a node, made with the first call."""
         with self._lock:
             if self._closed:
-                raise NodeUnavailable("this node is closing")
+                raise NodeUnavailable("the connections to other nodes are closed")
             found = self._connections.get(address)
             if found is None:
                 found = Connection(address, self._window, self._headers, self._trust(address))
