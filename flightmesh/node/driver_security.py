@@ -89,6 +89,8 @@ class DriverSecurity:
                     LOG.info("the certificate was renewed, until %s", _clock(self._identity.ends))
             except FlightmeshError as error:
                 LOG.warning("the mesh's security could not be looked after: %s", error.message)
+            except OSError as error:  # of files and sockets there may be too few for a while
+                LOG.warning("the mesh's security could not be looked after: %s", error)
 
 
 def _clock(moment: float) -> str:

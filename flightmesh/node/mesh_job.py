@@ -65,7 +65,7 @@ class MeshJob:
         try:
             places = wait_placed(self._mesh, self.job, self._check)
             tickets = result_tickets(self.job, len(places), self._mesh.key)
-            opens = [partial(self._mesh.peers.get, place.client, ticket) for place, ticket in zip(places, tickets, strict=True)]
+            opens = [partial(self._mesh.peers.get, place.mesh, ticket) for place, ticket in zip(places, tickets, strict=True)]
             readers = PartitionReaders(opens, self._order)
             while (batch := self._next(readers)) is not None:
                 yield batch

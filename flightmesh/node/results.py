@@ -105,7 +105,7 @@ class Results:
         places = self._mesh.driver.try_placed(ticket.job, 0)
         if places is None or ticket.partition >= len(places):
             raise UnknownJob(f"job {ticket.job} has no result partition {ticket.partition}")
-        stream = self._mesh.driver.peers.get(places[ticket.partition].client, data)
+        stream = self._mesh.driver.peers.get(places[ticket.partition].mesh, data)
         readers = PartitionReaders([lambda: stream], Order.FREE)
         return OutStream(stream.schema, self._passed_on(ticket.job, readers, call), readers.close)
 

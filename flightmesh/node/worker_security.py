@@ -158,6 +158,8 @@ class WorkerSecurity:
                 self._renew(found, driver)
             except FlightmeshError as error:
                 LOG.warning("the certificate could not be renewed yet: %s", error.message)
+            except OSError as error:  # of files and sockets there may be too few for a while
+                LOG.warning("the certificate could not be renewed yet: %s", error)
 
     def _renew(self, found: Identity, driver: str) -> None:
         key, request = new_request(self._addresses())

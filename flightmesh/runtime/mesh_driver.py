@@ -46,6 +46,7 @@ from flightmesh.protocol.node_messages import (
     Registered,
     Reports,
 )
+from flightmesh.runtime.claims import check_claims
 from flightmesh.runtime.driver_effects import DriverEffects
 from flightmesh.runtime.driver_loop import DriverLoop
 from flightmesh.runtime.job_waits import JobWaits, ResultPlace, unknown_job
@@ -169,6 +170,7 @@ class MeshDriver:
             raise Cancelled("the driver is going down and takes no more workers")
         _require_same(said.name, "protocol", said.protocol, PROTOCOL_VERSION)
         _require_same(said.name, "partitioning hash", said.hash_version, HASH_VERSION)
+        check_claims(said, secure=bool(node))
         worker = self._links.add(said, node)
         LOG.info("worker %s registered: %d slots at %s", worker, said.slots, said.address.mesh)
         mesh = self.config.mesh

@@ -2,22 +2,23 @@
 
 Handed an address as a person wrote it, and a token if there is one; hands on a URI, what to trust there, and the headers of
 every call. What always holds: a token is sent only to who has shown a certificate of the mesh that the token is for; where a
-scheme or a token was given, nothing is tried without TLS.
+scheme or a token was given, nothing is tried without TLS, nor is it at another machine's address unless somebody wrote `grpc://`.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flightmesh.errors import InvalidConfig, NodeUnavailable, Unauthenticated
+from flightmesh.errors import InvalidConfig, NodeUnavailable, NotTrusted, Unauthenticated
 from flightmesh.transport.first_contact import fetch_ca, speaks_tls
 from flightmesh.transport.flight_client import ClientConnection
 from flightmesh.transport.flight_peers import plain
-from flightmesh.transport.security import PLAIN_SCHEME, TLS_SCHEME, ClientTls
+from flightmesh.transport.security import PLAIN_SCHEME, TLS_SCHEME, ClientTls, host_of
 from flightmesh.trust.authority import fingerprint, mesh_of
 from flightmesh.trust.certificates import driver_name, mesh_name
 from flightmesh.trust.private_files import read_private
@@ -61,7 +62,7 @@ def find_access(address: str, token: str | None = None) -> DriverAccess:
     uri = f"{TLS_SCHEME}://{place}"
     if given is not None:
         return with_token(uri, read_token(given, Kind.CLIENT))
-    if scheme is None and not _may_speak_tls(uri):
+    if scheme is None and _is_plain(place, uri):
         return DriverAccess(f"{PLAIN_SCHEME}://{place}")
     return _with_token_of_this_machine(uri)
 
@@ -114,15 +115,32 @@ def _found(mesh: str, token: Token | None) -> str:
     from flightmesh.discovery.meshes import choose, find_meshes  # zeroconf takes a while to load
 
     interfaces = tuple(name.strip() for name in os.environ.get(INTERFACES_VARIABLE, "").split(",") if name.strip())
-    driver = choose(find_meshes(interfaces=interfaces), mesh or None, "" if token is None or mesh else token.fingerprint)
+    found = find_meshes(interfaces=interfaces)
+    if token is not None:  # whoever is on the LAN can announce a mesh of any name without TLS; a token is for none of those
+        found = tuple(node for node in found if node.secure)
+    driver = choose(found, mesh or None, "" if token is None or mesh else token.fingerprint)
     return driver.uris[0]
 
 
-def _may_speak_tls(uri: str) -> bool:
+def _is_plain(place: str, uri: str) -> bool:
+    """Whether whoever is at an address of this machine does without TLS. Raises NotTrusted where another machine's does:
+    whoever is on the way there could have it look so."""
+    if _is_own(host_of(uri)):
+        try:
+            return not speaks_tls(uri)
+        except NodeUnavailable:
+            return True  # whoever connects will say it with the address that was asked for
+    if not speaks_tls(uri):
+        hint = f"a mesh that was started with --insecure is reached by {PLAIN_SCHEME}://{place}; else somebody is in the middle"
+        raise NotTrusted(f"whoever answers at {place} does not speak TLS", hint=hint)
+    return False
+
+
+def _is_own(host: str) -> bool:
     try:
-        return speaks_tls(uri)
-    except NodeUnavailable:
-        return False  # whoever connects will say it with the address that was asked for
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _with_token_of_this_machine(uri: str) -> DriverAccess:

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.config import MIB
-from flightmesh.errors import InvalidInput, NodeRefused, NodeUnavailable
+from flightmesh.errors import InvalidInput, NodeRefused, NodeUnavailable, NotTrusted
 from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, read_extra
 from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
 from flightmesh.transport.flight_values import READ_OPTIONS
 from flightmesh.transport.get_schema_errors import TrailerFactory
 from flightmesh.transport.peers import StreamIn, StreamOut
-from flightmesh.transport.security import ClientTls
+from flightmesh.transport.security import TLS_SCHEME, ClientTls, scheme_of
 
 T = TypeVar("T")
 CONNECT_MS = 120_000
@@ -115,7 +115,10 @@ class Connection:
 def _client(
     address: str, window: int, tls: ClientTls | None, *middleware: flight.ClientMiddlewareFactory
 ) -> flight.FlightClient:
-    """A client that reads at most `window` bytes ahead, and that is quick to try a dead address again."""
+    """A client that reads at most `window` bytes ahead, and that is quick to try a dead address again. One that is to trust
+    somebody goes nowhere without TLS, whoever named the address: it would hand out what it is to keep."""
+    if tls is not None and scheme_of(address) != TLS_SCHEME:
+        raise NotTrusted(f"{address[:200]!r} is an address without TLS, in a mesh that has it", hint="nothing was sent there")
     options = [
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", window),

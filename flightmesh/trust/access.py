@@ -22,6 +22,8 @@ SCHEME = "bearer "
 NOBODY = AccessList("", (), ())
 NEWS_SECONDS = 1.5
 """How long news of a token may take to come to a worker: some heartbeats."""
+MOST_WAITING = 16
+"""So many calls wait for news at the same time: each holds a thread, and who makes tokens up could hold them all."""
 
 
 class Access:
@@ -77,10 +79,11 @@ class Access:
 
 class ToldAccess(Access):
     """A worker's: as its driver tells it with heartbeats. A token that was made just now is known at the next one, so who shows
-    one that is not known yet waits for that."""
+    one that is not known yet waits for that; where many wait already he is refused at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self._waiting = 0
         super().__init__()
 
     def set(self, listed: AccessList) -> None:
@@ -91,7 +94,12 @@ class ToldAccess(Access):
 
     def _entry(self, id: str) -> ClientEntry | None:
         with self._changed:
-            self._changed.wait_for(lambda: id in self._clients, NEWS_SECONDS)
+            if id not in self._clients and self._waiting < MOST_WAITING:
+                self._waiting += 1
+                try:
+                    self._changed.wait_for(lambda: id in self._clients, NEWS_SECONDS)
+                finally:
+                    self._waiting -= 1
         return self._clients.get(id)
 
 

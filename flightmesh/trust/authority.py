@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import ipaddress
+import re
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -34,6 +36,11 @@ from flightmesh.trust.certificates import (
 CA_YEARS = 20
 SKEW = datetime.timedelta(seconds=SKEW_SECONDS)
 MOST_ADDRESSES = 64
+LONGEST_NAME = 253
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_UNREADABLE = (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.DuplicateExtension)
+"""What the library raises for requests that are damaged, or that it does not know its way about."""
 
 
 class Authority:
@@ -150,9 +157,10 @@ def _read_request(request: bytes) -> x509.CertificateSigningRequest:
     try:
         asked = x509.load_der_x509_csr(request)
         sound = asked.is_signature_valid
-    except (ValueError, TypeError, InvalidSignature):
+        key = asked.public_key()
+    except _UNREADABLE:
         raise NotAllowed("what should be a request for a certificate is none") from None
-    if not sound or not isinstance(asked.public_key(), ec.EllipticCurvePublicKey):
+    if not sound or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise NotAllowed("the request for a certificate is not signed by the key that it names, or not on P-256")
     return asked
 
@@ -161,15 +169,26 @@ def _allowed(asked: x509.CertificateSigningRequest) -> tuple[str, ...]:
     """The addresses of a request, unless it asks for too many or for a name of the mesh itself."""
     try:
         addresses = requested_addresses(asked)
-    except ValueError:
+    except _UNREADABLE:
         raise NotAllowed("the request for a certificate names addresses that are none") from None
     if len(addresses) > MOST_ADDRESSES:
         raise NotAllowed(f"the request for a certificate names {len(addresses)} addresses, at most {MOST_ADDRESSES} are taken")
     for address in addresses:
         name = address.lower().rstrip(".")
         if name == DOMAIN or name.endswith("." + DOMAIN) or "*" in name or _looks_like_a_node(name):
-            raise NotAllowed(f"a node cannot be named {address!r}: such names are the mesh's own")
+            raise NotAllowed(f"a node cannot be named {address[:80]!r}: such names are the mesh's own")
+        if not _is_host(address):
+            raise NotAllowed(f"a node cannot be named {address[:80]!r}: that is neither an address nor the name of a host")
     return addresses
+
+
+def _is_host(text: str) -> bool:
+    """Whether a name can be a host's: nothing in it is read in two ways (a NUL, for some, is where a name ends)."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
+    return True
 
 
 def _looks_like_a_node(name: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgpack
 import pytest
 
+from flightmesh.catalog.table import Copy
 from flightmesh.config import Config, MeshConfig
 from flightmesh.errors import Fenced, InvalidConfig, InvalidMessage, UnsupportedFeature
 from flightmesh.ids import JobId
@@ -13,7 +14,7 @@ from flightmesh.node.driver_node import DriverNode
 from flightmesh.protocol.client_messages import Done, NodeStatus
 from flightmesh.protocol.codec import encode
 from flightmesh.protocol.messages import JobReleased
-from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Drain, Leave, Reports
+from flightmesh.protocol.node_messages import PROTOCOL_VERSION, Drain, Leave, NodeAddress, Reports, Serving
 from tests.node.driving import IDLE, SECONDS, driver_node, played_worker
 from tests.waiting import wait_until
 
@@ -67,6 +68,39 @@ def test_a_worker_of_another_release_is_refused_with_both_versions(field: str, w
         assert f"version {ours}" in caught.value.message
         assert "same release" in (caught.value.hint or "")
         assert driver.mesh.workers() == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"slots": 0},
+        {"slots": -1},
+        {"slots": 10**9},
+        {"memory": 0},
+        {"disk": -1},
+        {"name": ""},
+        {"name": "\x1b[31mred"},
+        {"name": "two\nlines"},
+        {"name": "x" * 64},
+        {"host": "\x1b[2J"},
+        {"address": NodeAddress("", "grpc://127.0.0.1:9")},
+        {"address": NodeAddress("grpc://127.0.0.1:9", "no address")},
+        {"address": NodeAddress("grpc+unix:///tmp/socket", "grpc://127.0.0.1:9")},
+        {"address": NodeAddress("grpc://127.0.0.1:9", "grpc://127.0.0.1:9/\n")},
+        {"serves": (Serving("a b", Copy.PART),)},
+        {"serves": (Serving("t", Copy.PART, "x" * 65),)},
+    ],
+    ids=repr,
+)
+def test_what_no_worker_is_is_refused_and_harms_nobody(said: dict[str, object]) -> None:
+    """A driver that believed in no slots broke down, and all its workers with it."""
+    with driver_node() as driver, played_worker(driver, "good") as good, played_worker(driver, "bad") as bad:
+        good.register()
+        with pytest.raises(InvalidConfig) as caught:
+            bad.register(**said)
+        assert caught.value.message.isprintable()
+        good.beat()
+        assert [found.name for found in driver.mesh.workers()] == ["good"]
 
 
 def test_a_registration_of_a_later_protocol_is_known_by_its_version_whatever_its_other_fields() -> None:

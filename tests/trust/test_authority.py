@@ -61,11 +61,26 @@ def test_no_node_gets_a_name_of_the_meshs_own(authority: Authority, name: str) -
         authority.issue(request, "w3f9a2c1-5f0e9a1b", 24)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["driver.lab.flightmesh\0", "driver.lab.flightmesh\0.example.org", "driver.lab.flightmesh ", "a" * 300, "", "a\n", "a:1"],
+)
+def test_no_node_gets_a_name_that_no_host_has(authority: Authority, name: str) -> None:
+    """Some would read them as another's."""
+    _, request = new_request([name])
+    with pytest.raises(NotAllowed, match="neither an address nor the name of a host"):
+        authority.issue(request, "w3f9a2c1-5f0e9a1b", 24)
+
+
 def test_requests_that_are_none(authority: Authority) -> None:
     with pytest.raises(NotAllowed, match="is none"):
         authority.issue(b"nonsense", "w3f9a2c1-5f0e9a1b", 24)
     weak = rsa.generate_private_key(65537, 2048)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(weak, hashes.SHA256())
+    with pytest.raises(NotAllowed, match="not on P-256"):
+        authority.issue(request.public_bytes(serialization.Encoding.DER), "w3f9a2c1-5f0e9a1b", 24)
+    other_curve = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    request = other_curve.sign(ec.generate_private_key(ec.SECP384R1()), hashes.SHA256())
     with pytest.raises(NotAllowed, match="not on P-256"):
         authority.issue(request.public_bytes(serialization.Encoding.DER), "w3f9a2c1-5f0e9a1b", 24)
     with pytest.raises(NotAllowed, match="at most 64"):

@@ -218,6 +218,28 @@ def test_a_worker_may_not_speak_as_another(mesh: SecuredMesh) -> None:
             writer.close()
 
 
+def test_a_worker_may_not_lead_others_to_where_no_tls_is(mesh: SecuredMesh) -> None:
+    """Clients would send their tokens there, and the driver its orders."""
+    from flightmesh.kernel.hash import VERSION
+    from flightmesh.protocol.node_messages import PROTOCOL_VERSION, NodeAddress, Register
+
+    good = identity(mesh.state.authority, f"{mesh.token(Kind.WORKER).id}-5f0e9a1b")
+    roots = {"tls_root_certs": good.roots, "override_hostname": f"{MESH}.flightmesh"}
+    address = NodeAddress("grpc+tls://127.0.0.1:9", "grpc://127.0.0.1:9")
+    said = Register("astray", 1, 1 << 20, 0, address, "here", 1, PROTOCOL_VERSION, VERSION)
+    refusal = pytest.raises(flight.FlightError, match=r"cannot be reached at 'grpc://127\.0\.0\.1:9'")
+    with flight.connect(mesh.peers, **roots, cert_chain=good.certificate, private_key=good.key) as client, refusal:
+        list(client.do_action(flight.Action("register", encode(said)), flight.FlightCallOptions(timeout=SECONDS)))
+    with mesh.connect() as session:
+        assert "astray" not in {node.name for node in nodes_of(session)}
+
+
+def test_rows_come_through_the_driver(mesh: SecuredMesh) -> None:
+    """It has no client's token to show to workers: it comes as what it is."""
+    with mesh.connect(results="through-driver") as session:
+        assert session.sql("select 6 * 7 as answer").to_arrow().to_pylist() == [{"answer": 42}]
+
+
 def test_a_clients_certificate_is_no_drivers(mesh: SecuredMesh) -> None:
     """Who holds a worker's certificate cannot stand in for the driver."""
     token = mesh.token(Kind.WORKER)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from flightmesh.errors import InvalidConfig, InvalidInput, InvalidToken, NotAllowed, Unauthenticated
-from flightmesh.trust.access import Access, StoredAccess, list_of
+from flightmesh.trust.access import MOST_WAITING, NEWS_SECONDS, Access, StoredAccess, ToldAccess, list_of
 from flightmesh.trust.authority import new_authority
 from flightmesh.trust.private_files import read_private, write_private
 from flightmesh.trust.state import find_state, open_state
@@ -130,6 +131,31 @@ def test_a_token_that_expires_after_the_list_was_told_is_refused_then(store: Tok
     access.set(type(listed)("later", (past,), ()))
     with pytest.raises(Unauthenticated, match="expired"):
         access.check_client(f"Bearer {token.text}")
+
+
+def test_a_token_that_was_made_just_now_is_waited_for(store: TokenStore) -> None:
+    access, token = ToldAccess(), store.make(Kind.CLIENT)
+    threading.Timer(0.1, lambda: access.set(list_of(store))).start()
+    assert access.check_client(f"Bearer {token.text}") == token.id
+
+
+def test_whoever_makes_tokens_up_holds_few_threads(store: TokenStore) -> None:
+    """Each call that waits for news holds a thread of the worker."""
+    access, took = ToldAccess(), []
+
+    def show() -> None:
+        started = time.monotonic()
+        with pytest.raises(Unauthenticated):
+            access.check_client(f"Bearer {new_token(Kind.CLIENT, FINGERPRINT).text}")
+        took.append(time.monotonic() - started)
+
+    threads = [threading.Thread(target=show) for _ in range(4 * MOST_WAITING)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(seconds >= NEWS_SECONDS for seconds in took) == MOST_WAITING
+    assert sum(seconds < NEWS_SECONDS / 2 for seconds in took) == 3 * MOST_WAITING
 
 
 def test_the_version_of_the_list_changes_with_what_it_says(store: TokenStore) -> None:
