@@ -161,12 +161,12 @@ def _say_ready(node: DriverNode) -> None:
 
 
 def _join_line(node: DriverNode, state: MeshState) -> str:
-    """What to type on another machine. Into a journal, which others read, no token is written; on this machine, this user's
-    workers need none."""
+    """What to type on another machine. Into a journal or a container's log, which others read, no token is written; on this
+    machine, this user's workers need none."""
     if is_loopback(node.client_uri):
         return f"flightmesh worker --mesh {state.mesh} --driver {node.client_uri.partition('://')[2]}   (on this machine)"
     token = state.worker_token()
-    if token is None or os.environ.get("JOURNAL_STREAM"):
+    if token is None or os.environ.get("JOURNAL_STREAM") or os.environ.get("FLIGHTMESH_LOG") == "json":
         return f"flightmesh worker --token TOKEN   (flightmesh token worker --mesh {state.mesh} prints one)"
     return f"flightmesh worker --token {token}"
 

@@ -19,7 +19,7 @@ EXAMPLES = """\
 
 [cyan]flightmesh run plans/quickstart.yaml --set month=7 -o july.csv[/cyan]
 
-[cyan]flightmesh run --driver 192.168.1.7:4711 plan.yaml[/cyan]
+[cyan]flightmesh run --driver 192.168.1.7:8815 plan.yaml[/cyan]
 """
 
 

@@ -19,7 +19,7 @@ EXAMPLES = """\
 
 [cyan]cat report.sql | flightmesh sql - -r orders=data/orders --format csv | head[/cyan]
 
-[cyan]flightmesh sql --driver 192.168.1.7:4711 "select count(*) from '/data/orders/*.parquet'"[/cyan]
+[cyan]flightmesh sql --driver 192.168.1.7:8815 "select count(*) from '/data/orders/*.parquet'"[/cyan]
 """
 
 

@@ -106,7 +106,7 @@ def client(mesh: MeshName = MESH, state: State = None, label: Label = "", expire
 def rotate(id: Id, mesh: MeshName = MESH, state: State = None, expires: Expires = None, out: Out = None) -> None:
     """Make a new token in place of another, which is revoked."""
     found = _state(mesh, state)
-    _hand_out(found, found.tokens.rotate(id, _seconds(expires)).text, out)
+    _hand_out(found, found.rotate(id, _seconds(expires)).text, out)
 
 
 @app.command("revoke")

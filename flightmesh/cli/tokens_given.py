@@ -6,6 +6,7 @@ where other users of the machine see it; what is typed at a prompt is not shown.
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from pathlib import Path
@@ -62,5 +63,7 @@ def _asked() -> str:
             "or --token (or --insecure, for a mesh without TLS)",
             param_hint="--token",
         )
-    given: str = typer.prompt("Token", hide_input=True, err=True)
-    return given
+    try:
+        return getpass.getpass("Token: ").strip()
+    except EOFError:
+        raise KeyboardInterrupt from None  # Ctrl-D at the prompt is as good as Ctrl-C

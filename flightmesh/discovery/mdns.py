@@ -17,6 +17,8 @@ from flightmesh.protocol.node_messages import PROTOCOL_VERSION
 LOG = logging.getLogger(__name__)
 CA_DIGITS = 16
 """How much of the fingerprint is announced."""
+MOST_OTHERS = 3
+"""How many of a LAN's other meshes are named to who waits."""
 
 
 class MdnsSource:
@@ -28,13 +30,16 @@ class MdnsSource:
         self._browser = NodeBrowser(interfaces)
         self._count = self._browser.count
         self._unfit = ""
+        self._others: tuple[str, ...] = ()
         self._said: set[tuple[str, str]] = set()
 
     def candidates(self) -> tuple[DriverAddress, ...]:
         """The drivers that are there now; the one heard last first, so one that was restarted before what it was."""
         self._count = self._browser.count
         self._unfit = ""
-        fit = [node for node in self._browser.nodes() if self._sought(node) and not self._tell_unfit(node)]
+        drivers = [node for node in self._browser.nodes() if node.role == DRIVER]
+        self._others = tuple(sorted({f"{node.mesh} at {node.hosts[0]}" for node in drivers if not self._sought(node)}))
+        fit = [node for node in drivers if self._sought(node) and not self._tell_unfit(node)]
         addresses = [address for node in fit for address in addresses_of(node)]
         return tuple({address.location: address for address in reversed(addresses)}.values())[::-1]
 
@@ -45,14 +50,15 @@ class MdnsSource:
     def waiting_for(self) -> str:
         """The mesh, and who was found that would not do."""
         name = f"the mesh {self._mesh}" if self._mesh else "the token's mesh" if self._ca else "a mesh"
-        return f"a driver of {name} on the LAN{f'; {self._unfit}' if self._unfit else ''}"
+        others = f"there are other meshes: {', '.join(self._others[:MOST_OTHERS])}" if self._others else ""
+        return "; ".join(filter(None, (f"a driver of {name} on the LAN", self._unfit, others)))
 
     def close(self) -> None:
         """Whoever waits goes on."""
         self._browser.close()
 
     def _sought(self, node: FoundNode) -> bool:
-        return node.role == DRIVER and self._mesh in (None, node.mesh) and (node.ca == self._ca or not self._ca or not node.ca)
+        return self._mesh in (None, node.mesh) and (node.ca == self._ca or not self._ca or not node.ca)
 
     def _tell_unfit(self, node: FoundNode) -> str:
         """Why a driver of the mesh that is sought will not do; empty: it will."""

@@ -116,5 +116,5 @@ def _nobody(table: Table, job: JobEntry) -> NodeUnavailable:
     there = "those that are left are draining" if table.present() else "none is there"
     return NodeUnavailable(
         f"no worker takes tasks, so job {job.id} cannot run: {there}",
-        hint="start one: flightmesh worker --insecure --driver HOST:PORT",
+        hint="start one: the driver has printed the line that joins",
     )

@@ -139,11 +139,13 @@ class Membership:
                 except FlightmeshError as error:
                     if isinstance(error, HOPELESS if address.source == HEARD else WRONG_PLACE):
                         hopeless.append(error)
-                    self._say_once(error.code, "waiting for the driver at %s (%s)", uri, error.message)
+                    why = f"{error.message}; {error.hint}" if error.hint else error.message
+                    self._say_once(error.code, "waiting for the driver at %s (%s)", uri, why)
             if found and len(hopeless) == len(found):
                 raise hopeless[0]
             if not found:
-                self._say_once("nowhere", "waiting for %s", self._where.waiting_for())
+                sought = self._where.waiting_for()
+                self._say_once(sought, "waiting for %s", sought)
             self._where.wait_changed(pause)
             pause = min(pause * 1.5, LONGEST_WAIT)
         return None

@@ -91,7 +91,7 @@ class MeshEngine:
                 elif scan.table.is_served:
                     parts_of(scan.table, {str(worker.id) for worker in self.mesh.driver.workers()})
         if not self.mesh.driver.workers():
-            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --insecure --driver HOST:PORT")
+            raise NodeUnavailable("this mesh has no workers", hint="start one: the driver has printed the line that joins")
         config = self.mesh.driver.config
         mode = ExchangeMode(config.exchange.mode)
         chosen = replace(options, result=ResultAt.WORKERS, mode=mode, session=self.label, keep=config.mesh.result_seconds)

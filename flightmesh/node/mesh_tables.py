@@ -119,7 +119,7 @@ class _Dealing:
     def __init__(self, mesh: MeshDriver, key: str, schema: pa.Schema, first: int) -> None:
         workers = tuple(worker for worker in mesh.workers() if worker.state == WorkerState.ALIVE.value)
         if not workers:
-            raise NodeUnavailable("no worker takes rows", hint="start one: flightmesh worker --insecure --driver HOST:PORT")
+            raise NodeUnavailable("no worker takes rows", hint="start one: the driver has printed the line that joins")
         self._mesh = mesh
         self.key = key
         self._schema = schema

@@ -78,7 +78,7 @@ class WorkerAnswers:
         """The workers. Raises NodeUnavailable where there is none."""
         workers = self._mesh.workers()
         if not workers:
-            raise NodeUnavailable("this mesh has no workers", hint="start one: flightmesh worker --insecure --driver HOST:PORT")
+            raise NodeUnavailable("this mesh has no workers", hint="start one: the driver has printed the line that joins")
         return workers
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ T = TypeVar("T")
 RENEW_SECONDS = 5.0
 """How long a port may take to be free again; it takes some milliseconds."""
 REFUSALS = (Unauthenticated, NotAllowed)
-_PORT_HINT = "is the port in use? give another: `driver --listen HOST:PORT`, `up --port N`, or `port:` in the file of `up`"
+_PORT_HINT = "is the port in use? give another: `--port N` and `--peer-port N`, `up --port N`, or `port:` in the file of `up`"
 _ABANDONED: list[flight.FlightServerBase] = []
 """Servers whose clients did not let go in time. Kept, because to drop one waits for them."""
 

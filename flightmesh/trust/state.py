@@ -16,7 +16,7 @@ from flightmesh.errors import InvalidConfig
 from flightmesh.trust.authority import Authority, new_authority
 from flightmesh.trust.private_files import read_private, write_private
 from flightmesh.trust.token_store import TokenStore
-from flightmesh.trust.tokens import Kind, read_token
+from flightmesh.trust.tokens import Kind, Token, read_token
 
 CA, CA_KEY, TOKENS = "ca.pem", "ca.key", "tokens.json"
 CLIENT_TOKEN, WORKER_TOKEN = "client.token", "worker.token"
@@ -44,14 +44,26 @@ class MeshState:
         """The token of people on this machine, while it is good."""
         return self._first(CLIENT_TOKEN)
 
+    def rotate(self, id: str, seconds: float | None = None) -> Token:
+        """A new token in place of another, which is revoked; also where people on this machine find it. Raises InvalidInput."""
+        token = self.tokens.rotate(id, seconds)
+        path = self.folder / _file_of(token.kind)
+        if path.exists() and read_token(read_private(path).decode().strip()).id == id:
+            self.keep_first(token.kind, token.text)
+        return token
+
     def keep_first(self, kind: Kind, text: str) -> None:
         """Puts a token where people on this machine find it."""
-        write_private(self.folder / (WORKER_TOKEN if kind is Kind.WORKER else CLIENT_TOKEN), text.encode() + b"\n")
+        write_private(self.folder / _file_of(kind), text.encode() + b"\n")
 
     def _first(self, name: str) -> str | None:
         path = self.folder / name
         text = read_private(path).decode().strip() if path.exists() else None
         return text if text and self.tokens.is_good(read_token(text).id) else None
+
+
+def _file_of(kind: Kind) -> str:
+    return WORKER_TOKEN if kind is Kind.WORKER else CLIENT_TOKEN
 
 
 def default_folder(environ: os._Environ[str] | dict[str, str] = os.environ) -> Path:

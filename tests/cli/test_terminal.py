@@ -48,11 +48,11 @@ def terminal():
     os.close(ours)
 
 
-def start(terminal: Terminal, *args: str, stdout: int | None = None, **env: str) -> subprocess.Popen[bytes]:
+def start(
+    terminal: Terminal, *args: str, stdin: int = subprocess.DEVNULL, stdout: int | None = None, **env: str
+) -> subprocess.Popen[bytes]:
     env = {name: value for name, value in environment(**env).items() if name != "COLUMNS"}
-    process = subprocess.Popen(
-        command(*args), stdin=subprocess.DEVNULL, stdout=stdout or terminal.theirs, stderr=terminal.theirs, env=env
-    )
+    process = subprocess.Popen(command(*args), stdin=stdin, stdout=stdout or terminal.theirs, stderr=terminal.theirs, env=env)
     os.close(terminal.theirs)
     return process
 
@@ -152,3 +152,12 @@ def test_an_error_points_at_its_place(terminal: Terminal) -> None:
     lines = shown.splitlines()
     assert lines[0].startswith("error: ")
     assert lines[1:3] == ["  select 1 as a, nowhere", "                 ^^^^^^^"]
+
+
+def test_who_leaves_the_prompt_for_a_token_has_cancelled(terminal, tmp_path):
+    nowhere = {"XDG_STATE_HOME": str(tmp_path), "FLIGHTMESH_NODE_INTERFACES": "127.0.0.1"}
+    process = start(terminal, "worker", "--driver", "127.0.0.1:1", stdin=terminal.theirs, **nowhere)
+    assert terminal.read(until="Token: ").endswith("Token: ")
+    os.write(terminal.ours, b"\x04")
+    assert terminal.read().split() == ["cancelled"]
+    assert process.wait(60) == 130

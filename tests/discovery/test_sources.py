@@ -186,6 +186,18 @@ def test_only_drivers_of_the_mesh_that_is_sought_are_told(caplog: pytest.LogCapt
 
 
 @in_namespace
+def test_other_meshes_that_are_there_are_named_to_who_waits() -> None:
+    announcers = [Announcer(driver(ca="f" * 16)), Announcer(driver(node="d-2", port=2, mesh="other"))]
+    with mdns() as source:
+        wait_until(lambda: source.candidates() == () and "other at" in source.waiting_for())
+        wait_until(lambda: source.candidates() == () and "flightmesh at" in source.waiting_for())
+        there = "there are other meshes: flightmesh at 127.0.0.1, other at 127.0.0.1"
+        assert source.waiting_for() == f"a driver of the mesh flightmesh on the LAN; {there}"
+    for each in announcers:
+        each.close()
+
+
+@in_namespace
 def test_why_nobody_will_do_is_said() -> None:
     announcer = Announcer(driver(protocol=99))
     with mdns() as source:

@@ -97,6 +97,17 @@ def test_rotating_makes_a_new_token_and_revokes_the_old(store: TokenStore) -> No
         store.revoke("c0000000")
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_token_of_this_machine_is_rotated_where_its_people_find_it(kind: Kind, tmp_path: Path) -> None:
+    state = open_state(tmp_path, "lab")
+    found = state.worker_token if kind is Kind.WORKER else state.client_token
+    first, another = read_token(found() or ""), state.tokens.make(kind)
+    state.rotate(another.id)
+    assert found() == first.text
+    new = state.rotate(first.id)
+    assert found() == new.text != first.text
+
+
 def test_a_client_is_let_in_by_a_good_token_alone(store: TokenStore) -> None:
     good, expired, revoked = store.make(Kind.CLIENT), store.make(Kind.CLIENT, seconds=-1.0), store.make(Kind.CLIENT)
     store.revoke(revoked.id)
