@@ -1,6 +1,6 @@
 """Gives memory that allocators keep for later back to the operating system, once a node has had nothing to do for a while.
 
-Handed, now and then, whether the node has work; gives back once after each time of work. What always holds: nothing is given
+Handed, now and then, whether the node has work; gives back twice after each time of work. What always holds: nothing is given
 back while there is work, where the next morsel would have to ask for it again.
 """
 
@@ -13,8 +13,9 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-IDLE_SECONDS = 7.0
-"""Longer than idle threads of `Threads` live: what a thread's own heap keeps can be given back only after its end."""
+IDLE_SECONDS = (7.0, 25.0)
+"""The first is longer than idle threads of `Threads` live: what a thread's own heap keeps can be given back only after its end.
+On a busy machine some end later: hence the second (a worker kept 250 MiB for ever where it came only once)."""
 
 
 class IdleMemory:
@@ -23,17 +24,17 @@ class IdleMemory:
     def __init__(self, give_back: Callable[[], None] | None = None) -> None:
         self._give_back = give_back or give_back_memory
         self._idle_since: float | None = None
-        self._owes = False
+        self._owed: tuple[float, ...] = ()
 
     def look(self, jobs: int, now: float) -> None:
         """Says how many jobs have something here at `now` (seconds of any steady clock)."""
         if jobs:
-            self._owes = True
+            self._owed = IDLE_SECONDS
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
-        elif self._owes and now - self._idle_since >= IDLE_SECONDS:
-            self._owes = False
+        elif self._owed and now - self._idle_since >= self._owed[0]:
+            self._owed = self._owed[1:]
             self._give_back()
 
 

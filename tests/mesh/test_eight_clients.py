@@ -107,7 +107,17 @@ def test_all_are_right_none_starves_nothing_is_left(mesh: Cluster, expected: dic
     settled = settle(mesh)
     took = serve_all(mesh, expected, seed=2)
     wait_until(mesh.is_idle, 5, "the mesh to be idle")
-    wait_until(lambda: footprint(mesh).exceeds(settled) is None, SETTLE_SECONDS, "threads, sockets and memory to be as before")
+    left: list[str | None] = []
+
+    def is_as_before() -> bool:
+        left[:] = [footprint(mesh).exceeds(settled)]
+        return left == [None]
+
+    try:
+        wait_until(is_as_before, SETTLE_SECONDS, "threads, sockets and memory to be as before")
+    except AssertionError as failure:
+        failure.add_note(f"left: {left[0]}")
+        raise
     assert max(took) < 3 * min(took) + 5, f"a client starved: {sorted(took)}"
     assert len(mesh.jobs().jobs) <= 200, "the driver forgets"
 

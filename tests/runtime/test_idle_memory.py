@@ -1,11 +1,12 @@
-"""Memory is given back once after work, and never while there is some."""
+"""Memory is given back twice after work, and never while there is some."""
 
 from __future__ import annotations
 
 from flightmesh.runtime.idle_memory import IDLE_SECONDS, IdleMemory, give_back_memory
 
 
-def test_once_after_each_time_of_work() -> None:
+def test_twice_after_each_time_of_work() -> None:
+    first, second = IDLE_SECONDS
     given: list[float] = []
     memory = IdleMemory(lambda: given.append(now))
     for now in (0.0, 100.0):
@@ -13,18 +14,21 @@ def test_once_after_each_time_of_work() -> None:
     assert given == [], "there was no work yet"
     for now in (100.5, 101.0):
         memory.look(2, now)
-    for now in (102.0, 102.0 + IDLE_SECONDS - 0.1):
+    for now in (102.0, 102.0 + first - 0.1):
         memory.look(0, now)
     assert given == [], "it may go on soon"
-    for now in (102.0 + IDLE_SECONDS, 200.0, 300.0):
+    for now in (102.0 + first, 102.0 + first + 0.5, 102.0 + second, 200.0, 300.0):
         memory.look(0, now)
-    assert given == [102.0 + IDLE_SECONDS]
+    assert given == [102.0 + first, 102.0 + second]
     for now in (301.0, 400.0):
         memory.look(1, now)
-    assert len(given) == 1
-    for now in (401.0, 500.0):
+    assert len(given) == 2
+    for now in (401.0, 401.0 + first):
         memory.look(0, now)
-    assert given[1:] == [500.0]
+    memory.look(3, 500.0)
+    for now in (501.0, 600.0, 601.0, 602.0):
+        memory.look(0, now)
+    assert given[2:] == [401.0 + first, 600.0, 601.0], "work in between begins it anew"
 
 
 def test_giving_back_works_here() -> None:
