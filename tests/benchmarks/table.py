@@ -11,7 +11,9 @@ TIMES: dict[tuple[str, int], float] = {}
 PLANNING: dict[int, float] = {}
 """Query -> median planning time in seconds."""
 MESH_TIMES: dict[tuple[str, int], float] = {}
-"""Side (embedded, get, put) and query -> best time in seconds."""
+"""Side (embedded, or one of MESH_SIDES) and query -> best time in seconds."""
+MESH_SIDES = ("get", "put", "tls")
+"""How rows are moved between workers; `tls`: as get, with TLS and tokens."""
 MISSING: dict[str, str] = {}
 """Engine -> why it was not measured."""
 
@@ -51,17 +53,17 @@ def planning_lines() -> list[str]:
 
 
 def mesh_lines() -> list[str]:
-    """A line a query: embedded, and a mesh on the same machine in both exchange modes, with what that costs."""
+    """A line a query: embedded, and meshes on the same machine, with what they cost."""
     numbers = sorted({number for _, number in MESH_TIMES})
     if not numbers:
         return []
-    lines = [f"query{'embedded':>12}{'get':>12}{'ratio':>8}{'put':>12}{'ratio':>8}"]
+    lines = [f"query{'embedded':>12}" + "".join(f"{side:>12}{'ratio':>8}" for side in MESH_SIDES)]
     lines += [f"q{number:02}  {_mesh_cells([number])}" for number in numbers]
     return [*lines, f"total{_mesh_cells(numbers)}"]
 
 
 def _mesh_cells(numbers: list[int]) -> str:
-    sums = {side: sum(MESH_TIMES.get((side, number), 0.0) for number in numbers) for side in ("embedded", "get", "put")}
+    sums = {side: sum(MESH_TIMES.get((side, number), 0.0) for number in numbers) for side in ("embedded", *MESH_SIDES)}
     alone = sums["embedded"]
-    cells = [f"{sums[side] * 1000:>12,.0f}{sums[side] / alone if alone else 0.0:>7.2f}x" for side in ("get", "put")]
+    cells = [f"{sums[side] * 1000:>12,.0f}{sums[side] / alone if alone else 0.0:>7.2f}x" for side in MESH_SIDES]
     return f"{alone * 1000:>12,.0f}{''.join(cells)}"

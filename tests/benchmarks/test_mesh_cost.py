@@ -12,21 +12,23 @@ import pytest
 
 import flightmesh
 from tests.benchmarks.conftest import ROUNDS, THREADS
-from tests.benchmarks.table import MESH_TIMES
-from tests.mesh.cluster import cluster
+from tests.benchmarks.table import MESH_SIDES, MESH_TIMES
+from tests.mesh.cluster import cluster, secured_cluster
 from tests.tpch.data import NUMBERS, TABLES, queries, table_files
 
-SIDES = ("embedded", "get", "put")
+SIDES = ("embedded", *MESH_SIDES)
 
 
 @pytest.fixture(scope="module")
 def sessions(folder: Path) -> Iterator[dict[str, Any]]:
-    """All three, open at the same time, so that each query meets them in the same minute."""
+    """All of them, open at the same time, so that each query meets them in the same minute."""
     with ExitStack() as stack:
         found: dict[str, Any] = {"embedded": stack.enter_context(flightmesh.connect(threads=THREADS))}
         for mode in ("get", "put"):
             mesh = stack.enter_context(cluster(workers=THREADS, slots=1, mode=mode))
             found[mode] = stack.enter_context(mesh.connect())
+        secured = stack.enter_context(secured_cluster(workers=THREADS, slots=1))
+        found["tls"] = stack.enter_context(secured.connect())
         for session in found.values():
             for table in TABLES:
                 session.register(table, str(Path(table_files(folder, table)).resolve()))
