@@ -27,6 +27,7 @@ from flightmesh.setting_kinds import (
     SIZE_OR_NOTHING,
     SWITCH,
     TEXT,
+    TOKEN_FILE,
     Role,
     Setting,
     listed,
@@ -138,7 +139,9 @@ class NodeConfig:
     interfaces: Annotated[tuple[str, ...], Setting(listed(INTERFACE), on(DRIVER, WORKER))] = ()
     """Network interfaces, by name or address, that mDNS uses and whose addresses are announced. Empty: all that are up
     but loopback, a LAN's before a VPN's. Clients that look for a mesh heed the variable, too."""
-    token_file: Annotated[str | None, Setting(PATH, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = None
+    token_file: Annotated[str | None, Setting(TOKEN_FILE, on(WORKER, CLIENT, flag="--token-file"), "FLIGHTMESH_TOKEN_FILE")] = (
+        None
+    )
     """A file that holds the token. null: the variable FLIGHTMESH_TOKEN, --token, the state of a driver on this machine, or a
     question on the terminal."""
     insecure: Annotated[bool, Setting(SWITCH, on(DRIVER, WORKER, flag="--insecure"))] = False

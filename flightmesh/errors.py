@@ -1,12 +1,14 @@
 """Typed errors that say whose fault it is: the query's, the cluster's or ours.
 
 Handed a message, an optional hint and an optional position; hands on an exception that renders itself for a person and
-crosses a wire as a plain map. What always holds: an error never carries a traceback, and knows whether a retry can help.
+crosses a wire as a plain map. What always holds: an error carries no traceback and no secret of a token, and knows
+whether a retry can help.
 """
 
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +35,15 @@ class Position:
         return f"{self.source}:{self.line}:{self.column}" if self.source else where
 
 
+_SECRET = re.compile(r"(fm1\.[0-9a-f]{64}\.[wc][0-9a-f]{7}-)[A-Za-z0-9_-]+")
+"""A token as people hand it on; what follows its id is secret."""
+
+
+def without_secrets(text: str) -> str:
+    """A text in which tokens are shown without what is secret of them: people paste them where something else belongs."""
+    return _SECRET.sub(r"\1...", text) if "fm1." in text else text
+
+
 def with_article(noun: str) -> str:
     """The noun with a or an before it, as a message says it."""
     return f"an {noun}" if noun[:1].lower() in ("a", "e", "i", "o") else f"a {noun}"
@@ -53,11 +64,11 @@ class FlightmeshError(Exception):
         position: Position | None = None,
         text: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_secrets(message)
+        super().__init__(self.message)
+        self.hint = hint and without_secrets(hint)
         self.position = position
-        self.text = text
+        self.text = text and without_secrets(text)
 
     def __str__(self) -> str:
         return self.render()

@@ -221,6 +221,8 @@ HOURS = positive("hours")
 SWITCH = Kind("true or false", _check_switch, _read_switch, {"type": "boolean"})
 TEXT = text("a text", r"[\s\S]*\S[\s\S]*", "duckdb")
 PATH = _from_home(text("a path", r"[^\0]*[^\s\0][^\0]*", "/var/lib/flightmesh"))
+TOKEN_FILE = _from_home(text("a path", r"(?!\s*fm\d+\.)[^\0]*[^\s\0][^\0]*", "/var/lib/flightmesh/token"))
+"""The file that holds a token, not the token itself: a path is shown wherever settings are."""
 NODE_NAME = text("a name of letters, digits, - _ and .", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "rack-3")
 MESH_NAME = text("a name of small letters, digits and -", r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "flightmesh")
 HOST = text("a host", rf"{_HOST}|[0-9A-Fa-f:.]+", "192.168.1.7")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flightmesh.config import Config
+from flightmesh.errors import without_secrets
 from flightmesh.setting_kinds import Role, Unfit
 from flightmesh.settings.environment import read_environment
 from flightmesh.settings.file import read_file
@@ -24,7 +25,7 @@ class BadFlag(ValueError):
     """A flag's value does not fit; `flag` is its name."""
 
     def __init__(self, message: str, flag: str) -> None:
-        super().__init__(message)
+        super().__init__(without_secrets(message))
         self.flag = flag
 
 

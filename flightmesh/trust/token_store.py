@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flightmesh.errors import InvalidConfig, InvalidInput
 from flightmesh.trust.private_files import read_private, write_private
-from flightmesh.trust.tokens import Kind, Token, digest, new_token
+from flightmesh.trust.tokens import SECRET_BYTES, Kind, Token, digest, is_id, new_token
 
 VERSION = 1
 
@@ -129,7 +129,7 @@ class TokenStore:
             body = json.loads(data)
             if body["version"] != VERSION:
                 raise InvalidConfig(f"{self._path} is of another version of flightmesh ({body['version']})")
-            records = [TokenRecord(**fields) for fields in body["tokens"]]
+            records = [_checked(TokenRecord(**fields)) for fields in body["tokens"]]
         except (ValueError, TypeError, KeyError) as error:
             raise InvalidConfig(f"the tokens in {self._path} cannot be read: {type(error).__name__}") from None
         return {record.id: record for record in records}
@@ -156,6 +156,15 @@ def _record(token: Token, label: str, seconds: float | None) -> TokenRecord:
     now = time.time()
     kept = token.secret if token.kind is Kind.WORKER else digest(token.secret)
     return TokenRecord(token.id, kept.hex(), label, now, None if seconds is None else now + seconds)
+
+
+def _checked(record: TokenRecord) -> TokenRecord:
+    """A record as the file has it. Raises ValueError or TypeError for one that nobody here wrote."""
+    times = (record.created, record.expires or 0, record.revoked or 0)
+    known = is_id(record.id) and len(bytes.fromhex(record.secret)) == SECRET_BYTES
+    if not (known and all(isinstance(moment, int | float) for moment in times)):
+        raise ValueError(record.id)
+    return record
 
 
 def _find(records: dict[str, TokenRecord], id: str) -> TokenRecord:

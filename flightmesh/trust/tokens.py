@@ -23,7 +23,8 @@ FINGERPRINT_DIGITS = 64
 _HINT = (
     "a token looks like fm1.<64 hex digits>.<id>-<secret>; the driver prints one when it starts, `flightmesh token` makes more"
 )
-_BODY = re.compile(r"([wc][0-9a-f]{7})-([A-Za-z0-9_-]+)")
+_ID = r"[wc][0-9a-f]{7}"
+_BODY = re.compile(rf"({_ID})-([A-Za-z0-9_-]+)")
 
 
 class Kind(enum.Enum):
@@ -81,6 +82,11 @@ def read_token(text: str, kind: Kind | None = None) -> Token:
             f"this is a {given}'s token, and a {wanted}'s is needed here", hint=f"`flightmesh token {wanted}` makes one"
         )
     return token
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of a token's id."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def digest(secret: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 import time
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flightmesh.errors import InvalidConfig, InvalidInput, InvalidToken, NotAllowed, Unauthenticated
+from flightmesh.errors import FlightmeshError, InvalidConfig, InvalidInput, InvalidToken, NotAllowed, Position, Unauthenticated
+from flightmesh.session.driver_access import token_in
+from flightmesh.setting_kinds import Role
+from flightmesh.settings import BadFlag, effective
 from flightmesh.trust.access import MOST_WAITING, NEWS_SECONDS, Access, StoredAccess, ToldAccess, list_of
 from flightmesh.trust.authority import new_authority
 from flightmesh.trust.private_files import read_private, write_private
@@ -31,6 +35,49 @@ def test_a_token_is_read_back(kind: Kind) -> None:
     assert read_token(f" {token.text}\n") == token
     assert read_token(token.text, kind).kind is kind
     assert token.text.startswith(f"fm1.{FINGERPRINT}.{token.id}-")
+
+
+def test_no_error_shows_a_token_that_was_pasted_where_something_else_belongs(store: TokenStore) -> None:
+    text = new_token(Kind.WORKER, FINGERPRINT).text
+    secret = text.partition("-")[2]
+    for paste in (lambda: store.revoke(text), lambda: token_in(Path(text)), lambda: open_state(Path("/proc"), text)):
+        with pytest.raises(FlightmeshError) as caught:
+            paste()
+        shown = repr(caught.value) + str(caught.value) + repr(caught.value.to_wire())
+        assert text.partition("-")[0] in shown
+        assert secret not in shown
+    line = FlightmeshError("no such key", text=f"node: {{token: {text}}}", position=Position(1, 8, 5))
+    assert secret[:8] not in line.render()
+    with pytest.raises(InvalidConfig) as refused:
+        effective(Role.WORKER, None, {"FLIGHTMESH_TOKEN_FILE": text}, {})
+    with pytest.raises(BadFlag) as flag:
+        effective(Role.WORKER, None, {}, {"node.token_file": text})
+    assert secret not in refused.value.render() + str(flag.value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "zz"},
+        {"id": "x0000000"},
+        {"secret": "no hex"},
+        {"secret": "00"},
+        {"created": "now"},
+        {"expires": "soon"},
+        {"id": 7},
+    ],
+    ids=repr,
+)
+def test_a_record_that_nobody_here_wrote_damages_the_file(
+    store: TokenStore, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    """It is said as such, whoever looks first: nothing that looks after the mesh may break on it."""
+    store.make(Kind.CLIENT)
+    body = json.loads((tmp_path / "tokens.json").read_text())
+    body["tokens"].append(body["tokens"][0] | changed)
+    write_private(tmp_path / "tokens.json", json.dumps(body).encode())
+    with pytest.raises(InvalidConfig, match="cannot be read"):
+        list_of(store)
 
 
 def test_no_text_of_a_token_but_its_own_shows_the_secret() -> None:
