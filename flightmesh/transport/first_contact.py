@@ -9,13 +9,14 @@ from __future__ import annotations
 import socket
 import ssl
 
-from flightmesh.errors import InvalidMessage, InvalidToken, NodeRefused, NodeSilent, NodeUnavailable, NotTrusted
+from flightmesh.errors import InvalidConfig, InvalidMessage, InvalidToken, NodeRefused, NodeSilent, NodeUnavailable, NotTrusted
 from flightmesh.protocol.codec import decode
 from flightmesh.protocol.enrolment import Hello
 from flightmesh.transport.flight_peers import Connection
 from flightmesh.transport.security import ClientTls, host_of
 from flightmesh.trust.authority import fingerprint, mesh_of
 from flightmesh.trust.certificates import driver_name
+from flightmesh.trust.state import check_mesh_name
 
 CONTACT_SECONDS = 4.0
 PROBE_SECONDS = 2.0
@@ -40,6 +41,10 @@ def fetch_ca(uri: str, expected: str | None, seconds: float = CONTACT_SECONDS) -
         found = fingerprint(answers[0])
     except InvalidToken:
         raise InvalidMessage(f"what {uri} says is its CA is no certificate") from None
+    try:
+        check_mesh_name(mesh_of(answers[0]))  # it becomes part of paths, host names and messages
+    except InvalidConfig as error:
+        raise InvalidMessage(f"what {uri} says is its CA is that of no mesh: {error.message}") from None
     if expected is not None and found != expected:
         raise NotTrusted(
             f"the mesh at {uri} is not the one that this token is for: its CA is {found[:12]}, the token's {expected[:12]}",

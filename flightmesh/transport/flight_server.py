@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -36,6 +36,7 @@ from flightmesh.transport.flight_rows import incoming, internal, outgoing
 from flightmesh.transport.flight_values import from_descriptor, to_flight_info
 from flightmesh.transport.get_schema_errors import refuse_schema
 from flightmesh.transport.large_bodies import LARGEST_MESSAGE, action_of, gather_body, pack_answers
+from flightmesh.transport.refusals import Refusals
 from flightmesh.transport.security import Guard, OpenDoor, Security, ServerTls, host_of
 from flightmesh.transport.service import Asked, Service
 
@@ -149,6 +150,7 @@ class _Door:
     guard: Guard
     serving: threading.Event
     closing: threading.Event
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
@@ -246,7 +248,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             self._door.guard.check(call, action)
             return what(call)
         except REFUSALS as error:
-            LOG.warning("refused a call of %s: %s", call.identity or call.peer, error.message)
+            self._door.refusals.note(call.identity or call.peer, error.message)
             failure = to_flight(error)
         except FlightmeshError as error:
             failure = to_flight(error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pyarrow.flight as flight
 import pytest
 
 from flightmesh.discovery.found import FoundNode
-from flightmesh.errors import NodeUnavailable, NotTrusted
+from flightmesh.errors import InvalidMessage, NodeUnavailable, NotTrusted
 from flightmesh.protocol.node_messages import PROTOCOL_VERSION
 from flightmesh.session import driver_access
 from flightmesh.session.driver_access import find_access, trusting
@@ -64,6 +65,21 @@ def test_a_mesh_with_tls_is_chosen_before_one_that_poses_as_it(monkeypatch: pyte
     monkeypatch.setattr(driver_access, "with_token", lambda uri, token: asked.append(uri))
     find_access("mesh://lab", TOKEN.text)
     assert asked == ["grpc+tls://192.0.2.2:8815"]
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a\0b", "\x1b[31mred", "A B"])
+def test_an_authority_of_no_mesh_is_not_looked_for(name: str) -> None:
+    """Whoever answers says what his mesh is called, and its state would be looked for under that name."""
+    stranger = new_authority(name)
+    own = stranger.identity_of_driver("d-01020304", ["127.0.0.1"], 1)
+
+    class Stranger(flight.FlightServerBase):  # type: ignore[misc]
+        def do_action(self, context: Any, action: Any) -> list[bytes]:
+            return [stranger.certificate]
+
+    refusal = pytest.raises(InvalidMessage, match="is that of no mesh")
+    with Stranger("grpc+tls://127.0.0.1:0", tls_certificates=[(own.certificate, own.key)]) as server, refusal:
+        find_access(f"grpc+tls://127.0.0.1:{server.port}")
 
 
 def test_an_endpoint_without_tls_gets_no_token() -> None:
