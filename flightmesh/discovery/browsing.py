@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf import DNSQuestionType, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from flightmesh.discovery.found import FoundNode
 from flightmesh.discovery.interfaces import Local, best_first
@@ -21,12 +21,16 @@ from flightmesh.discovery.records import SERVICE, from_service
 
 LOG = logging.getLogger(__name__)
 RESOLVE_MILLISECONDS = 1000
+TO_ALL = DNSQuestionType.QM
+"""Answers come by multicast: within 0.12 s, or when the second in which they were given last is over. Otherwise the first are
+sent to this machine at once, and where several of its processes listen each answer reaches any one of them."""
 
 
 class NodeBrowser:
     """Listens from when it is made until it is closed. Any thread may call."""
 
-    def __init__(self, interfaces: Sequence[str] = ()) -> None:
+    def __init__(self, interfaces: Sequence[str] = (), answers: DNSQuestionType | None = None) -> None:
+        self._answers = answers
         self._changed = threading.Condition()
         self._nodes: dict[str, FoundNode] = {}
         self._count = 0
@@ -52,12 +56,12 @@ class NodeBrowser:
         with self._changed:
             self._changed.wait_for(lambda: self._count != count or self._closed, seconds)
 
-    def settle(self, seconds: float, quiet: float) -> None:
-        """Until something was found and nothing has changed for `quiet` seconds; at most so many seconds."""
+    def settle(self, seconds: float, quiet: float, sought: Callable[[FoundNode], bool]) -> None:
+        """Until a node that is sought was found and nothing has changed for `quiet` seconds; at most so many seconds."""
         end = time.monotonic() + seconds
         with self._changed:
             while (now := time.monotonic()) < end and not self._closed:
-                due = self._last + quiet if self._nodes else end
+                due = self._last + quiet if any(sought(node) for node in self._nodes.values()) else end
                 if due <= now:
                     return
                 self._changed.wait(min(due, end) - now)
@@ -77,7 +81,7 @@ class NodeBrowser:
                 return
             self._nodes.clear()
             self._tell()
-            self._asking = ServiceBrowser(zeroconf, SERVICE, listener=_Listener(self))
+            self._asking = ServiceBrowser(zeroconf, SERVICE, listener=_Listener(self), question_type=self._answers)
 
     def _stop(self, _: Zeroconf | None = None) -> None:
         with self._changed:

@@ -6,9 +6,9 @@ one mesh is there nobody guesses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from flightmesh.discovery.browsing import NodeBrowser
+from flightmesh.discovery.browsing import TO_ALL, NodeBrowser
 from flightmesh.discovery.found import DRIVER, FoundNode
 from flightmesh.discovery.interfaces import check_interfaces
 from flightmesh.discovery.mdns import CA_DIGITS, wrong_version
@@ -20,17 +20,24 @@ QUIET_SECONDS = 0.35
 """Answers come within 0.12 s of the question, as RFC 6762 has it; who is later was busy."""
 
 
-def find_meshes(seconds: float = SECONDS, interfaces: Sequence[str] = ()) -> tuple[FoundNode, ...]:
-    """The drivers on the LAN, by mesh, the one heard last first. Less than `seconds` where answers have come and no more do."""
-    return tuple(node for node in find_nodes(seconds, interfaces) if node.role == DRIVER)
+def find_meshes(seconds: float = SECONDS, interfaces: Sequence[str] = (), mesh: str | None = None) -> tuple[FoundNode, ...]:
+    """The drivers on the LAN, by mesh, the one heard last first. Less than `seconds` where one of the mesh that is sought (any,
+    if None) has answered and no more do."""
+    found = find_nodes(seconds, interfaces, sought=lambda node: node.role == DRIVER and mesh in (None, node.mesh))
+    return tuple(node for node in found if node.role == DRIVER)
 
 
-def find_nodes(seconds: float = SECONDS, interfaces: Sequence[str] = (), quiet: float = QUIET_SECONDS) -> tuple[FoundNode, ...]:
-    """All nodes on the LAN, likewise. `quiet`: how long nothing new has to come."""
+def find_nodes(
+    seconds: float = SECONDS,
+    interfaces: Sequence[str] = (),
+    quiet: float = QUIET_SECONDS,
+    sought: Callable[[FoundNode], bool] = lambda node: True,
+) -> tuple[FoundNode, ...]:
+    """All nodes on the LAN, likewise. `quiet`: how long nothing new has to come after one that is sought."""
     check_interfaces(interfaces)
-    browser = NodeBrowser(interfaces)
+    browser = NodeBrowser(interfaces, TO_ALL)  # some, and not all, would be no answer
     try:
-        browser.settle(seconds, quiet)
+        browser.settle(seconds, quiet, sought)
         return tuple(sorted(browser.nodes(), key=lambda node: node.mesh))
     finally:
         browser.close()

@@ -106,6 +106,7 @@ class Membership:
                 return
             LOG.warning("%s is no member any more: %s", standing.registered.worker, cause.message)
             self._member.dropped(cause)
+            self._peers.forget(standing.driver)  # after a cable was cut, TCP would wait longer and longer
 
     def leave(self) -> None:
         """Takes no new tasks, and goes when nothing is left that a job needs."""

@@ -115,7 +115,7 @@ def _found(mesh: str, token: Token | None) -> str:
     from flightmesh.discovery.meshes import choose, find_meshes  # zeroconf takes a while to load
 
     interfaces = tuple(name.strip() for name in os.environ.get(INTERFACES_VARIABLE, "").split(",") if name.strip())
-    found = find_meshes(interfaces=interfaces)
+    found = find_meshes(interfaces=interfaces, mesh=mesh or None)
     if token is not None:  # whoever is on the LAN can announce a mesh of any name without TLS; a token is for none of those
         found = tuple(node for node in found if node.secure)
     driver = choose(found, mesh or None, "" if token is None or mesh else token.fingerprint)

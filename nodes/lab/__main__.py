@@ -19,7 +19,7 @@ USE = """\
 A LAN of {count} machines: a driver in n1, workers in {workers}; `client` is one without a node.
 
   {me} run client flightmesh nodes
-  {me} run client flightmesh sql "select 42"
+  {me} run client flightmesh sql --mesh {mesh} "select 42"
   {me} cut n2         pull the cable of n2 out of the switch
   {me} mend n2        put it in again
   {me} logs n1        what the node in n1 writes: {folder}
@@ -52,7 +52,7 @@ def _up(arguments: argparse.Namespace) -> int:
     except BaseException:
         remove(arguments.tag)
         raise
-    print(USE.format(count=len(names), workers=f"n2 to {names[-1]}", me=_me(arguments), folder=folder))
+    print(USE.format(count=len(names), workers=f"n2 to {names[-1]}", me=_me(arguments), folder=folder, mesh=arguments.mesh))
     return 0
 
 

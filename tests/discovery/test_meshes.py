@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -28,6 +29,17 @@ def test_drivers_are_found_and_no_time_is_lost() -> None:
     assert time.monotonic() - started < 30.0
     assert [node.mesh for node in found] == ["a", "b"]
     for each in announcers:
+        each.close()
+
+
+@in_namespace
+def test_a_mesh_that_is_named_is_waited_for_while_others_answer() -> None:
+    announcer, late = Announcer(driver(mesh="a")), []
+    timer = threading.Timer(1.0, lambda: late.append(Announcer(driver(mesh="b", node="d-2"))))
+    timer.start()
+    assert "b" in [node.mesh for node in find_meshes(60.0, mesh="b")]
+    timer.join()
+    for each in (announcer, *late):
         each.close()
 
 

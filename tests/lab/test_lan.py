@@ -27,7 +27,7 @@ def mesh() -> Iterator[Mesh]:
 
 def test_a_client_without_an_address_finds_the_mesh(mesh: Mesh) -> None:
     assert listed(mesh.made) == {"driver": "driver", "n2": "worker", "n3": "worker"}
-    ran = mesh.made.run(CLIENT, "flightmesh", "sql", "--format", "csv", "select 6 * 7 as answer")
+    ran = mesh.made.run(CLIENT, "flightmesh", "sql", "--mesh", "flightmesh", "--format", "csv", "select 6 * 7 as answer")
     assert (ran.returncode, ran.stdout.split()) == (0, ["answer", "42"]), ran.stderr
 
 
@@ -113,10 +113,11 @@ def test_two_meshes_on_one_lan_stay_apart(mesh: Mesh) -> None:
     ]
     assert [found["check"] for found in wrong] == ["driver"]
     assert "none that your token is for" in wrong[0]["says"] or "no mesh flightmesh" in wrong[0]["says"]
-    unsure = made.run(CLIENT, "flightmesh", "nodes")
-    assert unsure.returncode != 0
-    assert "there are 2 meshes on this LAN: flightmesh" in " ".join(unsure.stderr.split())
-    assert "--mesh" in unsure.stderr
+    for place in (CLIENT, "n3", "o2"):  # also where a node is, which is sent answers, too
+        unsure = made.run(place, "flightmesh", "nodes")
+        assert unsure.returncode != 0
+        assert "there are 2 meshes on this LAN: flightmesh" in " ".join(unsure.stderr.split())
+        assert "--mesh" in unsure.stderr
     for node in (worker, driver):
         assert node.leave() == 0
     assert mesh.alive() == {"n2", "n3"}
