@@ -14,6 +14,7 @@ from flightmesh.cgroup import core_limit
 from flightmesh.setting_kinds import (
     ADDRESS,
     COUNT,
+    HOST,
     HOST_MAYBE_PORT,
     HOURS,
     INTERFACE,
@@ -121,7 +122,7 @@ class NodeConfig:
     peer_port: Annotated[int | None, Setting(PORT, on(DRIVER, WORKER, flag="--peer-port"))] = None
     """The port for other nodes (mutual TLS); 0: any free one. null: 8816 for a driver; 8818 for a worker, or any free one where
     that is taken."""
-    advertise: Annotated[tuple[str, ...], Setting(listed(HOST_MAYBE_PORT), on(DRIVER, WORKER, flag="--advertise"))] = ()
+    advertise: Annotated[tuple[str, ...], Setting(listed(HOST), on(DRIVER, WORKER, flag="--advertise"))] = ()
     """Addresses and names that others reach the node by, where they are not the machine's own (behind NAT, in a VPN, in a
     container); the first is told to clients. They stand in its certificate."""
     state: Annotated[str | None, Setting(PATH, on(DRIVER, flag="--state"))] = None

@@ -29,6 +29,7 @@ _UNITS |= {
 }
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _PORT = r"[0-9]{1,5}"
+_BARE_V6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
 _HOST = r"(?:\[[0-9A-Fa-f:.%\w-]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 
 
@@ -225,8 +226,8 @@ TOKEN_FILE = _from_home(text("a path", r"(?!\s*fm\d+\.)[^\0]*[^\s\0][^\0]*", "/v
 """The file that holds a token, not the token itself: a path is shown wherever settings are."""
 NODE_NAME = text("a name of letters, digits, - _ and .", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "rack-3")
 MESH_NAME = text("a name of small letters, digits and -", r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "flightmesh")
-HOST = text("a host", rf"{_HOST}|[0-9A-Fa-f:.]+", "192.168.1.7")
-HOST_MAYBE_PORT = text("a host, or HOST:PORT", rf"{_HOST}(?::{_PORT})?|[0-9A-Fa-f:.]+", "192.168.1.7")
+HOST = text("a host", rf"{_HOST}|{_BARE_V6}", "192.168.1.7")
+HOST_MAYBE_PORT = text("a host, or HOST:PORT", rf"{_HOST}(?::{_PORT})?|{_BARE_V6}", "192.168.1.7")
 ADDRESS = text("HOST:PORT", rf"(?:grpc(?:\+tls)?://)?{_HOST}:{_PORT}|mesh://[a-z0-9-]*", "192.168.1.7:8815")
 INTERFACE = text("an interface or an address", r"[A-Za-z0-9.:@%_-]+", "eth0")
 SERVED = _from_home(text("NAME=PATH", r"[A-Za-z_][A-Za-z0-9_]{0,127}=[^\0]*[^\s\0][^\0]*", "orders=/data/orders"), split="=")

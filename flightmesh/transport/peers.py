@@ -54,5 +54,8 @@ class Peers(Protocol):
     def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
         """Opens a stream to a peer."""
 
+    def forget(self, address: str) -> None:
+        """Lets go of the connections to a node that is gone."""
+
     def close(self) -> None:
         """Ends every connection."""

@@ -52,11 +52,11 @@ def test_json_is_one_key_a_line(file: Path) -> None:
 def test_yaml_is_a_file_that_says_the_same(role: str, tmp_path: Path) -> None:
     again = tmp_path / "again.yaml"
     again.write_text(
-        told(config(role, "--format", "yaml", FLIGHTMESH_NODE_ADVERTISE="10.0.0.1,[fe80::1]:9", FLIGHTMESH_MEMORY="9M"))
+        told(config(role, "--format", "yaml", FLIGHTMESH_NODE_ADVERTISE="10.0.0.1,fe80::1", FLIGHTMESH_MEMORY="9M"))
     )
     found = load(again, Role(role))
     assert found.memory == 9 << 20
-    assert found.node.advertise == (() if role == "embedded" else ("10.0.0.1", "[fe80::1]:9"))
+    assert found.node.advertise == (() if role == "embedded" else ("10.0.0.1", "fe80::1"))
     assert found.mesh == Config().mesh
 
 

@@ -81,7 +81,8 @@ OF_A_DRIVER = [
     ("node:\n  serve: [a=/b]\n", "node.serve is a setting of worker: it has no effect for driver", None, (2, 3)),
     ("node: {port: 70000}\n", "node.port: a whole number from 0 to 65535 is expected, not 70000", None, (1, 14)),
     ("node: {advertise: 10.0.0.1}\n", "node.advertise: a list is expected", None, (1, 19)),
-    ("node: {advertise: [a b]}\n", "node.advertise: a host, or HOST:PORT is expected", None, (1, 19)),
+    ("node: {advertise: [a b]}\n", "node.advertise: a host is expected", None, (1, 19)),
+    ("node: {advertise: ['10.0.0.1:8815']}\n", "node.advertise: a host is expected", None, (1, 19)),
     ("node: {mesh: Our Mesh}\n", "node.mesh: a name of small letters, digits and - is expected", None, (1, 14)),
     ("node: {mdns: 1}\n", "node.mdns: true or false is expected, not 1", None, (1, 14)),
 ]
