@@ -46,7 +46,7 @@ def driver_place(node: NodeConfig) -> DriverPlace:
         listen=where,
         peer_port=usual if node.peer_port is None else node.peer_port,
         advertise=node.advertise,
-        roots=open_roots(node.allow_roots, where),
+        roots=open_roots(node.allow_roots, where).without(secret_places(node)),
         security=None if node.insecure else _driver_security(node, where),
         lan=_lan(node),
     )
@@ -63,7 +63,7 @@ def worker_place(node: NodeConfig, token: str | None) -> tuple[Place, Sought]:
     place = Place(
         name=node.name or _name_of_machine(),
         listening=listening,
-        roots=open_roots(node.allow_roots, listening.nodes),
+        roots=open_roots(node.allow_roots, listening.nodes).without(secret_places(node)),
         offers=read_offers(node.serve, node.serve_replicas),
         security=security,
         lan=_lan(node),
@@ -94,6 +94,16 @@ def open_roots(texts: Sequence[str], listen: str) -> Roots:
     if texts:
         return read_roots(texts)
     return EVERYWHERE if is_loopback(listen) else Roots(())
+
+
+def secret_places(node: NodeConfig) -> tuple[Path, ...]:
+    """Where this user's secrets of meshes are: keys and tokens in the states of drivers, a node's token file, and what /proc
+    tells of environments."""
+    from flightmesh.trust.state import default_folder, kept_meshes
+
+    folders = (default_folder(), *(() if node.state is None else (Path(node.state),)))
+    states = [folder / mesh for folder in folders for mesh in (*kept_meshes(folder), node.mesh or MESH)]
+    return (*states, *(() if node.token_file is None else (Path(node.token_file),)), Path("/proc"))
 
 
 def _driver_security(node: NodeConfig, listen: str) -> DriverSecurity:

@@ -162,12 +162,12 @@ def _hand_out(found: MeshState, text: str, out: Path | None) -> None:
 
 def _state(mesh: str, folder: Path | None) -> MeshState:
     from flightmesh.errors import InvalidInput
-    from flightmesh.trust.state import default_folder, find_state
+    from flightmesh.trust.state import default_folder, find_state, kept_meshes
 
     place = folder or default_folder()
     found = find_state(place, mesh)
     if found is None:
-        known = sorted(child.name for child in place.iterdir() if (child / "ca.pem").exists()) if place.is_dir() else []
+        known = kept_meshes(place)
         there = f"meshes there: {', '.join(known)} (--mesh)" if known else "`flightmesh driver` makes one when it starts first"
         raise InvalidInput(f"there is no mesh {mesh} in {place}", hint=there)
     return found

@@ -54,7 +54,7 @@ def _readable(table: Table, roots: Roots, offers: Offers) -> Table:
 
 def _check_links(paths: tuple[str, ...], roots: Roots) -> None:
     """A link inside a root may lead outside it: folders are checked before they are listed, files before they are opened."""
-    if roots.folders is None:
+    if roots.is_everything:
         return
     # As they will be opened: `..` after a link is the folder that the link is in.
     local = [os.path.normpath(path.removeprefix("file://")) for path in paths if not path.startswith(("s3://", "s3a://"))]

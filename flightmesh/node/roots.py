@@ -2,15 +2,16 @@
 
 Handed paths as people write them, or tables whose files were pinned elsewhere; hands on nothing, or raises NotAllowed. What
 always holds: links and `..` are followed before a path is compared, so nothing outside the roots is listed, opened or
-described; once any root is named, object stores are closed but for the prefixes named among them.
+described; once any root is named, object stores are closed but for the prefixes named among them; what is secret of the mesh
+is nobody's to read or write, whatever was allowed.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flightmesh.catalog.table import FileTable, Table
@@ -29,10 +30,20 @@ RELATIVE = (
 @dataclass(frozen=True, slots=True)
 class Roots:
     """Allowed folders, as real paths, and prefixes in object stores. `folders` None: all, and all stores unless `buckets`
-    says otherwise."""
+    says otherwise. `closed`: files and folders, as real paths, that are in no root."""
 
     folders: tuple[str, ...] | None = None
     buckets: tuple[str, ...] | None = None
+    closed: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every file of the machine may be read."""
+        return self.folders is None and not self.closed
+
+    def without(self, paths: Iterable[Path]) -> Roots:
+        """The same, but for what is at or below these paths."""
+        return replace(self, closed=(*self.closed, *(os.path.realpath(path) for path in paths)))
 
     def check_paths(self, paths: Sequence[str]) -> None:
         """Raises NotAllowed unless every path, folder or glob lies under a root; InvalidInput for a relative one."""
@@ -66,13 +77,15 @@ class Roots:
                 self._check_folder(_absolute(file.path), file.path)
 
     def _check_folder(self, path: str, written: str) -> None:
-        if self.folders is None:
+        if self.is_everything:
             return
         try:
             real = os.path.realpath(path)
         except OSError:  # a link of another's process, or one that no user may follow
             real = ""
-        if not any(_is_below(real, root) for root in self.folders):
+        if any(_is_below(real, shut) for shut in self.closed):
+            raise NotAllowed(f"{written} is in no root of this node: it may hold what is secret of the mesh")
+        if self.folders is not None and not any(_is_below(real, root) for root in self.folders):
             raise NotAllowed(f"{written} is outside the roots of this node", hint=self._hint())
 
     def _check_bucket(self, path: str) -> None:

@@ -74,6 +74,14 @@ def default_folder(environ: os._Environ[str] | dict[str, str] = os.environ) -> P
     return (Path(base) if base else Path.home() / ".local" / "state") / "flightmesh"
 
 
+def kept_meshes(folder: Path) -> tuple[str, ...]:
+    """The meshes that have a state in a folder."""
+    try:
+        return tuple(sorted(place.name for place in folder.iterdir() if (place / CA).exists()))
+    except OSError:  # there is none, or it is another user's
+        return ()
+
+
 def check_mesh_name(name: str) -> str:
     """The name, if a mesh can have it: it stands in host names. Raises InvalidConfig."""
     if not _MESH.fullmatch(name):

@@ -146,3 +146,18 @@ def test_a_root_that_is_no_folder(storage: Path) -> None:
     for text in ("open/rows.parquet", "missing"):
         with pytest.raises(InvalidConfig, match="not a folder"):
             read_roots([str(storage / text)])
+
+
+@pytest.mark.parametrize("written", ["", "/rows.parquet", "/*.parquet"])
+def test_what_is_closed_is_in_no_root(storage: Path, written: str) -> None:
+    (storage / "way").symlink_to(storage / "shut")
+    for allowed in (EVERYWHERE, read_roots([str(storage)])):
+        roots = allowed.without([storage / "shut"])
+        for place in (storage / "shut", storage / "way", storage / "open" / "door"):
+            with pytest.raises(NotAllowed, match="secret of the mesh"):
+                look_up(asked(f"{place}{written}"), roots)
+            with pytest.raises(NotAllowed, match="secret of the mesh"):
+                roots.target(f"{place}/new.csv")
+        assert look_up(asked(storage / "open" / "deep"), roots).table.files
+        with pytest.raises(NotAllowed, match="secret of the mesh"):
+            look_up(asked(f"{storage}/*/rows.parquet"), roots)

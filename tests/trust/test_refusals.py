@@ -12,7 +12,7 @@ import pyarrow.flight as flight
 import pytest
 
 import flightmesh
-from flightmesh.errors import InvalidToken, NodeUnavailable, NotTrusted, Unauthenticated
+from flightmesh.errors import InvalidToken, NodeUnavailable, NotAllowed, NotTrusted, Unauthenticated
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.enrolment import Enrol, Hello
 from flightmesh.trust.authority import Authority, new_authority
@@ -238,6 +238,14 @@ def test_rows_come_through_the_driver(mesh: SecuredMesh) -> None:
     """It has no client's token to show to workers: it comes as what it is."""
     with mesh.connect(results="through-driver") as session:
         assert session.sql("select 6 * 7 as answer").to_arrow().to_pylist() == [{"answer": 42}]
+
+
+def test_no_query_reads_what_is_secret_of_the_mesh(mesh: SecuredMesh) -> None:
+    """Not even where it lies below an allowed root, as here: who has the authority's key can be the driver."""
+    with mesh.connect() as session:
+        for path in (f"{mesh.state.folder}/ca.key", f"{mesh.state.folder}/*", "/proc/self/environ"):
+            with pytest.raises(NotAllowed, match="secret of the mesh"):
+                session.sql(f"select * from read_csv('{path}')").to_arrow()
 
 
 def test_a_clients_certificate_is_no_drivers(mesh: SecuredMesh) -> None:
