@@ -16,11 +16,13 @@ from pathlib import Path
 
 from flightmesh.catalog.table import FileTable, Table
 from flightmesh.errors import InvalidConfig, InvalidInput, NotAllowed
+from flightmesh.trust.state import CA_KEY, TOKENS
 
 _MAGIC = re.compile(r"[*?\[]")
 _STORES = ("s3://", "s3a://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LONGEST = 4095
+STATE_FILES = (CA_KEY, TOKENS)
 RELATIVE = (
     "a path on a mesh is the nodes': write it in full, or send a file of yours with session.upload(...) or, in a plan, "
     "`file: local`"
@@ -83,7 +85,7 @@ class Roots:
             real = os.path.realpath(path)
         except OSError:  # a link of another's process, or one that no user may follow
             real = ""
-        if any(_is_below(real, shut) for shut in self.closed):
+        if any(_is_below(real, shut) for shut in self.closed) or _is_of_state(real):
             raise NotAllowed(f"{written} is in no root of this node: it may hold what is secret of the mesh")
         if self.folders is not None and not any(_is_below(real, root) for root in self.folders):
             raise NotAllowed(f"{written} is outside the roots of this node", hint=self._hint())
@@ -137,6 +139,12 @@ def _fixed_part(path: str) -> str:
     if found is None or os.path.exists(path):  # noqa: PTH110  it is not, also where its name is too long to be looked for
         return path
     return path[: path.rindex("/", 0, found.start()) + 1]
+
+
+def _is_of_state(path: str) -> bool:
+    """Whether a path is that of a mesh's state, or of a file in it, wherever its driver keeps it."""
+    folders = (path, path.rpartition("/")[0])
+    return any(all(os.path.exists(f"{folder}/{name}") for name in STATE_FILES) for folder in folders)  # noqa: PTH110  as above
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -243,7 +243,9 @@ def test_rows_come_through_the_driver(mesh: SecuredMesh) -> None:
 def test_no_query_reads_what_is_secret_of_the_mesh(mesh: SecuredMesh) -> None:
     """Not even where it lies below an allowed root, as here: who has the authority's key can be the driver."""
     with mesh.connect() as session:
-        for path in (f"{mesh.state.folder}/ca.key", f"{mesh.state.folder}/*", "/proc/self/environ"):
+        state = mesh.state.folder
+        hidden = (f"{state.parent}/*/ca.key", f"{state.parent.parent}/**/worker.token", f"{state.parent}/[l]ab/tokens.json")
+        for path in (f"{state}/ca.key", f"{state}/*", "/proc/self/environ", *hidden):
             with pytest.raises(NotAllowed, match="secret of the mesh"):
                 session.sql(f"select * from read_csv('{path}')").to_arrow()
 
