@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from flightmesh.errors import Cancelled, Fault, FlightmeshError
+from flightmesh.errors import Cancelled, Fault, FlightmeshError, without_secrets
 
 QUERY_FAILED = 1
 BUG = 3
@@ -45,6 +45,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except typer.Exit:
             raise
         except Exception as failure:
+            if isinstance(failure, typer.BadParameter):  # it shows what was given
+                failure.message = without_secrets(failure.message)
             if _is_usage(failure):
                 raise
             raise typer.Exit(report(failure)) from None

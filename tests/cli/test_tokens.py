@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flightmesh.trust.authority import fingerprint
-from flightmesh.trust.tokens import Kind, read_token
+from flightmesh.trust.tokens import Kind, new_token, read_token
 from tests.cli.running import flightmesh
 from tests.node.processes import flightmesh as started
 from tests.trust.secured import SecuredMesh, secured_mesh
@@ -90,6 +90,14 @@ def test_mistakes(mesh: SecuredMesh, args: list[str], code: int, words: str) -> 
     assert result.returncode == code
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_token_that_was_pasted_as_an_address_is_not_shown() -> None:
+    token = new_token(Kind.CLIENT, "ab" * 32)
+    result = flightmesh("nodes", "--driver", token.text, COLUMNS="200")
+    assert result.returncode == 2
+    assert token.id in result.stderr
+    assert token.text.partition("-")[2] not in result.stderr
 
 
 def test_init_makes_a_mesh_and_shows_nothing_secret(tmp_path: Path) -> None:
