@@ -166,9 +166,16 @@ def _join_line(node: DriverNode, state: MeshState) -> str:
     if is_loopback(node.client_uri):
         return f"flightmesh worker --mesh {state.mesh} --driver {node.client_uri.partition('://')[2]}   (on this machine)"
     token = state.worker_token()
-    if token is None or os.environ.get("JOURNAL_STREAM") or os.environ.get("FLIGHTMESH_LOG") == "json":
+    if token is None or _is_kept():
         return f"flightmesh worker --token TOKEN   (flightmesh token worker --mesh {state.mesh} prints one)"
     return f"flightmesh worker --token {token}"
+
+
+def _is_kept() -> bool:
+    """Whether what is printed goes where others read it later: a journal, a log collector, what a container runtime keeps."""
+    variables = ("JOURNAL_STREAM", "KUBERNETES_SERVICE_HOST")
+    in_container = any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
+    return in_container or os.environ.get("FLIGHTMESH_LOG") == "json" or any(os.environ.get(name) for name in variables)
 
 
 def _end_now(number: int, _: object) -> None:
