@@ -106,7 +106,8 @@ def client(mesh: MeshName = MESH, state: State = None, label: Label = "", expire
 def rotate(id: Id, mesh: MeshName = MESH, state: State = None, expires: Expires = None, out: Out = None) -> None:
     """Make a new token in place of another, which is revoked."""
     found = _state(mesh, state)
-    _hand_out(found, found.rotate(id, _seconds(expires)).text, out)
+    _write_authority(found, out)
+    _hand_out(found.rotate(id, _seconds(expires)).text, out)
 
 
 @app.command("revoke")
@@ -145,10 +146,18 @@ def _public(record: TokenRecord, now: float) -> dict[str, object]:
 
 def _make(kind: Kind, mesh: str, folder: Path | None, label: str, expires: str | None, out: Path | None) -> None:
     found = _state(mesh, folder)
-    _hand_out(found, found.tokens.make(kind, label, _seconds(expires)).text, out)
+    _write_authority(found, out)
+    _hand_out(found.tokens.make(kind, label, _seconds(expires)).text, out)
 
 
-def _hand_out(found: MeshState, text: str, out: Path | None) -> None:
+def _write_authority(found: MeshState, out: Path | None) -> None:
+    """Before there is a token: where its folder cannot be written, none is made."""
+    if out is not None:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (out / "ca.pem").write_bytes(found.authority.certificate)
+
+
+def _hand_out(text: str, out: Path | None) -> None:
     """Prints a token, or writes it where it was wanted."""
     if out is None:
         print(text)
@@ -156,7 +165,6 @@ def _hand_out(found: MeshState, text: str, out: Path | None) -> None:
     from flightmesh.trust.private_files import write_private
 
     write_private(out / "token", text.encode() + b"\n")
-    (out / "ca.pem").write_bytes(found.authority.certificate)
     print(f"wrote {out / 'ca.pem'} and {out / 'token'}")
 
 

@@ -76,6 +76,15 @@ def test_on_the_drivers_machine_its_user_needs_no_token(mesh: SecuredMesh) -> No
     assert result.returncode == 0, result.stderr
 
 
+def test_where_a_token_cannot_be_written_none_is_made(at: tuple[str, ...], mesh: SecuredMesh, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    before = mesh.state.tokens.all()
+    result = flightmesh("token", "client", "--out", str(tmp_path / "file" / "certs"), *at)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert mesh.state.tokens.all() == before
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
