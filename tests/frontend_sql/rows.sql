@@ -232,3 +232,21 @@ select sum(b) as a from t group by a having a > 2
 select b, sum(a) as a from t group by b having a > 5 and sum(a) < 100
 select a as b from t group by a having b > 2
 select a + 1 as a from t group by a having a > 2
+select a, a = any (select a from u), a <> all (select a from u), a < any (select c from u), a >= all (select b from t) from t
+select a from t where a = some (select a from u)
+select a from t where a < all (select c from u where u.a > t.a)
+select a from t where a <= any (select c - 10 from u where u.a <> t.a)
+select a, a > all (select c from u where c is null), a < any (select a from u where false), a <> any (select a from u), a = all (select a from u) from t
+select a from t where not (a = any (select a from u))
+select a from t where not a <> all (select a from u)
+select a, (a, c) = any (select a, c from u where a > 1), (a, c) <> all (select a, c + 1 from u where a > 0) from u where a is not null
+select b, count(*) from t group by b having count(*) >= all (select count(*) from t group by b)
+select a from t where a = any (values (1), (2)) or a > all (select a from u)
+select null = any (select a from u), null < all (select a from u where false), 1 = all (select 1), 2 = all (values (2), (3))
+select a from t where a = any (select a from u union select c from u)
+select f, f >= all (select f from t), f > all (select f from t where f < 5) from t
+select u.a, u.c from t join u using (a) where u.c > any (select u.c from u v where v.a = t.b)
+select * exclude (a, s), 1 as one from t
+select t.* exclude b replace (a + 1 as a, upper(s) as s) from t
+select * exclude (b, d) rename (a as z) from t where a > 2
+select u.* exclude (c), t.* replace (t.a * 2 as a) from t join u on t.a = u.a

@@ -89,6 +89,9 @@ WRONG: tuple[Case, ...] = (
     Case("select lower(s, s) from t", "too many arguments for this function", (1, 18, 1), None),
     Case("select 1 + 100000000000000000000000000000000000000", "an integer has at most 38 digits", (1, 12, 39), "for a DOUBLE, write it with an exponent: 1e40"),
     Case("select -100000000000000000000000000000000000000", "an integer has at most 38 digits", (1, 9, 39), "for a DOUBLE, write it with an exponent: 1e40"),
+    Case("select a from t where a > all (select a, c from u)", "the subquery gives 2 columns where 1 column must be", (1, 39, 11), None),
+    Case("select a from t where d < any (select a from u)", "no function fits DATE < BIGINT", (1, 23, 24), "accepted: any < any of a common type -> BOOLEAN; cast the arguments"),
+    Case("select any (select 1) = a from t", "ANY stands on the right side of a comparison", (1, 20, 1), None),
     Case("select 1 +", "syntax error at '+': something is missing here", (1, 10, 1), None),
 )
 
@@ -113,8 +116,6 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("drop schema x", "not supported yet: DROP SCHEMA", (1, 13, 1), None),
     Case("create table x (a int)", "not supported yet: CREATE TABLE without AS", (1, 14, 4), "write CREATE TABLE name AS SELECT ..."),
     Case("select distinct on (a) a, b from t", "not supported yet: DISTINCT ON", (1, 21, 1), "group by the columns and take min, max or any_value of the others"),
-    Case("select a = any (select a from u) from t", "not supported yet: comparison with ANY", (1, 24, 8), "use IN, EXISTS, min() or max()"),
-    Case("select a > all (select a from u) from t", "not supported yet: comparison with ALL", (1, 24, 8), "use IN, EXISTS, min() or max()"),
     Case("select string_agg(s, ',') from t", "not supported yet: the aggregate string_agg", (1, 19, 6), None),
     Case("select sum(a order by b) from t", "not supported yet: ORDER BY in an aggregate", (1, 12, 12), None),
     Case("select * from t tablesample 10%", "not supported yet: TABLESAMPLE", (1, 29, 2), None),
@@ -133,6 +134,10 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select unnest([1]) from t", "not supported yet: the function unnest", (1, 8, 9), None),
     Case("select Generate_Series(3) from t", "not supported yet: the function generate_series", (1, 8, 17), None),
     Case("select x -> 'a' from (select s as x from t)", "not supported yet: JSON paths", (1, 8, 1), None),
+    Case("select (a, b) < all (select a, c from u) from t", "not supported yet: an order of rows", (1, 9, 31), "compare the values one by one"),
+    Case("select s like any (select s from t) from t", "not supported yet: comparison with ANY", (1, 27, 8), None),
+    Case("select columns('a.*') from t", "not supported yet: COLUMNS(...)", (1, 8, 13), None),
+    Case("select a = any ([1, 2]) from t", "not supported yet: comparison with ANY of a list", (1, 18, 4), "use IN"),
     Case("explain analyze insert into t values (1)", "not supported yet: the statement INSERT", (1, 17, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
 )
 # fmt: on

@@ -234,7 +234,10 @@ class _Generator:
         inner, mine = Expressions(rng, columns), Expressions(rng, outer)
         if rng.random() < 0.6:
             item = inner.column(kind) or inner.of(kind, 0)
-            return f"({mine.of(kind, 1)} {rng.choice(('in', 'not in'))} (select {item} from {source}{where}))"
+            operators = ["in", "not in", "in", "not in", "= any", "<> all"]
+            if kind != "bool":
+                operators += ["< any", ">= any", "<> any", "> all", "<= all", "= all"]
+            return f"({mine.of(kind, 1)} {rng.choice(operators)} (select {item} from {source}{where}))"
         item = f"{rng.choice(('min', 'max'))}({inner.column(kind) or inner.of(kind, 0)})"
         if kind == "bool":
             return f"({mine.of('int', 1)} > (select count(*) from {source}{where}))"

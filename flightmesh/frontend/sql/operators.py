@@ -18,6 +18,7 @@ from flightmesh.expression.types import Family, family, is_string
 from flightmesh.frontend.sql import subquery
 from flightmesh.frontend.sql.division import bind_division
 from flightmesh.frontend.sql.literals import NULL, text
+from flightmesh.frontend.sql.quantified import bind_quantified, quantifier
 from flightmesh.frontend.sql.type_names import arrow_type
 
 if TYPE_CHECKING:
@@ -94,12 +95,13 @@ def in_list(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 
 def compared(binder: ExpressionBinder, node: exp.Expr) -> Expression:
-    """A comparison of values, or of rows for equality."""
+    """A comparison of values, of rows for equality, or with ANY or ALL of a query's rows."""
     left, right = node.this, node.args["expression"]
-    for side in (left, right):
-        if isinstance(side, exp.Any | exp.All):
-            what = f"comparison with {side.key.upper()}"
-            raise binder.context.source.unsupported(what, side, "use IN, EXISTS, min() or max()")
+    word = quantifier(right)
+    if word is not None:
+        return bind_quantified(binder, node, word)
+    if isinstance(left, exp.Any | exp.All):
+        raise binder.context.source.error(f"{left.key.upper()} stands on the right side of a comparison", left)
     if isinstance(left.unnest(), exp.Tuple) and isinstance(right.unnest(), exp.Tuple):
         if not isinstance(node, exp.EQ | exp.NEQ):
             raise binder.context.source.unsupported("an order of rows", node, "compare the values one by one")

@@ -40,16 +40,23 @@ def bind_exists(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 def bind_in(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """`x IN (subquery)`, or `(x, y) IN (subquery)`: a mark whose condition is the comparison."""
+    return bind_mark(binder, node, node.args["query"], "equal", "in")
+
+
+def bind_mark(binder: ExpressionBinder, node: exp.Expr, query: exp.Expr, function: str, name: str) -> Expression:
+    """Whether a comparison of `node`'s left side holds with any row of a query. A left side that is a row takes equal and
+    not_equal."""
     left = node.this.unnest()
     operands = left.expressions if isinstance(left, exp.Tuple) else [left]
     values = [binder.bind(operand) for operand in operands]
-    bound = _bind(binder, node.args["query"])
-    _require_columns(binder, node.args["query"], bound, len(values))
+    bound = _bind(binder, query)
+    _require_columns(binder, query, bound, len(values))
     at = binder.context.source.position(node)
     fields = {f.id: f for f in bound.relation.fields}
-    compared = [bind_call("equal", (value, fields[f.id].column()), at) for value, f in zip(values, bound.fields, strict=True)]
-    condition = compared[0] if len(compared) == 1 else bind_call("and", compared, at)
-    mark = Field(binder.context.state.ids.fresh(), "in", pa.bool_())
+    compared = [bind_call(function, (value, fields[f.id].column()), at) for value, f in zip(values, bound.fields, strict=True)]
+    connective = "or" if function == "not_equal" else "and"
+    condition = compared[0] if len(compared) == 1 else bind_call(connective, compared, at)
+    mark = Field(binder.context.state.ids.fresh(), name, pa.bool_())
     binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.MARK, condition, mark))
     return mark.column()
 

@@ -1,0 +1,65 @@
+"""Binds comparisons with ANY, SOME and ALL of a subquery's rows.
+
+Handed a comparison whose right side is quantified; hands on a mark, as IN does. What always holds: `x < ALL (...)` is
+NOT (x >= ANY (...)), so that no row makes ALL true and ANY false, and a NULL makes unknown only what it could decide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flightmesh.expression.nodes import Expression
+from flightmesh.expression.registry import bind_call
+from flightmesh.frontend.sql.subquery import bind_mark
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+_FUNCTIONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "equal",
+    exp.NEQ: "not_equal",
+    exp.LT: "less",
+    exp.LTE: "less_equal",
+    exp.GT: "greater",
+    exp.GTE: "greater_equal",
+}
+_NEGATED = {
+    "equal": "not_equal",
+    "not_equal": "equal",
+    "less": "greater_equal",
+    "less_equal": "greater",
+    "greater": "less_equal",
+    "greater_equal": "less",
+}
+_WORDS = {"any": "ANY", "some": "ANY", "all": "ALL"}
+
+
+def quantifier(node: exp.Expr) -> str | None:
+    """ANY or ALL, where a node is one of them. The parser takes `ALL (VALUES ...)` for a call."""
+    if isinstance(node, exp.Any | exp.All):
+        return _WORDS[node.key]
+    if (
+        isinstance(node, exp.Anonymous)
+        and len(node.expressions) == 1
+        and isinstance(node.expressions[0], exp.Query | exp.Values)
+    ):
+        return _WORDS.get(node.name.lower())
+    return None
+
+
+def bind_quantified(binder: ExpressionBinder, node: exp.Expr, word: str) -> Expression:
+    """`x < ANY (subquery)`, `x = ALL (subquery)`; rows are compared for equality only."""
+    source = binder.context.source
+    right = node.args["expression"]
+    query = right.expressions[0] if isinstance(right, exp.Anonymous) else right.this
+    if not isinstance(query.unnest(), exp.Query | exp.Values):
+        raise source.unsupported(f"comparison with {word} of a list", right, "use IN")
+    if isinstance(node.this.unnest(), exp.Tuple) and not isinstance(node, exp.EQ | exp.NEQ):
+        raise source.unsupported("an order of rows", node, "compare the values one by one")
+    function = _FUNCTIONS[type(node)]
+    if word == "ANY":
+        return bind_mark(binder, node, query, function, "any")
+    found = bind_mark(binder, node, query, _NEGATED[function], "all")
+    return bind_call("not", (found,), binder.at(node))
