@@ -35,15 +35,16 @@ def duckdb_answer(connection: duckdb.DuckDBPyConnection, sql: str, params: Any =
 
 def assert_same(got: pa.Table, expected: pa.Table, order: Order) -> None:
     """Fails, saying how, unless both tables are the same."""
-    _same_columns(got, expected)
-    mine, theirs = _rows(got), _rows(expected)
+    assert_same_columns(got, expected)
+    mine, theirs = rows_of(got), rows_of(expected)
     if order is Order.COUNTS:
         _same_sequence(mine, theirs, got.column_names)
     else:
         _same_bag(mine, theirs, got.column_names)
 
 
-def _same_columns(got: pa.Table, expected: pa.Table) -> None:
+def assert_same_columns(got: pa.Table, expected: pa.Table) -> None:
+    """Fails unless both have the same columns, of comparable types."""
     assert got.column_names == expected.column_names, f"columns {got.column_names}, expected {expected.column_names}"
     for mine, theirs, values in zip(got.schema, expected.schema, expected.columns, strict=True):
         if pa.types.is_int32(theirs.type) and values.null_count == len(values):
@@ -69,7 +70,8 @@ def _kind(type_: pa.DataType) -> str:
     return "whole" if kind.is_null(type_) else str(type_)
 
 
-def _rows(table: pa.Table) -> list[Row]:
+def rows_of(table: pa.Table) -> list[Row]:
+    """The rows as tuples."""
     columns = [_values(column) for column in table.columns]
     return list(zip(*columns, strict=True)) if columns else [()] * table.num_rows
 
@@ -86,21 +88,27 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 def _same_sequence(mine: list[Row], theirs: list[Row], names: list[str]) -> None:
     for number, (left, right) in enumerate(zip(mine, theirs, strict=False)):
-        assert _same_row(left, right), f"row {number} differs\n{_shown(names, left, right)}"
+        assert is_same_row(left, right), f"row {number} differs\n{_shown(names, left, right)}"
     assert len(mine) == len(theirs), f"{len(mine)} rows, expected {len(theirs)}"
 
 
 def _same_bag(mine: list[Row], theirs: list[Row], names: list[str]) -> None:
+    extra, missing = unpaired(mine, theirs)
+    if extra or missing:
+        head = f"{len(mine)} rows, expected {len(theirs)}; columns {names}"
+        raise AssertionError(f"{head}\n  too many ({len(extra)}): {extra[:5]}\n  missing ({len(missing)}): {missing[:5]}")
+
+
+def unpaired(mine: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
+    """What is left of both when equal rows have been paired off, whatever their order."""
     left, right = _by_exact_part(mine), _by_exact_part(theirs)
     extra: list[Row] = []
     missing: list[Row] = []
     for key in {**left, **right}:
-        more, less = _unpaired(left.get(key, []), right.get(key, []))
+        more, less = _unpaired_by_floats(left.get(key, []), right.get(key, []))
         extra += more
         missing += less
-    if extra or missing:
-        head = f"{len(mine)} rows, expected {len(theirs)}; columns {names}"
-        raise AssertionError(f"{head}\n  too many ({len(extra)}): {extra[:5]}\n  missing ({len(missing)}): {missing[:5]}")
+    return extra, missing
 
 
 def _by_exact_part(rows: Iterable[Row]) -> dict[Row, list[Row]]:
@@ -111,17 +119,17 @@ def _by_exact_part(rows: Iterable[Row]) -> dict[Row, list[Row]]:
     return groups
 
 
-def _unpaired(mine: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
-    """What is left of both when equal rows have been paired off."""
+def _unpaired_by_floats(mine: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The same for rows whose other values are equal."""
     mine, theirs = sorted(mine, key=_float_order), sorted(theirs, key=_float_order)
-    if len(mine) == len(theirs) and all(_same_row(a, b) for a, b in zip(mine, theirs, strict=True)):
+    if len(mine) == len(theirs) and all(is_same_row(a, b) for a, b in zip(mine, theirs, strict=True)):
         return [], []
-    if max(len(mine), len(theirs)) > _PAIRED_AT_MOST:
+    if len(mine) * len(theirs) > _PAIRED_AT_MOST**2:
         return mine[:5], theirs[:5]
     left = list(theirs)
     extra = []
     for row in mine:
-        match = next((number for number, other in enumerate(left) if _same_row(row, other)), None)
+        match = next((number for number, other in enumerate(left) if is_same_row(row, other)), None)
         if match is None:
             extra.append(row)
         else:
@@ -133,7 +141,8 @@ def _float_order(row: Row) -> tuple[tuple[bool, float], ...]:
     return tuple((math.isnan(v), 0.0 if math.isnan(v) else v) for v in row if isinstance(v, float))
 
 
-def _same_row(left: Row, right: Row) -> bool:
+def is_same_row(left: Row, right: Row) -> bool:
+    """Whether two rows are equal, floats to 1e-9."""
     return all(_same_value(a, b) for a, b in zip(left, right, strict=True))
 
 

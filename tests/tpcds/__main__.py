@@ -1,0 +1,87 @@
+"""How many of the 99 are right, and what the others are refused for: `python -m tests.tpcds [--scale 0.1] [QUERY...]`.
+
+Prints a line for each query that is not right, then the refusals by feature, most frequent first, and what time was spent.
+Ends with 1 if an answer was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import flightmesh
+from tests.tpcds.data import NUMBERS, SMALL, queries, reference, table_files, tpcds_folder
+from tests.tpcds.outcome import RIGHT, outcome
+
+WRONG = "WRONG"
+
+
+def main() -> int:
+    """Runs the queries embedded."""
+    arguments = argparse.ArgumentParser(prog="python -m tests.tpcds", description=__doc__)
+    arguments.add_argument("queries", nargs="*", type=int, metavar="QUERY", help="numbers; all 99 by default")
+    arguments.add_argument("--scale", default=SMALL, help=f"of the data, {SMALL} by default")
+    arguments.add_argument("--threads", type=int, default=2)
+    given = arguments.parse_args()
+    folder = tpcds_folder(given.scale)
+    with flightmesh.connect(threads=given.threads) as session:
+        for table, path in table_files(folder).items():
+            session.register(table, path)
+        became = {number: examined(session, folder, number) for number in given.queries or NUMBERS}
+        right = [number for number, what in became.items() if what == RIGHT]
+        print(report(became))
+        print(times(session, folder, right))
+    return WRONG in became.values()
+
+
+def examined(session: flightmesh.Session, folder: Path, number: int) -> str:
+    """What became of a query, said at once unless it is right."""
+    try:
+        what = outcome(session, folder, number)
+    except (AssertionError, flightmesh.FlightmeshError) as failure:
+        print(f"q{number:02} {WRONG}: {failure}", flush=True)
+        return WRONG
+    if what != RIGHT:
+        print(f"q{number:02} {what}", flush=True)
+    return what
+
+
+def report(became: dict[int, str]) -> str:
+    """How many are right, and the others by what became of them."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, what in became.items():
+        groups[what].append(number)
+    lines = [f"\nright: {len(groups.pop(RIGHT, []))} of {len(became)}"]
+    for what, numbers in sorted(groups.items(), key=lambda group: -len(group[1])):
+        lines.append(f"{len(numbers):4}  {what}: {', '.join(map(str, numbers))}")
+    return "\n".join(lines)
+
+
+def times(session: flightmesh.Session, folder: Path, numbers: list[int]) -> str:
+    """Times of the queries that are right, run once more: planning, and in all, beside DuckDB."""
+    measured = []
+    for number in numbers:
+        start = time.perf_counter()
+        result = session.sql(queries()[number])
+        planned = time.perf_counter()
+        result.to_arrow()
+        ran = time.perf_counter()
+        reference(folder).execute(queries()[number]).to_arrow_table()
+        measured.append((ran - start, planned - start, time.perf_counter() - ran, number))
+    if not measured:
+        return ""
+    planning = sorted(planned for _, planned, _, _ in measured)
+    lines = [
+        f"\n{sum(one[0] for one in measured):.1f} s, DuckDB {sum(one[2] for one in measured):.1f} s; planning: median"
+        f" {planning[len(planning) // 2] * 1000:.0f} ms, longest {planning[-1] * 1000:.0f} ms; the slowest:"
+    ]
+    for all_of_it, planned, theirs, number in sorted(measured, reverse=True)[:5]:
+        lines.append(f"q{number:02} {all_of_it:.2f} s ({planned * 1000:.0f} ms planning), DuckDB {theirs:.2f} s")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
