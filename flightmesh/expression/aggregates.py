@@ -92,6 +92,26 @@ def _doubles(count: int) -> Rule:
     return rule
 
 
+def _bits(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1 or family(args[0].type) not in (Family.INTEGER, Family.NULL):
+        return None
+    type = pa.int32() if pa.types.is_null(args[0].type) else args[0].type
+    return Binding((type,), type)
+
+
+def _at_extreme(args: Sequence[Expression]) -> Binding | None:
+    """Any value, and what is compared."""
+    if len(args) != 2 or family(args[1].type) is Family.OTHER:
+        return None
+    value, key = (normal_type(arg.type) for arg in args)
+    return Binding((value, key), value)
+
+
+def _pairs_counted(args: Sequence[Expression]) -> Binding | None:
+    found = _doubles(2)(args)
+    return None if found is None else Binding(found.args, pa.uint32())
+
+
 def _boolean(args: Sequence[Expression]) -> Binding | None:
     if len(args) != 1 or family(args[0].type) not in (Family.BOOLEAN, Family.NULL):
         return None
@@ -112,6 +132,7 @@ _ALL = (
     Aggregate("max", "The largest value; NaN is the largest.", _ordered, "max(any) -> any"),
     Aggregate("any_value", "Some value that is not NULL.", _same, "any_value(any) -> any"),
     Aggregate("first", "The value of some row, possibly NULL.", _same, "first(any) -> any", ("arbitrary",)),
+    Aggregate("last", "The value of some row, possibly NULL.", _same, "last(any) -> any"),
     Aggregate("bool_and", "Whether all values are true.", _boolean, "bool_and(BOOLEAN) -> BOOLEAN", ("every", "logical_and")),
     Aggregate("bool_or", "Whether any value is true.", _boolean, "bool_or(BOOLEAN) -> BOOLEAN", ("logical_or",)),
     Aggregate("count_if", "Rows where the argument is true.", _count_if, "count_if(BOOLEAN) -> BIGINT", ("countif",)),
@@ -119,6 +140,30 @@ _ALL = (
     Aggregate("stddev_pop", "Population standard deviation.", _doubles(1), "stddev_pop(DOUBLE) -> DOUBLE"),
     Aggregate("var_samp", "Sample variance.", _doubles(1), "var_samp(DOUBLE) -> DOUBLE", ("variance",)),
     Aggregate("var_pop", "Population variance.", _doubles(1), "var_pop(DOUBLE) -> DOUBLE"),
+    *(
+        Aggregate(name, doc + "; pairs with a NULL do not count.", _doubles(2), f"{name}(y DOUBLE, x DOUBLE) -> DOUBLE")
+        for name, doc in (
+            ("covar_pop", "Population covariance"), ("covar_samp", "Sample covariance"), ("corr", "Pearson's correlation"),
+            ("regr_slope", "Slope of the least squares line"), ("regr_intercept", "Where the least squares line meets x = 0"),
+            ("regr_r2", "Square of the correlation"), ("regr_avgx", "Mean of x"), ("regr_avgy", "Mean of y"),
+            ("regr_sxx", "Sum of squares of x about its mean"), ("regr_syy", "Sum of squares of y about its mean"),
+            ("regr_sxy", "Sum of products about the means"),
+        )
+    ),
+    Aggregate("regr_count", "Pairs without a NULL.", _pairs_counted, "regr_count(y DOUBLE, x DOUBLE) -> UINTEGER"),
+    Aggregate("arg_min", "The value, not NULL, where the key is smallest.", _at_extreme, "arg_min(any, key any) -> any",
+              ("argmin", "min_by")),
+    Aggregate("arg_max", "The value, not NULL, where the key is largest.", _at_extreme, "arg_max(any, key any) -> any",
+              ("argmax", "max_by")),
+    Aggregate("arg_min_null", "The value, possibly NULL, where the key is smallest.", _at_extreme,
+              "arg_min_null(any, key any) -> any"),
+    Aggregate("arg_max_null", "The value, possibly NULL, where the key is largest.", _at_extreme,
+              "arg_max_null(any, key any) -> any"),
+    Aggregate("bit_and", "The bits that all values have.", _bits, "bit_and(integer) -> integer"),
+    Aggregate("bit_or", "The bits that any value has.", _bits, "bit_or(integer) -> integer"),
+    Aggregate("bit_xor", "The bits that an odd number of values has.", _bits, "bit_xor(integer) -> integer"),
+    Aggregate("product", "The product as a double.", _doubles(1), "product(DOUBLE) -> DOUBLE"),
+    Aggregate("geomean", "The geometric mean.", _doubles(1), "geomean(DOUBLE) -> DOUBLE", ("geometric_mean",)),
 )  # fmt: skip
 
 AGGREGATES: dict[str, Aggregate] = {entry.name: entry for entry in _ALL}

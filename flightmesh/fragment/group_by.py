@@ -20,7 +20,7 @@ from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.partition import split_by_bucket
-from flightmesh.physical.aggregates import MERGED_BY
+from flightmesh.physical.measures import MERGED_BY
 from flightmesh.physical.operators import GroupBy, GroupPhase
 
 MERGE_ROWS = 1 << 20

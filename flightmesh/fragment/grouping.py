@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
 from flightmesh.fragment.acero_groups import AceroGroups
-from flightmesh.kernel.aggregate import aggregate, aggregate_distinct
+from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
-from flightmesh.kernel.values import Array
-from flightmesh.physical.aggregates import MERGED_BY
+from flightmesh.kernel.values import Array, unpack_bits
+from flightmesh.physical.measures import merged
 from flightmesh.physical.operators import Measure
 
 
@@ -27,10 +28,7 @@ class Aggregation:
 
     def merging(self) -> Aggregation:
         """The aggregation that brings this one's results together."""
-        return Aggregation(
-            self._keys,
-            tuple(Measure(m.field, MERGED_BY[m.function], m.field.column()) for m in self._measures),
-        )
+        return Aggregation(self._keys, merged(self._measures))
 
     def groups(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row for each group of the batch's rows; without keys exactly one row."""
@@ -50,7 +48,7 @@ class Aggregation:
 
     def no_rows(self) -> pa.RecordBatch:
         """The one row that a grouping without keys gives for no rows at all."""
-        columns = {m.argument.key: pa.array([], m.argument.type) for m in self._measures if m.argument is not None}
+        columns = {c.key: pa.array([], c.type) for m in self._measures for c in m.columns}
         return self.groups(make_batch(list(columns.values()), list(columns), 0))
 
     def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
@@ -62,12 +60,23 @@ class Aggregation:
         try:
             if measure.argument is None:
                 return aggregate(measure.function, grouping, None, type_)
+            if measure.where is not None:
+                batch, grouping = _kept(batch, grouping, batch.column(measure.where.key))
             values = batch.column(measure.argument.key)
+            if measure.more:
+                columns = [values, *(batch.column(column.key) for column in measure.more)]
+                return aggregate_several(measure.function, grouping, columns, type_)
             if measure.distinct:
                 return aggregate_distinct(measure.function, grouping, values, type_)
             return aggregate(measure.function, grouping, values, type_)
         except DataError as error:
             raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error
+
+
+def _kept(batch: pa.RecordBatch, grouping: Grouping, where: Array) -> tuple[pa.RecordBatch, Grouping]:
+    """The rows where a condition is true, in the same groups."""
+    rows = np.flatnonzero(unpack_bits(where))
+    return batch.take(pa.array(rows)), Grouping(grouping.ids[rows], grouping.count, rows)
 
 
 def _argument(measure: Measure) -> str:

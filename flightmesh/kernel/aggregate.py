@@ -7,6 +7,7 @@ digits; floats keep IEEE rules in sums, and in min and max NaN is the greatest n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,16 @@ from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decim
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.key_codes import integer_values
-from flightmesh.kernel.moments import spread
+from flightmesh.kernel.moments import (
+    means,
+    merged_means,
+    merged_products,
+    merged_squares,
+    products,
+    spread,
+    squares,
+)
+from flightmesh.kernel.reductions import bits_of, product_of
 from flightmesh.kernel.values import (
     Array,
     Int64s,
@@ -40,6 +50,29 @@ def aggregate(function: str, grouping: Grouping, argument: Array | None, result:
     """The aggregate `function` (a Measure's) of each group, as `result`."""
     values = _aggregate(function, grouping, argument, result)
     return values if values.type == result else values.cast(result)
+
+
+def aggregate_several(function: str, grouping: Grouping, arguments: Sequence[Array], result: pa.DataType) -> Array:
+    """An aggregate of several columns."""
+    values = _of_several(function, grouping, arguments)
+    return values if values.type == result else values.cast(result)
+
+
+def _of_several(function: str, grouping: Grouping, arguments: Sequence[Array]) -> Array:
+    match function:
+        case "arg_min" | "arg_max":
+            value, key = arguments
+            return _taken(value, _extreme_rows(function.removeprefix("arg_"), grouping, key))
+        case "products":
+            return products(grouping, *arguments)
+        case "merge_mean":
+            return merged_means(grouping, *arguments)
+        case "merge_squares":
+            return merged_squares(grouping, *arguments)
+        case "merge_products":
+            return merged_products(grouping, *arguments)
+        case _:
+            raise InternalError(f"there is no aggregate kernel of several columns named {function}")
 
 
 def aggregate_distinct(function: str, grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
@@ -68,6 +101,16 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return _any_value(grouping, argument)
         case "first":
             return _first(grouping, argument)
+        case "last":
+            return _last(grouping, argument)
+        case "mean":
+            return means(grouping, argument)
+        case "squares":
+            return squares(grouping, argument)
+        case "bit_and" | "bit_or" | "bit_xor":
+            return bits_of(function, grouping, argument)
+        case "product":
+            return product_of(grouping, argument)
         case "bool_and" | "bool_or":
             return _all_or_any(function, grouping, argument)
         case "var_pop" | "var_samp" | "stddev_pop" | "stddev_samp":
@@ -192,15 +235,22 @@ def _limb_sums(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int
 
 
 def _extreme(function: str, grouping: Grouping, argument: Array) -> Array:
+    if pa.types.is_dictionary(argument.type):
+        argument = argument.cast(argument.type.value_type)
+    return _taken(argument, _extreme_rows(function, grouping, argument))
+
+
+def _extreme_rows(function: str, grouping: Grouping, argument: Array) -> Int64s:
+    """The row of each group's least (greatest) value, -1 where there is none."""
     type_ = argument.type
     if pa.types.is_null(type_):
-        return pa.nulls(grouping.count, type_)
+        return np.full(grouping.count, -1, np.int64)
     if pa.types.is_dictionary(type_):
-        return _extreme(function, grouping, argument.cast(type_.value_type))
+        return _extreme_rows(function, grouping, argument.cast(type_.value_type))
     if pa.types.is_fixed_size_binary(type_):
-        return _extreme(function, grouping, argument.cast(pa.binary())).cast(type_)
+        return _extreme_rows(function, grouping, argument.cast(pa.binary()))
     rows = extreme_bytes if is_byte_string(type_) else extreme_numbers
-    return _taken(argument, rows(function, grouping, argument))
+    return rows(function, grouping, argument)
 
 
 def _taken(argument: Array, rows: Int64s) -> Array:
@@ -226,6 +276,13 @@ def _first(grouping: Grouping, argument: Array) -> Array:
     first = np.full(grouping.count, -1, np.int64)
     first[grouping.ids[rows]] = rows
     return _taken(argument, first)
+
+
+def _last(grouping: Grouping, argument: Array) -> Array:
+    """The value of each group's last row, NULL or not."""
+    last = np.full(grouping.count, -1, np.int64)
+    last[grouping.ids] = np.arange(len(argument))
+    return _taken(argument, last)
 
 
 def _all_or_any(function: str, grouping: Grouping, argument: Array) -> Array:

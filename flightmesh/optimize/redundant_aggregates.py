@@ -16,7 +16,7 @@ from flightmesh.optimize.context import Context
 from flightmesh.optimize.keys import unique_keys
 from flightmesh.optimize.nullability import may_be_null, never_null
 
-BLIND_TO_REPETITION = frozenset({"min", "max", "bool_and", "bool_or", "any_value"})
+BLIND_TO_REPETITION = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "bit_and", "bit_or"})
 
 
 def remove_aggregates(relation: Relation, context: Context) -> Relation:

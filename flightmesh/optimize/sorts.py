@@ -11,7 +11,9 @@ from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.context import Context
 
 KEEP_ORDER = Filter | Project
-ORDER_SENSITIVE = frozenset({"first", "last", "list", "array_agg", "string_agg", "arg_min", "arg_max"})
+ORDER_SENSITIVE = frozenset(
+    {"first", "last", "list", "array_agg", "string_agg", "arg_min", "arg_max", "arg_min_null", "arg_max_null"}
+)
 """Aggregates whose result a person fixes by ordering the input."""
 
 

@@ -9,54 +9,18 @@ first, then the same; several distinct arguments, or an aggregate that cannot be
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
-import pyarrow as pa
-
-from flightmesh.expression.nodes import (
-    AggregateCall,
-    Case,
-    Cast,
-    Column,
-    Expression,
-    Field,
-    Literal,
-    When,
-    columns_of,
-)
-from flightmesh.expression.registry import bind_call
+from flightmesh.expression.nodes import Column, Expression, Field, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Relation, passes
+from flightmesh.physical.aggregate_results import Parts
+from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
 from flightmesh.physical.operators import GroupBy, GroupPhase, Measure, Operator, ProjectColumns
 from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
-
-MERGED_BY = {
-    "sum": "sum",
-    "count": "sum_count",
-    "count_star": "sum_count",
-    "sum_count": "sum_count",
-    "min": "min",
-    "max": "max",
-    "any_value": "any_value",
-    "bool_and": "bool_and",
-    "bool_or": "bool_or",
-}
-"""Primitive aggregates and how their partial results are merged."""
-
-DUPLICATE_BLIND = ("min", "max", "any_value", "bool_and", "bool_or")
-"""Aggregates for which DISTINCT changes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """What a measure reads: a column of the grouping's input, NULL where the aggregate's FILTER is not true."""
-
-    call: AggregateCall
-    result: Field
-    column: Column | None
 
 
 def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning: Planning, plan: PlanInput) -> Planned:
@@ -66,9 +30,9 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
         calls = aggregate.aggregates[:1]
     child, keys, arguments = _inputs(aggregate, calls, planning, plan)
     rows = planning.estimate(aggregate).rows
-    parts = _Parts(planning)
+    parts = Parts(planning)
     distinct = {a.column for a in arguments if a.call.distinct and a.column is not None}
-    splittable = all(a.call.function in MERGED_BY or a.call.function == "avg" for a in arguments)
+    splittable = all(is_mergeable(a.call) for a in arguments)
     if splittable and not distinct:
         measures = parts.measures(arguments)
         grouped = two_phase(child, keys, measures, rows, planning)
@@ -102,37 +66,36 @@ def _partial(
     return replace(child, operator=GroupBy(child.operator, GroupPhase.PARTIAL, keys, measures, rows), rows=rows)
 
 
-def merged(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
-    """The measures that merge the partial results of `measures`, under the same ids."""
-    return tuple(Measure(m.field, MERGED_BY[m.function], m.field.column()) for m in measures)
-
-
 def _inputs(
     aggregate: Aggregate, calls: tuple[AggregateItem, ...], planning: Planning, plan: PlanInput
 ) -> tuple[Planned, tuple[Field, ...], tuple[Argument, ...]]:
     """The input with group keys and arguments as plain columns, each computed once."""
-    expressions = [_argument(item.call) for item in calls]
+    reads = [argument_expressions(item.call) for item in calls]
+    kept = [rows_condition(item.call) for item in calls]
+    wanted = [(i.field.name, e) for i, parts in zip(calls, reads, strict=True) for e in parts]
+    wanted += [(i.field.name, e) for i, e in zip(calls, kept, strict=True) if e is not None]
     read = frozenset[ColumnId]().union(
-        *(columns_of(g.expression) for g in aggregate.groups), *(columns_of(e) for e in expressions if e is not None)
+        *(columns_of(g.expression) for g in aggregate.groups), *(columns_of(e) for _, e in wanted)
     )
     child = plan(aggregate.input, read, planning)
     items: list[Item] = []
     for group in aggregate.groups:
         items.append(Item(group.field, group.expression))
     known: dict[Expression, Column] = {g.expression: g.field.column() for g in aggregate.groups}
-    arguments: list[Argument] = []
-    for item, expression in zip(calls, expressions, strict=True):
-        if expression is not None and expression not in known:
+    for name, expression in wanted:
+        if expression not in known:
             passed = isinstance(expression, Column) and expression.id not in {i.field.id for i in items}
             new = passes(expression) if passed and isinstance(expression, Column) else None  # keeps its id
-            name = f"argument of {item.field.name}"
-            new = new or Item(planning.fresh(name, expression.type), expression)
+            new = new or Item(planning.fresh(f"argument of {name}", expression.type), expression)
             items.append(new)
             known[expression] = new.field.column()
-        arguments.append(Argument(item.call, item.field, None if expression is None else known[expression]))
+    arguments = tuple(
+        Argument(item.call, item.field, tuple(known[e] for e in parts), None if condition is None else known[condition])
+        for item, parts, condition in zip(calls, reads, kept, strict=True)
+    )
     hashed = _renamed(child.hashed, items)
     operator = _projected(child.operator, items, planning)
-    return replace(child, operator=operator, hashed=hashed), tuple(g.field for g in aggregate.groups), tuple(arguments)
+    return replace(child, operator=operator, hashed=hashed), tuple(g.field for g in aggregate.groups), arguments
 
 
 def _projected(operator: Operator, items: list[Item], planning: Planning) -> Operator:
@@ -148,65 +111,12 @@ def _renamed(hashed: tuple[ColumnId, ...] | None, items: list[Item]) -> tuple[Co
     return tuple(passed[c] for c in hashed)
 
 
-def _argument(call: AggregateCall) -> Expression | None:
-    """What the measure reads: the argument, NULL where FILTER is not true; None for an unfiltered count(*)."""
-    value: Expression | None = call.args[0] if call.args else None
-    if call.filter is None:
-        return value
-    value = value if value is not None else Literal(pa.scalar(True))
-    return Case((When(call.filter, value),), None, value.type)
-
-
-class _Parts:
-    """The measures that results are made of, and the expression that makes each result of them."""
-
-    def __init__(self, planning: Planning) -> None:
-        self._planning = planning
-        self._measures: dict[tuple[str, Column | None, bool], Measure] = {}
-        self.results: list[Item] = []
-
-    def measures(self, arguments: tuple[Argument, ...]) -> tuple[Measure, ...]:
-        """The measures for these arguments; equal ones are computed once."""
-        for argument in arguments:
-            self.results.append(Item(argument.result, self.result(argument, argument.column, argument.call.distinct)))
-        return tuple(self._measures.values())
-
-    def result(self, argument: Argument, column: Column | None, distinct: bool) -> Expression:
-        """The expression over measures that gives an aggregate's result."""
-        call = argument.call
-        distinct = distinct and call.function not in DUPLICATE_BLIND
-        if call.function != "avg":
-            function = "count" if call.function == "count_star" and column is not None else call.function
-            return self._measure(function, column, call.type, distinct)
-        total = self._measure("sum", column, sum_type(call.args[0].type), distinct)
-        count = self._measure("count", column, pa.int64(), distinct)
-        return bind_call("divide", (_as_double(total), _as_double(count)))  # over no values the sum is NULL, and so is this
-
-    def _measure(self, function: str, column: Column | None, kind: pa.DataType, distinct: bool) -> Column:
-        key = (function, column, distinct)
-        if key not in self._measures:
-            name = f"{function}({column.name})" if column is not None else function
-            self._measures[key] = Measure(self._planning.fresh(name, kind), function, column, distinct)
-        return self._measures[key].field.column()
-
-
-def sum_type(argument: pa.DataType) -> pa.DataType:
-    """The type in which a sum is kept: double for floats, decimal(38, s) for the exact types."""
-    if pa.types.is_floating(argument):
-        return pa.float64()
-    return pa.decimal128(38, argument.scale if pa.types.is_decimal(argument) else 0)
-
-
-def _as_double(expression: Expression) -> Expression:
-    return expression if pa.types.is_float64(expression.type) else Cast(expression, pa.float64())
-
-
 def _one_distinct(
     child: Planned,
     keys: tuple[Field, ...],
     arguments: tuple[Argument, ...],
     distinct: Column,
-    parts: _Parts,
+    parts: Parts,
     rows: float,
     planning: Planning,
 ) -> Planned:
@@ -216,7 +126,7 @@ def _one_distinct(
     field = next(f for f in child.operator.fields if f.id == distinct.id)
     inner_keys = keys if field.id in {k.id for k in keys} else (*keys, field)
     inner = two_phase(child, inner_keys, first, child.rows or rows, planning)
-    over = _Parts(planning)
+    over = Parts(planning)
     rest = tuple(a for a in arguments if a not in plain)
     outer = (*merged(first), *over.measures(tuple(replace(a, call=replace(a.call, distinct=False)) for a in rest)))
     parts.results.extend(over.results)
@@ -228,7 +138,7 @@ def _one_distinct(
 
 
 def _finish(
-    aggregate: Aggregate, keys: tuple[Field, ...], parts: _Parts, grouped: Planned, required: frozenset[ColumnId]
+    aggregate: Aggregate, keys: tuple[Field, ...], parts: Parts, grouped: Planned, required: frozenset[ColumnId]
 ) -> Planned:
     """The results under the fields that the query gave them."""
     items = [*(pass_item(k) for k in keys if k.id in required), *parts.results]

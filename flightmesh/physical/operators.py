@@ -89,17 +89,29 @@ class Measure:
 
     `function`: in PARTIAL and FINAL: sum (int and decimal -> decimal128(38, s), overflow is an error; float -> double), count
     (int64, non-null
-    arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or. The
-    planner
-    splits avg into these. `distinct`: over the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL
-    below): any
-    other aggregate of the registry (var_samp, stddev_pop, ...), and distinct measures.
+    arguments), count_star (no argument), sum_count (adds partial counts, int64), min, max, any_value, bool_and, bool_or,
+    bit_and,
+    bit_or, bit_xor, product, arg_min and arg_max (`more`: the key), mean, squares (sum of squared distances from the mean) and
+    products (of the distances of two columns, `more`: the second); merge_mean, merge_squares, merge_products bring these
+    together. The planner makes avg, variances and the like of these. `partners`: the measures of the same GroupBy whose columns
+    are the `more` of the measure that merges this one. `where`: only rows where this column is true count. `distinct`: over
+    the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL below): any
+    other aggregate of the registry (first, last, ...), and distinct measures.
     """
 
     field: Field
     function: str
     argument: Column | None
     distinct: bool = False
+    more: tuple[Column, ...] = ()
+    partners: tuple[Column, ...] = ()
+    where: Column | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Every column that is read, the arguments first."""
+        first = () if self.argument is None else (self.argument,)
+        return (*first, *self.more, *(() if self.where is None else (self.where,)))
 
 
 class GroupPhase(enum.Enum):

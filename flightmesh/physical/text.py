@@ -115,9 +115,11 @@ def _item(field: Field, text: str) -> str:
 
 
 def _measure(measure: Measure) -> str:
-    argument = f"{measure.argument.name}#{measure.argument.id}" if measure.argument is not None else ""
+    read = () if measure.argument is None else (measure.argument, *measure.more)
+    arguments = ", ".join(f"{column.name}#{column.id}" for column in read)
     distinct = "distinct " if measure.distinct else ""
-    return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{argument})"
+    where = f" where {measure.where.name}#{measure.where.id}" if measure.where is not None else ""
+    return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{arguments}){where}"
 
 
 def _join(node: HashJoin) -> str:

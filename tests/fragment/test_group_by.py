@@ -16,7 +16,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.sort import SortKey, sort_indices
-from flightmesh.physical.aggregates import MERGED_BY
+from flightmesh.physical.measures import MERGED_BY
 from flightmesh.physical.operators import GroupBy, GroupPhase, Measure, Operator
 from tests.comparison import assert_same_rows, reference
 from tests.fragment.harness import Context, Tables, field_named, run

@@ -80,6 +80,8 @@ def _arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     distinct = False
     if parts and isinstance(parts[0], exp.Distinct):
         distinct, parts = True, [*parts[0].expressions, *parts[1:]]
+    if distinct and len(parts) > 1 and not isinstance(node, exp.Count):
+        raise context.source.unsupported("DISTINCT in an aggregate of several columns", node)
     if isinstance(node, exp.Count):
         if distinct and any(isinstance(part, exp.Star) for part in parts):
             raise context.source.unsupported("count(DISTINCT *)", node, "count the rows of a SELECT DISTINCT")

@@ -75,6 +75,13 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
 }
 """Functions that the registry knows by another name than sqlglot."""
 
+_AGGREGATES: dict[type[exp.Expr], str] = {
+    exp.BitwiseAndAgg: "bit_and",
+    exp.BitwiseOrAgg: "bit_or",
+    exp.BitwiseXorAgg: "bit_xor",
+}
+"""Aggregates that the registry knows by another name than sqlglot."""
+
 _ARGUMENTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.StrPosition: ("this", "substr"),
     exp.Substring: ("this", "start", "length"),
@@ -147,7 +154,8 @@ def aggregate_name(node: exp.Expr) -> str | None:
         return node.name if is_aggregate(node.name) else None
     if not isinstance(node, exp.AggFunc):
         return None
-    return next((name for name in _sql_names(type(node)) if is_aggregate(name)), None)
+    found = _AGGREGATES.get(type(node))
+    return found or next((name for name in _sql_names(type(node)) if is_aggregate(name)), None)
 
 
 def arguments(node: exp.Expr) -> list[exp.Expr]:

@@ -1,0 +1,88 @@
+"""The measures that aggregates are computed of, and the expressions that make results of them.
+
+Handed aggregates over columns; hands on measures, and for each aggregate an expression over them. What always holds: equal
+measures are computed once; a result over no values is NULL, or what the aggregate gives for none.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import pyarrow as pa
+
+from flightmesh.expression.nodes import Cast, Column, Expression
+from flightmesh.expression.registry import bind_call
+from flightmesh.logical.relations import Item
+from flightmesh.physical.measures import DUPLICATE_BLIND, EXTREME_ROWS, PAIRED, Argument
+from flightmesh.physical.moments import SPREADS, paired, spread
+from flightmesh.physical.operators import Measure
+from flightmesh.physical.planned import Planning
+
+
+class Parts:
+    """The measures that results are made of, and the expression that makes each result of them."""
+
+    def __init__(self, planning: Planning) -> None:
+        self._planning = planning
+        self._measures: dict[tuple[str, tuple[Column, ...], Column | None, bool], Measure] = {}
+        self.results: list[Item] = []
+
+    def measures(self, arguments: tuple[Argument, ...]) -> tuple[Measure, ...]:
+        """The measures for these arguments; equal ones are computed once."""
+        for argument in arguments:
+            self.results.append(Item(argument.result, self.result(argument)))
+        return tuple(self._measures.values())
+
+    def result(self, argument: Argument) -> Expression:
+        """The expression over measures that gives an aggregate's result."""
+        call, columns = argument.call, argument.columns
+        function = call.function
+        distinct = call.distinct and function not in DUPLICATE_BLIND
+        measure = functools.partial(self._measure, distinct=distinct)
+        if function in SPREADS:
+            return spread(function, columns[0], measure)
+        if function in PAIRED:
+            return paired(function, columns[0], columns[1], self._measure)
+        if function in EXTREME_ROWS:
+            return self._at_extreme(function, columns[0], columns[1])
+        if function in ("avg", "geomean"):
+            total = measure("sum", columns, sum_type(columns[0].type))
+            mean = bind_call("divide", (_as_double(total), _as_double(measure("count", columns, pa.int64()))))
+            return mean if function == "avg" else bind_call("exp", (mean,))  # over no values the sum is NULL, and so is this
+        if function == "count_star" and columns:
+            function = "count"
+        return measure(function, columns, call.type, where=argument.where)
+
+    def _at_extreme(self, function: str, value: Column, key: Column) -> Column:
+        extreme = EXTREME_ROWS[function]
+        best = self._measure(extreme, (key,), key.type)
+        return self._measure(f"arg_{extreme}", (value, key), value.type, (best,))
+
+    def _measure(
+        self,
+        function: str,
+        columns: tuple[Column, ...],
+        kind: pa.DataType,
+        partners: tuple[Column, ...] = (),
+        *,
+        where: Column | None = None,
+        distinct: bool = False,
+    ) -> Column:
+        key = (function, columns, where, distinct)
+        if key not in self._measures:
+            name = f"{function}({', '.join(c.name for c in columns)})" if columns else function
+            first = columns[0] if columns else None
+            field = self._planning.fresh(name, kind)
+            self._measures[key] = Measure(field, function, first, distinct, columns[1:], partners, where)
+        return self._measures[key].field.column()
+
+
+def sum_type(argument: pa.DataType) -> pa.DataType:
+    """The type in which a sum is kept: double for floats, decimal(38, s) for the exact types."""
+    if pa.types.is_floating(argument):
+        return pa.float64()
+    return pa.decimal128(38, argument.scale if pa.types.is_decimal(argument) else 0)
+
+
+def _as_double(expression: Expression) -> Expression:
+    return expression if pa.types.is_float64(expression.type) else Cast(expression, pa.float64())

@@ -1,0 +1,129 @@
+"""Aggregates against DuckDB: whole tables, groups, one-row groups, no rows; in one phase and in two, here and at a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import flightmesh
+from flightmesh.config import Config
+from flightmesh.errors import FlightmeshError
+from tests.compare import Order, assert_same, duckdb_answer
+from tests.meshes import AT_MESHES, AnySession, session_anywhere
+
+ROWS = 600
+MERGEABLE = (
+    *("stddev(x)", "stddev_pop(i)", "variance(x)", "var_pop(dc)", "var_samp(i)", "covar_pop(x, y)", "covar_samp(x, i)"),
+    *("corr(x, y)", "regr_slope(y, x)", "regr_intercept(y, x)", "regr_r2(y, x)", "regr_avgx(y, x)", "regr_avgy(y, x)"),
+    *("regr_sxx(y, x)", "regr_syy(y, x)", "regr_sxy(y, x)", "regr_count(y, x)", "bit_and(i)", "bit_or(i)", "bit_xor(b)"),
+    *("arg_min(s, u)", "max_by(s, u)", "arg_min_null(s, u)", "arg_max(x, s || u)", "arg_max_null(dc, u)", "product(y)"),
+)
+"""Aggregates of the table `n`, whose column `u` is unique."""
+
+
+def _table() -> pa.Table:
+    rng = np.random.default_rng(20261128)
+
+    def column(values: object, type_: pa.DataType | None = None) -> pa.Array:
+        return pa.array(values, type_, mask=rng.random(ROWS) < 0.15)
+
+    return pa.table(
+        {
+            "g": column(rng.integers(0, 12, ROWS)),
+            "i": column(rng.integers(-100, 100, ROWS), pa.int16()),
+            "b": column(rng.integers(-(2**62), 2**62, ROWS)),
+            "x": column(10 + rng.normal(size=ROWS)),
+            "y": column(rng.normal(size=ROWS)),
+            "f": column(rng.normal(size=ROWS).astype(np.float32)),
+            "dc": pa.array(rng.integers(-(10**6), 10**6, ROWS)).cast(pa.decimal128(19, 0)).cast(pa.decimal128(22, 2)),
+            "s": column([f"w{v}" for v in rng.integers(0, 80, ROWS)]),
+            "d": pa.array(rng.integers(0, 9000, ROWS), pa.int32()).cast(pa.date32()),
+            "t": pa.array(rng.integers(0, 10**15, ROWS)).cast(pa.timestamp("us")),
+            "o": pa.array(rng.random(ROWS) < 0.5),
+            "u": rng.permutation(ROWS),
+        }
+    )
+
+
+TABLE = _table()
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.register("arrow", TABLE)
+        connection.execute("create table n as from arrow")
+        yield connection
+
+
+@pytest.fixture(scope="module", params=[pytest.param(n, id=f"{n}-partitions") for n in (1, 2, 7)] + AT_MESHES[:1])
+def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
+    if isinstance(request.param, str):
+        with session_anywhere(request.param, request) as remote:
+            remote.register("n", TABLE)
+            yield remote
+    else:
+        with flightmesh.connect(config=Config(threads=2, partitions=request.param, morsel_rows=64)) as here:
+            here.register("n", TABLE)
+            yield here
+
+
+def _queries(calls: tuple[str, ...]) -> list[str]:
+    listed = ", ".join(f"{c} as c{n}, {c} filter (where o) as f{n}" for n, c in enumerate(calls))
+    return [
+        f"select {listed} from n",
+        f"select {listed} from n where u < 0",
+        f"select g, {listed} from n group by g",
+        f"select u % 300 as h, {listed} from n group by all",
+        f"select u, {listed} from n group by u",
+    ]
+
+
+@pytest.mark.parametrize("text", _queries(MERGEABLE))
+def test_aggregates_are_duckdbs(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert_same(session.sql(text).to_arrow(), duckdb_answer(reference, text), Order.FREE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select g, stddev(distinct i) a, count(distinct i) b, max(i) c, corr(x, y) d, arg_max(s, u) e from n group by g",
+        "select g, stddev(distinct i) a, count(distinct s) b, bit_xor(distinct b) c, covar_pop(x, y) d from n group by g",
+        "select geomean(abs(y) + 0.5) a, geometric_mean(x) b from n",
+        "select count_if(o) a, any_value(o) is null b, bool_and(u >= 0) c, bool_or(u < 0) d from n",
+        "select a.g, (select stddev(x) from n where n.g = a.g) v from n a",
+        "select stddev(1e15 + x * 0) a, var_pop(i * 0 + 1e300) b, corr(i, 1) c, regr_r2(1, i) d, regr_slope(i, 2) e from n",
+    ],
+)
+def test_aggregates_in_queries(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert_same(session.sql(text).to_arrow(), duckdb_answer(reference, text), Order.FREE)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("stddev(x / 0)", "a variance is out of range"),
+        ("stddev(s)", r"no aggregate stddev\(VARCHAR\)"),
+        ("bit_or(x)", r"no aggregate bit_or\(DOUBLE\)"),
+        ("geomean(i)", "logarithm"),
+    ],
+)
+def test_what_an_aggregate_refuses(call: str, message: str) -> None:
+    with flightmesh.connect(threads=1) as session:
+        session.register("n", TABLE)
+        with pytest.raises(FlightmeshError, match=message):
+            session.sql(f"select {call} from n").to_arrow()
+
+
+def test_first_and_last_leave_out_what_filter_does() -> None:
+    table = pa.table({"v": [None, 1, 2, None, 3, None], "w": [False, True, True, True, True, False]})
+    with flightmesh.connect(threads=1) as session:
+        session.register("r", table)
+        answer = session.sql(
+            "select first(v) filter (where w) a, last(v) filter (where w) b, last(v) c, last(v) filter (v > 9) d from r"
+        )
+        assert answer.to_arrow().to_pylist() == [{"a": 1, "b": 3, "c": None, "d": None}]
