@@ -72,6 +72,9 @@ def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
             yield here
 
 
+SHAPES = ("all", "none", "groups", "pairs", "rows")
+
+
 def _queries(calls: tuple[str, ...]) -> list[str]:
     listed = ", ".join(f"{c} as c{n}, {c} filter (where o) as f{n}" for n, c in enumerate(calls))
     return [
@@ -83,7 +86,7 @@ def _queries(calls: tuple[str, ...]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("text", _queries(MERGEABLE))
+@pytest.mark.parametrize("text", _queries(MERGEABLE), ids=SHAPES)
 def test_aggregates_are_duckdbs(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(session.sql(text).to_arrow(), duckdb_answer(reference, text), Order.FREE)
 
