@@ -6,6 +6,7 @@ import pytest
 import sqlglot
 from sqlglot.errors import ParseError
 
+from flightmesh.expression.aggregates import AGGREGATES
 from flightmesh.expression.registry import FUNCTIONS, aggregate_names, find_function
 from flightmesh.frontend.sql.functions_map import aggregate_name, arguments, translate
 from tests.frontend_sql.tables import query
@@ -54,11 +55,12 @@ def _bound_otherwise(name: str) -> bool:
 
 @pytest.mark.parametrize("name", sorted(set(aggregate_names()) - {"count_star"}))
 def test_an_aggregate_keeps_its_name(name: str) -> None:
-    node = sqlglot.parse_one(f"select {name}(x)", dialect="duckdb").expressions[0]
+    parts = ["x", "y"][: AGGREGATES[name].usage.partition(") -> ")[0].count(",") + 1]
+    node = sqlglot.parse_one(f"select {name}({', '.join(parts)})", dialect="duckdb").expressions[0]
     node = node.this if type(node).__name__ == "IgnoreNulls" else node
     found = aggregate_name(node)
     assert found is not None
-    assert [part.sql() for part in arguments(node)] == ["x"]
+    assert [part.sql() for part in arguments(node)] == parts
 
 
 @pytest.mark.parametrize(
