@@ -47,14 +47,16 @@ def command(
 
 
 def _entries() -> list[_Entry]:
-    """Every function by name, aggregates among them."""
+    """Every function by name, aggregates and window functions among them."""
     from flightmesh.expression.aggregates import AGGREGATES
     from flightmesh.expression.registry import FUNCTIONS
     from flightmesh.expression.signatures import describe_signatures
+    from flightmesh.expression.windows import WINDOW_FUNCTIONS
 
     scalars = [_Entry(f.name, f.aliases, describe_signatures(f), f.doc) for f in FUNCTIONS.values()]
     grouped = [_Entry(a.name, a.aliases, (a.usage,), f"Aggregate. {a.doc}") for a in AGGREGATES.values()]
-    return sorted([*scalars, *grouped], key=lambda entry: entry.name)
+    windows = [_Entry(w.name, (), (f"{w.usage} OVER (...)",), f"Window function. {w.doc}") for w in WINDOW_FUNCTIONS.values()]
+    return sorted([*scalars, *grouped, *windows], key=lambda entry: entry.name)
 
 
 def _matches(entry: _Entry, pattern: str | None) -> bool:

@@ -12,6 +12,7 @@ from flightmesh.expression.aggregates import AGGREGATES
 from flightmesh.expression.functions.declare import ScalarFunction
 from flightmesh.expression.registry import FUNCTIONS
 from flightmesh.expression.signatures import describe_signatures
+from flightmesh.expression.windows import WINDOW_FUNCTIONS
 
 _CHAPTERS = {
     "conditional": "Conditional functions",
@@ -42,6 +43,8 @@ def functions_markdown() -> str:
         for entry in sorted(AGGREGATES.values(), key=lambda e: e.name)
     )
     parts.append(_chapter("Aggregates", rows))
+    windows = (_line(name, (), (entry.usage,), entry.doc) for name, entry in sorted(WINDOW_FUNCTIONS.items()))
+    parts.append(_chapter("Window functions", windows))
     return "\n".join(parts)
 
 

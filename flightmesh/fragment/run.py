@@ -26,6 +26,7 @@ from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
 from flightmesh.fragment.union import run_union
 from flightmesh.fragment.values import run_values
+from flightmesh.fragment.window import run_window
 from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.physical.operators import (
     Exchange,
@@ -41,6 +42,7 @@ from flightmesh.physical.operators import (
     TopRows,
     UnionRows,
     ValuesRows,
+    WindowRows,
     operator_inputs,
 )
 
@@ -102,6 +104,8 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
             return run_hash_join(node, inputs[0], inputs[1], site)
         case SortRows():
             return run_sort(node, inputs[0], site)
+        case WindowRows():
+            return run_window(node, inputs[0], site)
         case TopRows():
             return run_top(node, inputs[0], site)
         case LimitRows():

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from flightmesh.kernel.values import Array
 
-_OFFSET_LIMIT = 2**31 - 1
+OFFSET_LIMIT = 2**31 - 1
 
 
 def make_batch(columns: Sequence[Array], names: Sequence[str], rows: int) -> pa.RecordBatch:
@@ -62,7 +62,7 @@ def _overflowing(batches: Sequence[pa.RecordBatch]) -> list[int]:
     """Indices of the columns whose bytes would overflow 32-bit offsets."""
     types = batches[0].schema.types
     short = [i for i, t in enumerate(types) if pa.types.is_string(t) or pa.types.is_binary(t)]
-    return [i for i in short if sum(batch.column(i).nbytes for batch in batches) > _OFFSET_LIMIT]
+    return [i for i in short if sum(batch.column(i).nbytes for batch in batches) > OFFSET_LIMIT]
 
 
 def _with_large(batch: pa.RecordBatch, columns: list[int]) -> pa.RecordBatch:

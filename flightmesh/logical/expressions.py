@@ -26,6 +26,8 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
+    WindowItem,
     With,
 )
 from flightmesh.logical.traversal import expressions, inputs, rewrite_up, with_inputs
@@ -49,6 +51,8 @@ def with_expressions(node: Relation, change: Callable[[Expression], Expression])
             return replace(node, condition=new[0])
         case Aggregate():
             return _with_aggregate_expressions(node, new)
+        case Window():
+            return _with_window_expressions(node, new)
         case Sort(keys=keys):
             return replace(node, keys=tuple(SortKey(e, k.descending, k.nulls_first) for k, e in zip(keys, new, strict=True)))
         case Values() | Limit() | SetOperation() | Reference() | With():
@@ -65,6 +69,15 @@ def _with_aggregate_expressions(node: Aggregate, new: list[Expression]) -> Aggre
         kept = None if item.call.filter is None else next(rest)
         made.append(AggregateItem(item.field, replace(item.call, args=args, filter=kept)))
     return replace(node, groups=groups, aggregates=tuple(made))
+
+
+def _with_window_expressions(node: Window, new: list[Expression]) -> Window:
+    """Reads `new` in the order in which `expressions` lists a Window's parts."""
+    rest = iter(new)
+    partition = tuple(next(rest) for _ in node.partition)
+    order = tuple(replace(key, expression=next(rest)) for key in node.order)
+    items = tuple(replace(item, call=replace(item.call, args=tuple(next(rest) for _ in item.call.args))) for item in node.items)
+    return replace(node, partition=partition, order=order, items=items)
 
 
 def substitute_columns(relation: Relation, mapping: dict[ColumnId, Expression]) -> Relation:
@@ -87,6 +100,8 @@ def produced(node: Relation) -> tuple[Field, ...]:
         case Aggregate(groups=groups, aggregates=aggregates):
             made = tuple(item.field for item in groups if not is_pass(item))
             return (*made, *(item.field for item in aggregates))
+        case Window(items=windows):
+            return tuple(item.field for item in windows)
         case Filter() | Sort() | Limit() | With():
             return ()
 
@@ -143,6 +158,8 @@ def renamed(node: Relation, names: dict[ColumnId, ColumnId]) -> Relation:
                 groups=tuple(Item(field(i.field), i.expression) for i in groups),
                 aggregates=tuple(AggregateItem(field(i.field), i.call) for i in aggregates),
             )
+        case Window(items=windows):
+            return replace(node, items=tuple(WindowItem(field(i.field), i.call, i.keys) for i in windows))
         case _:
             return node
 

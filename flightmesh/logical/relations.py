@@ -16,6 +16,7 @@ import pyarrow as pa
 from flightmesh.catalog.table import Table
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, require_boolean
+from flightmesh.expression.windows import WindowCall
 from flightmesh.ids import ColumnId, SharedId
 
 
@@ -205,6 +206,40 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowItem:
+    """One window function of a Window: `field` names its result. It sees the first `keys` of the Window's order, no more."""
+
+    field: Field
+    call: WindowCall
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Every row of the input with the results of window functions beside it: each over the rows that agree in `partition`
+    (NULL agreeing with NULL), in the order of `order`."""
+
+    input: Relation
+    partition: tuple[Expression, ...]
+    order: tuple[SortKey, ...]
+    items: tuple[WindowItem, ...]
+
+    def __post_init__(self) -> None:
+        if not self.items:
+            raise InternalError("a window without functions")
+        for item in self.items:
+            if not 0 <= item.keys <= len(self.order):
+                raise InternalError(f"{item.field.name} is ordered by {item.keys} keys where there are {len(self.order)}")
+            if item.field.type != item.call.type:
+                raise InternalError(f"column {item.field.name} is {item.field.type}, its window function {item.call.type}")
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input, then one an item."""
+        return (*self.input.fields, *(item.field for item in self.items))
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """The input in order of `keys`."""
 
@@ -296,7 +331,7 @@ class With:
 
 
 Relation: TypeAlias = (
-    Scan | Values | Filter | Project | Join | Apply | Aggregate | Sort | Limit | SetOperation | Reference | With
+    Scan | Values | Filter | Project | Join | Apply | Aggregate | Window | Sort | Limit | SetOperation | Reference | With
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from flightmesh.expression.nodes import Expression, Field, conjuncts
 from flightmesh.expression.text import format_aggregate, format_expression, format_sort_key
+from flightmesh.expression.windows import format_window_call
 from flightmesh.logical.relations import (
     Aggregate,
     AggregateItem,
@@ -25,6 +26,8 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
+    WindowItem,
     With,
 )
 from flightmesh.logical.traversal import inputs
@@ -68,6 +71,8 @@ def format_node(relation: Relation) -> str:
             return _join("Apply", relation)
         case Aggregate():
             return _aggregate(relation)
+        case Window():
+            return _window(relation)
         case Sort(keys=keys):
             return f"Sort by {', '.join(format_sort_key(key) for key in keys)}"
         case Limit(count=count, offset=offset):
@@ -124,6 +129,17 @@ def _aggregate(aggregate: Aggregate) -> str:
 
 def _aggregate_item(item: AggregateItem) -> str:
     return f"{item.field.name}#{item.field.id} = {format_aggregate(item.call)}"
+
+
+def _window(window: Window) -> str:
+    partition = f" by {', '.join(format_expression(part) for part in window.partition)}" if window.partition else ""
+    order = f" order {', '.join(format_sort_key(key) for key in window.order)}" if window.order else ""
+    return f"Window{partition}{order} [{', '.join(_window_item(item, len(window.order)) for item in window.items)}]"
+
+
+def _window_item(item: WindowItem, keys: int) -> str:
+    fewer = "" if item.keys == keys else f" by {item.keys} keys"
+    return f"{item.field.name}#{item.field.id} = {format_window_call(item.call)}{fewer}"
 
 
 def _items(items: Iterable[Item]) -> str:

@@ -20,6 +20,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 
@@ -30,6 +31,8 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
         case Scan() | Values() | Reference():
             return ()
         case Filter(input=child) | Project(input=child) | Aggregate(input=child) | Sort(input=child) | Limit(input=child):
+            return (child,)
+        case Window(input=child):
             return (child,)
         case Join(left=left, right=right) | Apply(left=left, right=right):
             return (left, right)
@@ -44,7 +47,7 @@ def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
     match node:
         case Scan() | Values() | Reference():
             return node
-        case Filter() | Project() | Aggregate() | Sort() | Limit():
+        case Filter() | Project() | Aggregate() | Window() | Sort() | Limit():
             return replace(node, input=parts[0])
         case Join() | Apply():
             return replace(node, left=parts[0], right=parts[1])
@@ -102,6 +105,8 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
                 if item.call.filter is not None:
                     found.append(item.call.filter)
             return tuple(found)
+        case Window(partition=partition, order=order, items=windows):
+            return (*partition, *(key.expression for key in order), *(arg for item in windows for arg in item.call.args))
         case Sort(keys=keys):
             return tuple(key.expression for key in keys)
         case Values() | Limit() | SetOperation() | Reference() | With():

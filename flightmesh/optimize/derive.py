@@ -21,6 +21,7 @@ from flightmesh.logical.relations import (
     Relation,
     Scan,
     Sort,
+    Window,
 )
 from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.booleans import disjuncts, joined, simplify_or_parts
@@ -53,7 +54,7 @@ def _derive(node: Relation) -> tuple[Relation, Known]:
             below, known = _derive(child)
             renames = {i.expression.id: i.field.column() for i in items if isinstance(i.expression, Column)}
             return node if below is child else Project(below, items), _renamed(known, renames)
-        case Sort(input=child) | Limit(input=child):
+        case Sort(input=child) | Limit(input=child) | Window(input=child):
             below, known = _derive(child)
             return (node if below is child else with_inputs(node, (below,))), known
         case Aggregate(input=child, groups=groups):

@@ -31,6 +31,7 @@ from flightmesh.logical.relations import (
     Relation,
     SetOperation,
     Sort,
+    Window,
     passes,
 )
 from flightmesh.optimize.grouped_limit import limit_each
@@ -114,6 +115,11 @@ class _Domain:
                 return limit_each(self.unnest(below, self.sharing), _columns(bound), changed, node, self.sharing), bound
             case Aggregate():
                 return self._aggregate(node)
+            case Window():
+                below, bound = self.push(node.input)
+                window = with_expressions(replace(node, input=below), lambda e: substitute(e, bound))
+                assert isinstance(window, Window)
+                return replace(window, partition=(*window.partition, *bound.values())), bound
             case Join():
                 return self._join(node)
             case Apply():

@@ -26,6 +26,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     passes,
 )
 from flightmesh.logical.traversal import rewrite_up, walk
@@ -51,6 +52,8 @@ def is_empty(node: Relation) -> bool:
 def _node(node: Relation) -> Relation:
     match node:
         case Filter(input=child) | Project(input=child) | Sort(input=child) | Limit(input=child) if is_empty(child):
+            return empty(node)
+        case Window(input=child) if is_empty(child):
             return empty(node)
         case Aggregate(input=child, groups=groups) if groups and is_empty(child):
             return empty(node)

@@ -26,6 +26,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 from flightmesh.optimize.column_estimate import ColumnEstimate, column_estimate, table_rows, width_of
@@ -76,6 +77,10 @@ def _estimate(node: Relation, context: Context) -> Estimate:
             return estimate(left, context)
         case Aggregate():
             return _aggregate(node, estimate(node.input, context))
+        case Window(input=child, items=windows):
+            below = estimate(child, context)
+            made = {w.field.id: ColumnEstimate(max(below.rows, 1.0), width=width_of(w.field.type)) for w in windows}
+            return _of(below.rows, below.columns | made)
         case Sort(input=child):
             return estimate(child, context)
         case Limit(input=child, count=count, offset=offset):

@@ -17,6 +17,7 @@ from flightmesh.logical.relations import (
     Relation,
     Sort,
     Values,
+    Window,
 )
 
 Key = frozenset[ColumnId]
@@ -30,7 +31,7 @@ def unique_keys(relation: Relation) -> tuple[Key, ...]:
     match relation:
         case Values(rows=rows):
             return (frozenset(),) if rows.num_rows <= 1 else ()
-        case Filter(input=child) | Sort(input=child):
+        case Filter(input=child) | Sort(input=child) | Window(input=child):
             return unique_keys(child)
         case Limit(input=child, count=count):
             return (frozenset(),) if count is not None and count <= 1 else unique_keys(child)
@@ -105,7 +106,7 @@ def exactly_one_row(relation: Relation) -> bool:
             return not groups
         case Values(rows=rows):
             return bool(rows.num_rows == 1)
-        case Project(input=child) | Sort(input=child):
+        case Project(input=child) | Sort(input=child) | Window(input=child):
             return exactly_one_row(child)
         case Join(left=left, right=right, kind=JoinKind.INNER, condition=None):
             return exactly_one_row(left) and exactly_one_row(right)

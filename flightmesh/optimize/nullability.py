@@ -25,6 +25,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 from flightmesh.optimize.context import Context
@@ -87,6 +88,8 @@ def never_null(relation: Relation, context: Context) -> Ids:
             sure = never_null(child, context)
             named = frozenset(g.field.id for g in groups if not may_be_null(g.expression, sure))
             return named | frozenset(a.field.id for a in aggregates if a.call.function in NEVER_NULL_AGGREGATES)
+        case Window(input=child, items=windows):
+            return never_null(child, context) | frozenset(w.field.id for w in windows if not w.field.nullable)
         case Join():
             return _join(relation, context)
         case SetOperation(kind=kind, inputs=parts, fields=fields):

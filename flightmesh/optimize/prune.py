@@ -29,8 +29,10 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
+from flightmesh.logical.traversal import expressions
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.keys import binds_key
 from flightmesh.optimize.order_of_fields import in_order
@@ -84,6 +86,8 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
             return _join(node, required, wanted)
         case Aggregate():
             return _aggregate(node, required, wanted)
+        case Window():
+            return _window(node, required, wanted)
         case SetOperation():
             return _set_operation(node, required, wanted)
         case Reference():
@@ -138,6 +142,17 @@ def _aggregate(node: Aggregate, required: Ids, wanted: _Wanted) -> Relation:
     if below is node.input and len(kept) == len(node.aggregates):
         return node
     return Aggregate(below, node.groups, kept)
+
+
+def _window(node: Window, required: Ids, wanted: _Wanted) -> Relation:
+    kept = tuple(item for item in node.items if item.field.id in required)
+    if not kept:
+        return _prune(node.input, required, wanted)
+    most = max(item.keys for item in kept)
+    changed = node if len(kept) == len(node.items) else replace(node, order=node.order[:most], items=kept)
+    made = frozenset(item.field.id for item in kept)
+    below = _prune(node.input, (required - made) | _read(expressions(changed)), wanted)
+    return changed if below is changed.input else replace(changed, input=below)
 
 
 def _set_operation(node: SetOperation, required: Ids, wanted: _Wanted) -> Relation:

@@ -2,15 +2,15 @@
 
 Handed any query without Applies; hands on one where a predicate stands as low as its meaning allows: through projections
 (columns replaced by what computes them), into both sides of an inner join, into the side that an outer join keeps, into
-groupings by their keys, into every input of a union. Never through a Limit. What always holds: a predicate that a wider set
-of rows could make fail (a cast of text) stays above joins and behind the other predicates, so that those guard it.
+groupings and windows by their keys, into every input of a union. Never through a Limit. What always holds: a predicate that a
+wider set of rows could make fail (a cast of text) stays above joins and behind the other predicates, so that those guard it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flightmesh.expression.nodes import Expression, Field, columns_of, conjunction, conjuncts, substitute
+from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
@@ -28,6 +28,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 from flightmesh.optimize.context import Context
@@ -54,6 +55,8 @@ def _push(node: Relation, predicates: Predicates) -> Relation:
             return _join(node, predicates)
         case Aggregate():
             return _aggregate(node, predicates)
+        case Window():
+            return _window(node, predicates)
         case SetOperation():
             return _set_operation(node, predicates)
         case Sort(input=child):
@@ -116,6 +119,19 @@ def _aggregate(node: Aggregate, predicates: Predicates) -> Relation:
         read = columns_of(part)
         (down if read and read <= keys.keys() and not is_volatile(part) else stay).append(part)
     below = _push(node.input, tuple(substitute(p, keys) for p in down))
+    return above(node if below is node.input else replace(node, input=below), tuple(stay))
+
+
+def _window(node: Window, predicates: Predicates) -> Relation:
+    """Only what drops partitions whole goes below: any other row may count for those that stay."""
+    keys = frozenset(part.id for part in node.partition if isinstance(part, Column))
+    down: list[Expression] = []
+    stay: list[Expression] = []
+    for part in predicates:
+        read = columns_of(part)
+        moves = read and read <= keys and not is_volatile(part) and not is_fragile(part)
+        (down if moves else stay).append(part)
+    below = _push(node.input, tuple(down))
     return above(node if below is node.input else replace(node, input=below), tuple(stay))
 
 

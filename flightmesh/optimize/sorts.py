@@ -1,12 +1,12 @@
 """Rule: a sort whose order nobody sees goes.
 
-Order is seen by the client and by a Limit; groupings, joins and set operations do not keep it. Sorts below them, without a
-Limit between, are removed, and so is a sort right below another.
+Order is seen by the client, by a Limit and by a window function that has no order of its own; groupings, joins and set
+operations do not keep it. Sorts below them, without a Limit between, are removed, and so is a sort right below another.
 """
 
 from __future__ import annotations
 
-from flightmesh.logical.relations import Aggregate, Filter, Limit, Project, Relation, Sort, With
+from flightmesh.logical.relations import Aggregate, Filter, Limit, Project, Relation, Sort, Window, With
 from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.context import Context
 
@@ -32,6 +32,8 @@ def _seen(node: Relation) -> Relation:
     if isinstance(node, KEEP_ORDER | Limit):
         return _rebuilt(node, (_seen(node.input),))
     if isinstance(node, Aggregate) and any(a.call.function in ORDER_SENSITIVE for a in node.aggregates):
+        return _rebuilt(node, (_seen(node.input),))
+    if isinstance(node, Window) and any(item.keys == 0 for item in node.items):
         return _rebuilt(node, (_seen(node.input),))
     return _rebuilt(node, tuple(_unseen(part) for part in inputs(node)))
 

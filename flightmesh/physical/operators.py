@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.table import Table
 from flightmesh.expression.nodes import Column, Expression, Field
+from flightmesh.expression.windows import Frame
 from flightmesh.ids import EdgeId
 from flightmesh.logical.relations import Item, JoinKind
 from flightmesh.physical.partitioning import Partitioning
@@ -205,6 +206,33 @@ class SortRows:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowFunction:
+    """One function of WindowRows: a ranking or value function of `expression.windows`, or count_star, count, sum, min, max,
+    over `arguments`. Rows that agree in the first `keys` of the order are peers."""
+
+    field: Field
+    function: str
+    arguments: tuple[Column, ...]
+    frame: Frame
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRows:
+    """This task's rows with the results of window functions beside them. Rows of one partition are in one task. Collects."""
+
+    input: Operator
+    partition: tuple[Column, ...]
+    order: tuple[ColumnOrder, ...]
+    functions: tuple[WindowFunction, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input, then one a function."""
+        return (*self.input.fields, *(f.field for f in self.functions))
+
+
+@dataclass(frozen=True, slots=True)
 class TopRows:
     """The first `count` rows of this task in order of `keys`. Holds about `count` rows."""
 
@@ -265,6 +293,7 @@ Operator: TypeAlias = (
     | GroupBy
     | HashJoin
     | SortRows
+    | WindowRows
     | TopRows
     | LimitRows
     | UnionRows
@@ -286,6 +315,7 @@ def operator_inputs(node: Operator) -> tuple[Operator, ...]:
             | ProjectColumns(input=child)
             | GroupBy(input=child)
             | SortRows(input=child)
+            | WindowRows(input=child)
             | TopRows(input=child)
             | LimitRows(input=child)
             | Exchange(input=child)

@@ -1,7 +1,7 @@
 """Logical relation in, physical operators out: picks operators and partitionings and puts in the exchanges.
 
 Handed an optimized relation (no Apply, UNION only as ALL); hands on an operator tree whose root is an `Exchange` to the client.
-What always holds: an operator that needs rows together (a grouping, a sort, a join) finds them in one task.
+What always holds: an operator that needs rows together (a grouping, a window, a sort, a join) finds them in one task.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 from flightmesh.optimize.context import Context
@@ -45,6 +46,7 @@ from flightmesh.physical.operators import (
 from flightmesh.physical.partitioning import RoundRobin, Single
 from flightmesh.physical.planned import Planned, Planning, narrow, spread
 from flightmesh.physical.sorting import plan_limit, plan_sort
+from flightmesh.physical.windows import plan_window
 
 
 def plan_physical(relation: Relation, context: Context, config: Config) -> Exchange:
@@ -82,6 +84,8 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             return plan_join(relation, required, planning, plan)
         case Aggregate():
             return plan_aggregate(relation, required, planning, plan)
+        case Window():
+            return plan_window(relation, required, planning, plan)
         case Sort():
             return plan_sort(relation, required, planning, plan)
         case Limit():

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from flightmesh.expression.nodes import Field
 from flightmesh.expression.text import format_expression
+from flightmesh.expression.windows import format_frame
 from flightmesh.physical.operators import (
     ColumnOrder,
     Exchange,
@@ -22,6 +23,8 @@ from flightmesh.physical.operators import (
     TopRows,
     UnionRows,
     ValuesRows,
+    WindowFunction,
+    WindowRows,
     operator_inputs,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
@@ -61,6 +64,8 @@ def describe(node: Operator) -> str:
             return _join(node)
         case SortRows():
             return f"Sort {format_orders(node.keys)}"
+        case WindowRows():
+            return _window(node)
         case TopRows():
             return f"Top {node.count} {format_orders(node.keys)}"
         case LimitRows():
@@ -120,6 +125,19 @@ def _measure(measure: Measure) -> str:
     distinct = "distinct " if measure.distinct else ""
     where = f" where {measure.where.name}#{measure.where.id}" if measure.where is not None else ""
     return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{arguments}){where}"
+
+
+def _window(node: WindowRows) -> str:
+    partition = f" by {', '.join(f'{c.name}#{c.id}' for c in node.partition)}" if node.partition else ""
+    order = f" order {format_orders(node.order)}" if node.order else ""
+    return f"Window{partition}{order} {', '.join(_window_function(f, len(node.order)) for f in node.functions)}"
+
+
+def _window_function(function: WindowFunction, keys: int) -> str:
+    arguments = ", ".join(f"{c.name}#{c.id}" for c in function.arguments)
+    fewer = "" if function.keys == keys else f" by {function.keys} keys"
+    frame = format_frame(function.function, function.frame)
+    return f"{function.field.name}#{function.field.id} := {function.function}({arguments}){frame}{fewer}"
 
 
 def _join(node: HashJoin) -> str:

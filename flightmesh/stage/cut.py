@@ -26,6 +26,7 @@ from flightmesh.physical.operators import (
     TopRows,
     UnionRows,
     ValuesRows,
+    WindowRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.stage.graph import Edge, Stage, StageGraph
@@ -112,7 +113,7 @@ class _Cutting:
                 return replace(node, build=build, probe=self._below(node.probe, leaves))
             case UnionRows():
                 return replace(node, inputs=tuple(self._below(part, leaves) for part in node.inputs))
-            case FilterRows() | ProjectColumns() | GroupBy() | SortRows() | TopRows() | LimitRows():
+            case FilterRows() | ProjectColumns() | GroupBy() | WindowRows() | SortRows() | TopRows() | LimitRows():
                 return replace(node, input=self._below(node.input, leaves))
 
     def _read(self, node: Exchange, leaves: _Leaves) -> ReadExchange:

@@ -283,11 +283,11 @@ CASES: dict[str, Case] = {
         "hint: send the statements one at a time",
     ),
     "not supported yet": Case(
-        sql("select row_number() over (order by o_id) from orders"),
+        sql("select sum(o_id) over (order by o_id range 1 preceding) from orders"),
         UnsupportedFeature,
-        "not supported yet: window functions (OVER) (at line 1, column 8)\n"
-        "  select row_number() over (order by o_id) from orders\n"
-        "         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        "not supported yet: RANGE with an offset (at line 1, column 44)\n"
+        "  select sum(o_id) over (order by o_id range 1 preceding) from orders\n"
+        "                                             ^",
     ),
     "unknown dialect": Case(
         sql("select 1", dialect="duckbd"), InvalidQuery, "there is no SQL dialect 'duckbd'\nhint: did you mean duckdb?"

@@ -25,6 +25,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
 )
 
@@ -73,6 +74,8 @@ def _select(node: Relation) -> str:
             return _join(node)
         case Aggregate():
             return _aggregate(node)
+        case Window():
+            return _window(node)
         case Sort(input=child, keys=keys):
             return f"select * from ({_select(child)}) order by {', '.join(_key(k) for k in keys)}"
         case Limit(input=child, count=count, offset=offset):
@@ -143,6 +146,26 @@ def _aggregate(node: Aggregate) -> str:
     made += [f"{_call(a.call)}::{sql_type_name(a.field.type)} as {a.field.key}" for a in node.aggregates]
     by = f" group by {', '.join(str(i + 1) for i in range(len(node.groups)))}" if node.groups else ""
     return f"select {', '.join(made)} from ({_select(node.input)}){by}"
+
+
+def _window(node: Window) -> str:
+    made = []
+    for item in node.items:
+        call, frame = item.call, item.call.frame
+        name = "count" if call.function == "count_star" else call.function
+        arguments = "*" if call.function == "count_star" else ", ".join(sql(a) for a in call.args)
+        partition = f"partition by {', '.join(sql(p) for p in node.partition)}" if node.partition else ""
+        order = f"order by {', '.join(_key(k) for k in node.order[: item.keys])}" if item.keys else ""
+        bounds = " and ".join((_bound(frame.start, "preceding"), _bound(frame.end, "following")))
+        over = f"({partition} {order} {frame.unit.value} between {bounds})"
+        made.append(f"({name}({arguments}) over {over})::{sql_type_name(item.field.type)} as {item.field.key}")
+    return f"select *, {', '.join(made)} from ({_select(node.input)})"
+
+
+def _bound(offset: int | None, side: str) -> str:
+    if offset is None:
+        return f"unbounded {side}"
+    return "current row" if offset == 0 else f"{abs(offset)} {'preceding' if offset < 0 else 'following'}"
 
 
 def _call(call: AggregateCall) -> str:

@@ -29,6 +29,7 @@ from flightmesh.expression.nodes import (
     Literal,
     When,
 )
+from flightmesh.expression.windows import DEFAULT_FRAME, Frame, FrameUnit
 from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId
 from flightmesh.logical.relations import Item
 from flightmesh.physical.operators import (
@@ -46,6 +47,8 @@ from flightmesh.physical.operators import (
     TopRows,
     UnionRows,
     ValuesRows,
+    WindowFunction,
+    WindowRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.protocol.client_messages import AskJob, ListTables, RegisterTable, Run
@@ -136,6 +139,11 @@ scans = st.builds(lambda t, e, n: TableScan(t, 0, (K,), (PREDICATE,), (K,), n, e
 values = st.lists(st.integers(-9, 9), max_size=3).map(
     lambda rows: ValuesRows((K,), pa.record_batch({"k": pa.array(rows, pa.int64())}))
 )
+bounds = st.none() | st.integers(-9, 9)
+frames = st.builds(Frame, st.just(FrameUnit.ROWS), bounds, bounds) | st.just(DEFAULT_FRAME)
+windowed = st.builds(
+    WindowFunction, st.just(Field(ColumnId(8), "w", pa.int64())), names, st.just((K.column(),)), frames, st.integers(0, 2)
+)
 
 
 def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -145,6 +153,7 @@ def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.builds(lambda child, e: ProjectColumns(child, (Item(Field(ColumnId(7), "x", e.type), e),)), inner, expressions)
         | inner.map(lambda child: GroupBy(child, GroupPhase.FINAL, (K,), (Measure(K, "count_star", None),)))
         | st.builds(lambda child, keys: SortRows(child, tuple(keys)), inner, orders)
+        | st.builds(lambda child, keys, made: WindowRows(child, (K.column(),), tuple(keys), (made,)), inner, orders, windowed)
         | st.builds(lambda child, keys, n: TopRows(child, tuple(keys), n), inner, orders, st.integers(0, 9))
         | st.builds(LimitRows, inner, st.none() | st.integers(0, 9), st.integers(0, 9))
         | st.lists(inner, min_size=1, max_size=2).map(lambda parts: UnionRows(tuple(parts), (K,)))

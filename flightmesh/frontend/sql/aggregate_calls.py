@@ -30,11 +30,13 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
     if clause.aggregates is None:
         if binder.scope.parent is not None and clause.name != INSIDE:
             inside = binder.within(dataclasses.replace(clause, name=INSIDE, alias=None))
-            _refuse_outer(binder, [inside.bind(part) for part in _arguments(node, binder.context)[0]], node)
+            _refuse_outer(binder, [inside.bind(part) for part in arguments(node, binder.context)[0]], node)
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
-    parts, distinct = _arguments(node, binder.context)
-    within = dataclasses.replace(clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, alias=None, grouped=None)
+    parts, distinct = arguments(node, binder.context)
+    within = dataclasses.replace(
+        clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, windows=None, alias=None, grouped=None
+    )
     inside = binder.within(within)
     args = [inside.bind(part) for part in parts]
     kept = None if condition is None else inside.bind(condition)
@@ -74,7 +76,7 @@ def _refuse_outer(binder: ExpressionBinder, args: list[Expression], node: exp.Ex
             raise binder.context.source.unsupported("an aggregate over the columns of the query around it", node)
 
 
-def _arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
+def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     """The arguments of an aggregate, and whether they are taken DISTINCT."""
     parts = functions_map.arguments(node)
     distinct = False

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field
+from sqlglot import exp
+
+from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey
+from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation
@@ -63,13 +66,51 @@ class Aggregates:
         return frozenset(item.field.id for item in self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowOver:
+    """A window function, the window that it is over, and where it was written."""
+
+    partition: tuple[Expression, ...]
+    order: tuple[SortKey, ...]
+    call: WindowCall
+    field: Field
+    node: exp.Expr
+
+
+@dataclass(slots=True)
+class Windows:
+    """The window functions of one SELECT, from its list, QUALIFY and ORDER BY. Subqueries within them go to `site`; `named` are
+    the windows of the WINDOW clause, by their names in lower case."""
+
+    state: State
+    named: dict[str, exp.Expr]
+    site: Site = field(default_factory=Site)
+    items: list[WindowOver] = field(default_factory=list)
+
+    def add(
+        self, partition: tuple[Expression, ...], order: tuple[SortKey, ...], call: WindowCall, title: str, node: exp.Expr
+    ) -> Column:
+        """The column of a function's result; equal functions over equal windows share one."""
+        for item in self.items:
+            if (item.partition, item.order, item.call) == (partition, order, call):
+                return item.field.column()
+        made = Field(self.state.ids.fresh(), title, call.type, call.function not in NEVER_NULL)
+        self.items.append(WindowOver(partition, order, call, made, node))
+        return made.column()
+
+    @property
+    def ids(self) -> frozenset[ColumnId]:
+        """The columns of the results."""
+        return frozenset(item.field.id for item in self.items)
+
+
 Alias = Callable[[str], Expression | None]
 """What a bare name means as a name of the select list, if anything."""
 
 
 @dataclass(slots=True)
 class Clause:
-    """One clause: its name for errors, where subqueries go, whether aggregates may stand in it, what select aliases it sees.
+    """One clause: its name for errors, where subqueries go, which aggregates and windows may stand in it, what aliases it has.
 
     A column of the query's own tables wins over an `alias` of the same name; where `grouped` is given (HAVING), only a column
     that the query groups by does. `alias_names` are for suggestions.
@@ -78,6 +119,7 @@ class Clause:
     name: str
     site: Site
     aggregates: Aggregates | None = None
+    windows: Windows | None = None
     alias: Alias | None = None
     alias_names: dict[str, str] = field(default_factory=dict)
     grouped: frozenset[ColumnId] | None = None

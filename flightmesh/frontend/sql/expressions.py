@@ -15,7 +15,7 @@ from sqlglot import exp
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.registry import bind_call, bind_function
-from flightmesh.frontend.sql import aggregate_calls, functions_map, literals, operators, subquery, temporal
+from flightmesh.frontend.sql import aggregate_calls, functions_map, literals, operators, subquery, temporal, window_calls
 from flightmesh.frontend.sql.clause import Clause
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.parameters import parameter_name
@@ -52,6 +52,8 @@ class ExpressionBinder:
         aggregate = functions_map.aggregate_name(node)
         if aggregate is not None:
             return aggregate_calls.aggregate(self, node, aggregate, None)
+        if functions_map.window_name(node) is not None:
+            raise window_calls.without_over(self, node)
         refuse_expression(node, self.context.source)
         translated = functions_map.translate(node, self.context.dialect_name)
         if translated is None:
@@ -180,6 +182,7 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Localtime: temporal.time_of_day,
     exp.Filter: aggregate_calls.filtered,
     exp.IgnoreNulls: aggregate_calls.ignoring_nulls,
+    exp.Window: window_calls.window,
     exp.Subquery: subquery.bind_scalar,
     exp.Exists: subquery.bind_exists,
 }

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from flightmesh.expression.registry import find_function, is_aggregate
+from flightmesh.expression.windows import WINDOW_FUNCTIONS
 
 Call: TypeAlias = tuple[str, list[exp.Expr]]
 
@@ -156,6 +157,15 @@ def aggregate_name(node: exp.Expr) -> str | None:
         return None
     found = _AGGREGATES.get(type(node))
     return found or next((name for name in _sql_names(type(node)) if is_aggregate(name)), None)
+
+
+def window_name(node: exp.Expr) -> str | None:
+    """The name of a function that is nothing but a window function; None for any other."""
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower() if node.name.lower() in WINDOW_FUNCTIONS else None
+    if not isinstance(node, exp.Func):
+        return None
+    return next((name for name in _sql_names(type(node)) if name in WINDOW_FUNCTIONS), None)
 
 
 def arguments(node: exp.Expr) -> list[exp.Expr]:

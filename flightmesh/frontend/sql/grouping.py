@@ -83,5 +83,8 @@ class Grouping:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Whether an aggregate stands in an expression, outside its subqueries."""
-    return any(aggregate_name(part) is not None for part in node.walk(prune=lambda part: isinstance(part, exp.Query)))
+    """Whether an aggregate or a window function stands in an expression, outside its subqueries."""
+    return any(
+        isinstance(part, exp.Window) or aggregate_name(part) is not None
+        for part in node.walk(prune=lambda part: isinstance(part, exp.Query))
+    )

@@ -14,7 +14,6 @@ from sqlglot import exp
 from flightmesh.frontend.sql.source import Source
 
 _EXPRESSIONS: dict[type[exp.Expr], str] = {
-    exp.Window: "window functions (OVER)",
     exp.Lambda: "lambda expressions",
     exp.Array: "lists",
     exp.Struct: "structs",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Expression
-from flightmesh.frontend.sql.clause import Aggregates, Clause, Site
+from flightmesh.frontend.sql.clause import Aggregates, Clause, Site, Windows
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -24,10 +24,15 @@ from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope
 from flightmesh.frontend.sql.select_list import Aliases, SelectItem, expand
+from flightmesh.frontend.sql.windows import named_windows, over_windows
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, Filter, Item, Relation
 
-_BOUND = ("with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct", "hint")
+_BOUND = (
+    *("with_", "expressions", "from_", "joins", "where", "group", "having", "windows", "qualify"),
+    *("order", "limit", "offset", "distinct", "hint"),
+)
+_SITES = ("where", "having", "select", "qualify", "order")
 
 
 def bind_select(node: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Bound:
@@ -52,7 +57,7 @@ class _Select:
     scope: Scope
     rows: Relation
     items: list[SelectItem] = field(default_factory=list)
-    sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in ("where", "having", "select", "order")})
+    sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in _SITES})
     groups: list[Item] = field(default_factory=list)
 
     def bind(self) -> Bound:
@@ -62,18 +67,22 @@ class _Select:
             raise self.context.source.error("the select list is empty", self.node)
         aliases = Aliases(self.items, self.context, self.scope)
         aggregates = Aggregates(self.context.state)
+        windows = Windows(self.context.state, named_windows(self.node, self.context))
         where = self._where(aliases)
         self._bind_groups(aliases, aggregates)
-        self._bind_items(aliases, aggregates)
+        self._bind_items(aliases, aggregates, windows)
         having = self._having(aliases, aggregates)
-        keys = self._keys(aliases, aggregates)
+        qualify = self._qualify(aliases, aggregates, windows)
+        keys = self._keys(aliases, aggregates, windows)
         relation = self.sites["where"].attach(self.rows)
         if where is not None:
             relation = Filter(relation, where)
         grouping = None
         if self.node.args.get("group") is not None or aggregates.items or having is not None:
             relation, grouping = self._aggregated(relation, aggregates)
-        relation = self._filtered(relation, having, grouping)
+        relation = self._filtered(relation, "having", having, grouping)
+        relation = over_windows(relation, windows, grouping)
+        relation = self._filtered(relation, "qualify", qualify, grouping)
         return self._finished(relation, keys, grouping)
 
     def _clause(self, name: str, site: str, aliases: Aliases, aggregates: Aggregates | None) -> Clause:
@@ -134,8 +143,9 @@ class _Select:
     def _below(self) -> frozenset[ColumnId]:
         return frozenset(f.id for f in self.rows.fields)
 
-    def _bind_items(self, aliases: Aliases, aggregates: Aggregates) -> None:
-        clause = Clause("the select list", self.sites["select"], aggregates, aliases.earlier(), alias_names=aliases.names())
+    def _bind_items(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> None:
+        site = self.sites["select"]
+        clause = Clause("the select list", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
         binder = ExpressionBinder(self.context, self.scope, clause)
         for item in self.items:
             if item.bound is None:
@@ -149,11 +159,25 @@ class _Select:
         clause.grouped = frozenset(item.expression.id for item in self.groups if isinstance(item.expression, Column))
         return predicate(ExpressionBinder(self.context, self.scope, clause), having.this, "HAVING")
 
-    def _keys(self, aliases: Aliases, aggregates: Aggregates) -> list[Key]:
+    def _qualify(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> Expression | None:
+        qualify = self.node.args.get("qualify")
+        if qualify is None:
+            return None
+        clause = self._clause("QUALIFY", "qualify", aliases, aggregates)
+        clause.windows = windows
+        condition = predicate(ExpressionBinder(self.context, self.scope, clause), qualify.this, "QUALIFY")
+        if not windows.items:
+            raise self.context.source.error(
+                "QUALIFY needs a window function, there or in the select list", qualify, "use WHERE"
+            )
+        return condition
+
+    def _keys(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> list[Key]:
         order = self.node.args.get("order")
         if order is None:
             return []
-        clause = Clause("ORDER BY", self.sites["order"], aggregates, aliases.earlier(), alias_names=aliases.names())
+        site = self.sites["order"]
+        clause = Clause("ORDER BY", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
         binder = ExpressionBinder(self.context, self.scope, clause)
         return bind_keys(order, [item.name for item in self.items], binder)
 
@@ -163,12 +187,14 @@ class _Select:
         built = Aggregate(relation, tuple(self.groups), tuple(aggregates.items))
         return built, Grouping(built.groups, aggregates.ids, below, self.context)
 
-    def _filtered(self, relation: Relation, having: Expression | None, grouping: Grouping | None) -> Relation:
-        node = self.node.args.get("having")
-        if having is None or grouping is None or node is None:
+    def _filtered(self, relation: Relation, clause: str, condition: Expression | None, grouping: Grouping | None) -> Relation:
+        node = self.node.args.get(clause)
+        if condition is None or node is None:
             return relation
-        site = grouping.over_site(self.sites["having"], node)
-        return Filter(site.attach(relation), grouping.over(having, node))
+        site = self.sites[clause]
+        if grouping is None:
+            return Filter(site.attach(relation), condition)
+        return Filter(grouping.over_site(site, node).attach(relation), grouping.over(condition, node))
 
     def _finished(self, relation: Relation, keys: list[Key], grouping: Grouping | None) -> Bound:
         for name in ("select", "order"):

@@ -59,6 +59,8 @@ def title(node: exp.Expr) -> str:
             return _condition(node)
         case exp.Case():
             return _case(node)
+        case exp.Window():
+            return f"{title(node.this)} OVER {_over(node)}"
         case exp.Filter():
             return f"{title(node.this)} FILTER (WHERE {title(node.args['expression'].this)})"
         case exp.Distinct():
@@ -69,6 +71,23 @@ def title(node: exp.Expr) -> str:
         case exp.Func() if not isinstance(node, exp.If | exp.Exists):
             return _function(node)
     return node.sql("duckdb")
+
+
+def _over(node: exp.Window) -> str:
+    """The window, as it is written: one that has a name only by that."""
+    parts = [node.args["alias"].name] if node.args.get("alias") is not None else []
+    if node.args.get("partition_by"):
+        parts.append(f"PARTITION BY {_listed(node.args['partition_by'])}")
+    if node.args.get("order") is not None:
+        parts.append(f"ORDER BY {', '.join(_key(key) for key in node.args['order'].expressions)}")
+    if node.args.get("spec") is not None:
+        parts.append(node.args["spec"].sql("duckdb"))
+    return parts[0] if len(parts) == 1 and node.args.get("alias") is not None else f"({' '.join(parts)})"
+
+
+def _key(node: exp.Expr) -> str:
+    shown = title(node.this if isinstance(node, exp.Ordered) else node)
+    return f"{shown}{' DESC' if node.args.get('desc') else ''}{' NULLS FIRST' if node.args.get('nulls_first') else ''}"
 
 
 def _constant(node: exp.Expr) -> str:
@@ -108,7 +127,7 @@ def _case(node: exp.Case) -> str:
 
 
 def _function(node: exp.Expr) -> str:
-    aggregate = functions_map.aggregate_name(node)
+    aggregate = functions_map.window_name(node) or functions_map.aggregate_name(node)
     if isinstance(node, exp.Count) and (node.this is None or isinstance(node.this, exp.Star)):
         return "count_star()"
     if aggregate is not None:

@@ -1,0 +1,97 @@
+"""Runs WindowRows: collects this task's rows, sorts them once, computes every function, gives rows and results by morsel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from flightmesh.expression.windows import Frame, FrameUnit
+from flightmesh.fragment.metrics import Pull
+from flightmesh.fragment.ordering import sort_keys
+from flightmesh.fragment.site import Memory, Site, batch_bytes
+from flightmesh.kernel.batches import OFFSET_LIMIT, concat_batches, make_batch, take_rows
+from flightmesh.kernel.byte_words import longest_bytes
+from flightmesh.kernel.sort import SortKey, sort_indices
+from flightmesh.kernel.values import Array
+from flightmesh.kernel.window import window_function
+from flightmesh.kernel.window_layout import Counted, Extent, layouts
+from flightmesh.physical.operators import WindowRows
+
+SCRATCH_BYTES = 64
+"""Bytes a row that computing a function takes, about, while it is computed."""
+
+
+def run_window(node: WindowRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
+    """The input's rows, by partition and in order, with the functions' results after their columns."""
+    with site.memory("computing windows") as memory:
+        collected: list[pa.RecordBatch] = []
+        for batch in rows:
+            site.context.check()
+            memory.take(batch_bytes(batch))
+            if batch.num_rows:
+                collected.append(batch)
+        if not collected:
+            return
+        schema = collected[0].schema
+        merged = concat_batches(collected, schema)
+        collected.clear()
+        memory.take(8 * merged.num_rows)
+        order = sort_indices(merged, (*(SortKey(c.key) for c in node.partition), *sort_keys(node.order)))
+        results = _results(node, merged, order, memory, site)
+        names = [f.key for f in node.fields]
+        for start in range(0, merged.num_rows, site.context.morsel_rows):
+            site.context.check()
+            part = take_rows(merged, order.slice(start, site.context.morsel_rows), schema)
+            made = [
+                _typed(values.slice(start, part.num_rows), function.field.type)
+                for function, values in zip(node.functions, results, strict=True)
+            ]
+            yield make_batch([*part.columns, *made], names, part.num_rows)
+
+
+def _results(node: WindowRows, merged: pa.RecordBatch, order: Array, memory: Memory, site: Site) -> list[Array]:
+    """One column a function, in the order of the sorted rows."""
+    rows = merged.num_rows
+    sorted_: dict[str, Array] = {}
+    for column in (*node.partition, *(k.column for k in node.order), *(a for f in node.functions for a in f.arguments)):
+        if column.key not in sorted_:
+            values = merged.column(column.key).take(order)
+            memory.take(values.nbytes)
+            sorted_[column.key] = values
+    memory.take(SCRATCH_BYTES * rows)
+    made = layouts(
+        [sorted_[c.key] for c in node.partition],
+        [sorted_[k.column.key] for k in node.order],
+        rows,
+        [f.keys for f in node.functions],
+    )
+    results: list[Array] = []
+    for function in node.functions:
+        site.context.check()
+        arguments = [_roomy(sorted_[c.key]) for c in function.arguments]
+        values = window_function(
+            function.function, made[function.keys], _extent(function.frame), arguments, function.field.type
+        )
+        memory.take(values.nbytes)
+        results.append(values)
+    memory.give_back(SCRATCH_BYTES * rows + sum(values.nbytes for values in sorted_.values()))
+    return results
+
+
+def _roomy(values: Array) -> Array:
+    """Texts that come to more than an array can hold if the longest is the value of every row as large ones."""
+    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
+        return values
+    if longest_bytes(values) * len(values) < OFFSET_LIMIT:
+        return values
+    return values.cast(pa.large_string() if pa.types.is_string(values.type) else pa.large_binary())
+
+
+def _extent(frame: Frame) -> Extent:
+    """The frame as the kernels take it."""
+    return Extent(Counted.ROWS if frame.unit is FrameUnit.ROWS else Counted.PEERS, frame.start, frame.end)
+
+
+def _typed(values: Array, kind: pa.DataType) -> Array:
+    return values if values.type == kind else values.cast(kind)
