@@ -1,0 +1,105 @@
+"""The runner itself: what it lets pass, what it does not, and what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import flightmesh
+from tests.slt.run import Messages, Verdict, run_file
+
+NINE = "select * from (values (1), (2), (3), (4), (5), (6), (7), (8), (9)) t(x) order by x"
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[flightmesh.Session]:
+    with flightmesh.connect(threads=1) as made:
+        yield made
+
+
+def verdicts(session: flightmesh.Session, folder: Path, text: str, messages: Messages = Messages.FREE) -> list[tuple[str, str]]:
+    path = folder / "case.slt"
+    path.write_text(text)
+    return [(one.verdict.value, one.reason) for one in run_file(session, path, messages)]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("query I\nselect 1\n----\n2\n", "row 1, column 1: '1', expected '2'"),
+        ("query I\nselect 1\n----\n1\n1\n", "1 rows, expected 2"),
+        ("query I\nselect 1\n----\n", "1 rows, expected 0"),
+        ("query II\nselect 1\n----\n1\n", "1 columns, expected 2"),
+        ("query II\nselect 1, 2\n----\n1\n2\n3\n", "3 lines are no rows of 2 columns"),
+        ("query T\nselect 'a'\n----\nb\n", "row 1, column 1: 'a', expected 'b'"),
+        ("query T\nselect null\n----\n(empty)\n", "row 1, column 1: 'NULL', expected '(empty)'"),
+        ("query R\nselect 1.0 / 3\n----\n0.3\n", "row 1, column 1: '0.3333333333333333', expected '0.3'"),
+        ("query T\nselect 'ab'\n----\n<REGEX>:b.*\n", "row 1, column 1: 'ab', expected '<REGEX>:b.*'"),
+        ("query I nosort\nvalues (2), (1)\n----\n1\n2\n", "row 1, column 1: '2', expected '1'"),
+        ("query II rowsort\nvalues (1, 2), (3, 4)\n----\n1\t4\n3\t2\n", "row 1, column 2: '2', expected '4'"),
+        (f"query I\n{NINE}\n----\n9 values hashing to {'0' * 32}\n", "9 values do not hash to"),
+        (f"query I\n{NINE}\n----\n8 values hashing to {'0' * 32}\n", "9 values, expected 8"),
+        ("query I nosort x\nselect 1\n\nquery I nosort x\nselect 2\n", "other rows than the first query labelled x"),
+        ("statement error\nselect 1\n", "there is no error"),
+        ("statement ok\nselect nothing\n", "nothing"),
+    ],
+)
+def test_what_is_wrong_fails(session: flightmesh.Session, tmp_path: Path, text: str, reason: str) -> None:
+    *before, (verdict, said) = verdicts(session, tmp_path, text)
+    assert {one for one, _ in before} <= {"passed"}
+    assert verdict == "failed"
+    assert reason in said
+
+
+def test_the_text_of_an_error_counts_where_it_is_ours(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "statement error\nselect nothing\n----\nBinder Error\n"
+    assert verdicts(session, tmp_path, text) == [("passed", "")]
+    ((verdict, reason),) = verdicts(session, tmp_path, text, Messages.COUNT)
+    assert verdict == "failed"
+    assert "Binder Error" in reason
+
+
+def test_what_is_refused_by_name_is_unsupported_and_so_is_what_needs_it(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "statement ok\ncreate table later(a int)\n\nquery I\nselect a from later\n----\n1\n\nquery I\nselect 1\n----\n1\n"
+    first, second, third = verdicts(session, tmp_path, text)
+    assert first == ("unsupported", "not supported yet: CREATE TABLE without AS")
+    assert second == ("unsupported", "follows a statement that is not supported")
+    assert third == ("passed", "")
+
+
+def test_what_the_runner_does_not_know_is_unsupported(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "restart\n\nrequire spatial\n\nquery I\nselect 1\n----\n2\n"
+    assert verdicts(session, tmp_path, text) == [
+        ("unsupported", "this runner does not know 'restart'"),
+        ("unsupported", "the file requires spatial"),
+    ]
+
+
+def test_loops_in_loops(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "loop i 0 3\n\nforeach x 5 6\n\nquery I\nselect ${i} * ${x} - ${x} * ${i}\n----\n0\n\nendloop\n\nendloop\n"
+    assert verdicts(session, tmp_path, text) == [("passed", "")] * 6
+    ((verdict, reason),) = verdicts(session, tmp_path, "loop i 0 3\n\nquery I\nselect 1\n----\n1\n")
+    assert (verdict, "without endloop" in reason) == (Verdict.UNSUPPORTED.value, True)
+
+
+def test_sqlite_writes_hashes_in_its_own_way(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "query IR rowsort\nvalues (2, 1.25), (1, 0.5)\n----\n4 values hashing to b88755498b3abe0f7fd006f5e69a0841\n"
+    assert verdicts(session, tmp_path, text) == [("passed", "")]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    (tmp_path / "good.slt").write_text("query I\nselect 1\n----\n1\n\nstatement ok\nset threads = 2\n")
+    (tmp_path / "bad.test").write_text("query I\nselect 1\n----\n2\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.slt", "--json", str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 1, ran.stderr
+    said = json.loads(ran.stdout)
+    assert (said["passed"], said["failed"], said["unsupported"]) == (1, 1, 1)
+    assert said["reasons"] == {"not supported yet: the statement SET": 1}
+    assert said["failures"] == [{"path": str(tmp_path / "bad.test"), "line": 1, "reason": "row 1, column 1: '1', expected '2'"}]
