@@ -250,3 +250,15 @@ select * exclude (a, s), 1 as one from t
 select t.* exclude b replace (a + 1 as a, upper(s) as s) from t
 select * exclude (b, d) rename (a as z) from t where a > 2
 select u.* exclude (c), t.* replace (t.a * 2 as a) from t join u on t.a = u.a
+select a, c from u union by name select a, b from t
+select a, c from u union all by name select b, A from t
+select 1 as x union all by name select 'z' as y union all by name select 2.5 as x, 7 as z
+select a from t union by name select a from u order by a
+select a as p, b as q from t union all by name select c as q from u order by q, p
+select 1 as x union all by name select null as y
+select * from v union all by name select * from u
+select * from (select a, s from t union by name select e as s, 1 as one from u) w where one is null and a > 2
+select count(*), count(a), count(c) from (select * from t union all by name select * from u)
+(select a from t union all select c from u) union all by name select b, a from t
+select a from t where a = any (select a from u union by name select c as a from u)
+select t.a, t.b from t where exists (select t.a as a, 1 as z union all by name select u.c as a from u where u.a = t.a)

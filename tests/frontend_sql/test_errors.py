@@ -92,6 +92,9 @@ WRONG: tuple[Case, ...] = (
     Case("select a from t where a > all (select a, c from u)", "the subquery gives 2 columns where 1 column must be", (1, 39, 11), None),
     Case("select a from t where d < any (select a from u)", "no function fits DATE < BIGINT", (1, 23, 24), "accepted: any < any of a common type -> BOOLEAN; cast the arguments"),
     Case("select any (select 1) = a from t", "ANY stands on the right side of a comparison", (1, 20, 1), None),
+    Case("select a, b as A from t union by name select a from u", "UNION BY NAME: one side has the column 'a' twice", (1, 8, 16), "give its columns different names"),
+    Case("select a from t union by name select d as a from t", "UNION: the column 'a' is BIGINT on one side and DATE on the other", (1, 8, 43), "cast one of them"),
+    Case("select a from t union by name select c from u order by t.a", "there is no table 't' in this query", (1, 56, 3), "did you mean the result.a?"),
     Case("select 1 +", "syntax error at '+': something is missing here", (1, 10, 1), None),
     Case("select a from t qualify a > 1", "QUALIFY needs a window function, there or in the select list", (1, 25, 5), "use WHERE"),
     Case("select a from t where rank() over (order by a) = 1", "a window function cannot stand in WHERE", (1, 23, 23), "use QUALIFY"),
@@ -151,7 +154,6 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select a from t fetch first 5 rows with ties", "not supported yet: WITH TIES", (1, 29, 1), None),
     Case("select a from t limit 10%", "not supported yet: LIMIT with a percentage", (1, 23, 2), None),
     Case("select a from t limit (select 1)", "not supported yet: a subquery in LIMIT", (1, 31, 1), None),
-    Case("select a from t union by name select a from u", "not supported yet: UNION BY NAME", (1, 8, 38), None),
     Case("select * from t positional join u", "not supported yet: POSITIONAL JOIN", (1, 33, 1), None),
     Case("select t.a from t full join u on t.a = u.a and exists (select 1 from v where v.a = t.a and v.a = u.a)", "not supported yet: a subquery in ON of a full join that reads both sides", (1, 34, 67), None),
     Case("select * from generate_series(1, 3)", "not supported yet: the table function generate_series", (1, 15, 20), None),
@@ -163,6 +165,7 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select s like any (select s from t) from t", "not supported yet: comparison with ANY", (1, 27, 8), None),
     Case("select columns('a.*') from t", "not supported yet: COLUMNS(...)", (1, 8, 13), None),
     Case("select a = any ([1, 2]) from t", "not supported yet: comparison with ANY of a list", (1, 18, 4), "use IN"),
+    Case("select a from t intersect by name select a from u", "not supported yet: INTERSECT BY NAME", (1, 8, 42), None),
     Case("explain analyze insert into t values (1)", "not supported yet: the statement INSERT", (1, 17, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
 )
 # fmt: on

@@ -44,7 +44,16 @@ class _Generator:
         body = self._select(kinds, sources)
         if rng.random() < 0.2:
             operator = rng.choice(
-                ("union", "union", "union all", "union all", "except", "except all", "intersect", "intersect all")
+                (
+                    "union",
+                    "union by name",
+                    "union all",
+                    "union all by name",
+                    "except",
+                    "except all",
+                    "intersect",
+                    "intersect all",
+                )
             )
             body = f"{body} {operator} {self._select(kinds, sources)}"
             if rng.random() < 0.3:

@@ -107,11 +107,13 @@ def _of_input(node: exp.Column, names: list[str], inputs: Sequence[exp.Select]) 
 
 
 def _inputs(node: exp.Expr) -> list[exp.Select]:
-    """The SELECTs of a set operation, also within parentheses; none of any other query."""
+    """The SELECTs of a set operation, also within parentheses; none of one BY NAME, nor of any other query."""
     found: list[exp.Select] = []
     rest = [node.unnest()]
     while rest and isinstance(node.unnest(), exp.SetOperation):
         part = rest.pop().unnest()
+        if isinstance(part, exp.SetOperation) and part.args.get("by_name"):
+            return []
         if isinstance(part, exp.SetOperation):
             rest += [part.args["expression"], part.this]
         elif isinstance(part, exp.Select):

@@ -64,7 +64,6 @@ _CLAUSES: dict[str, str] = {
     "settings": "SETTINGS",
     "format": "FORMAT",
     "side": "UNION with a side",
-    "by_name": "UNION BY NAME",
     "on": "UNION ON",
     "all": "GROUP BY ALL",
     "totals": "WITH TOTALS",
