@@ -262,3 +262,37 @@ select count(*), count(a), count(c) from (select * from t union all by name sele
 (select a from t union all select c from u) union all by name select b, a from t
 select a from t where a = any (select a from u union by name select c as a from u)
 select t.a, t.b from t where exists (select t.a as a, 1 as z union all by name select u.c as a from u where u.a = t.a)
+select * from t, lateral (select t.a + 1 as z) x
+select t.a, x.c from t, lateral (select c from u where u.a = t.a) x
+select t.a, x.c from t left join lateral (select c from u where u.a = t.a) x on true
+select t.a, x.c from t left join lateral (select c from u where u.a = t.a) x on x.c > 20
+select t.a, x.c from t cross join lateral (select c from u where u.a < t.a order by c desc limit 2) as x
+select t.a, x.c from t left join lateral (select c from u where u.a <= t.a order by c limit 1) x on true
+select t.a, x.n, x.m from t, lateral (select count(*) n, max(c) m from u where u.a >= t.a) x
+select t.a, x.n from t left join lateral (select count(*) n from u where u.a = t.a) x on x.n > 0
+select t.a, x.* from t, (select t.a * 2 as y, t.b) x where y > 4
+select t.a, y.w from t, lateral (select t.a + 1 as z) x, lateral (select x.z * t.a as w) y
+select t.a, x.z, y.c from t join lateral (select t.b + 1 as z) x on x.z = t.a left join lateral (select c from u where u.a = x.z) y on true
+select t.a, x.a from t join lateral (select u.a, u.c from u where u.c > t.a * 5) x using (a)
+select t.a, v.x from t, (values (t.a), (t.b)) v(x)
+select t.a, x.q from t, lateral (select t.a union all select t.b union all select c from u where u.a = t.a) x(q)
+select t.a, x.k from t, lateral (select b as k, count(*) from t i where i.a > t.a group by b) x
+select t.a, x.d from t, lateral (select distinct e as d from u where u.c > t.a) x
+select u.a, x.n from u, v left join lateral (select count(*) n from t where t.a > u.a and t.a < v.a + 3) x on true
+select t.a, x.z from t, lateral (select y.z from u, lateral (select u.c + t.a as z) y where u.a = t.b) x
+select t.a, (select max(z) from u, lateral (select u.c + t.a as z) y where u.a = t.b) m from t
+select t.a, x.c from t, lateral (with w as (select * from u where u.a = t.a) select w.c from w, w z) x
+select b, sum(x.c) from t, lateral (select c from u where u.a = t.a) x group by b
+select t.a, x.a from t, lateral (select a from u where exists (select 1 from v where v.a = t.a and v.a = u.a)) x
+select t.a, x.f from t, lateral (select t.f from u where u.a is null and t.f > 2) x
+select * from range(3)
+select * from range(2, 11, 3) r(i)
+select * from generate_series(5, 1, -2) g
+select count(*), sum(range), min(range), max(range) from range(100000)
+select count(*), sum(x), min(x), max(x) from generate_series(-70000, 20000000, 7) g(x) where x % 1000 = 1
+select t.a, r.i from t join range(5) r(i) on t.a = r.i
+select * from range(null)
+select * from range(4, 1)
+select i from range(20000) r(i) order by i desc limit 3 offset 2
+select * from t, range(2) x, generate_series(1, 2) y where t.a < 3
+select range, generate_series from range(2 + 1), generate_series(-1, 1)

@@ -1,8 +1,8 @@
 """Binds FROM: tables, views, files, derived tables and joins.
 
 Handed a SELECT's FROM and joins; hands on the relation of their rows and the tables that expressions may name. What
-always holds: commas bind weaker than JOIN, each table's columns get fresh ids, and what USING merges shows once in
-`*`.
+always holds: commas bind weaker than JOIN, each table's columns get fresh ids, what USING merges shows once in `*`,
+and a table that reads columns of those before it (LATERAL) is the right side of an Apply.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from flightmesh.frontend.sql import table_source, values
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.joined import Joined, side_by_side
-from flightmesh.frontend.sql.joins import JoinContext, bind_join
+from flightmesh.frontend.sql.joins import JoinContext, bind_join, paired
 from flightmesh.frontend.sql.readings import renamed
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
-from flightmesh.logical.relations import Join, JoinKind
+from flightmesh.logical.relations import JoinKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,15 @@ class FromBinder:
                 groups.append((join.this, []))
             else:
                 groups[-1][1].append(join)
-        source = self._group(*groups[0])
+        source = self._group(*groups[0], None)
         for head, rest in groups[1:]:
-            other = self._group(head, rest)
-            source = self._checked(
-                Joined(Join(source.relation, other.relation, JoinKind.INNER), side_by_side(source, other)), head
-            )
+            other = self._group(head, rest, source)
+            source = self._checked(paired(source, other, JoinKind.INNER, None), head)
         return source
 
-    def _join(self, left: Joined, join: exp.Expr) -> Joined:
-        return bind_join(JoinContext(self.context, self.environment, self.parent), left, self.table(join.this), join)
+    def _join(self, left: Joined, join: exp.Expr, before: Joined | None) -> Joined:
+        right = self.table(join.this, left if before is None else Joined(left.relation, side_by_side(before, left)))
+        return bind_join(JoinContext(self.context, self.environment, self.parent), left, right, join)
 
     def _refuse_bare_join(self, join: exp.Expr) -> None:
         """`a JOIN b` without a condition looks like `a, b` in the tree; only the text tells them apart."""
@@ -67,10 +66,11 @@ class FromBinder:
         if word is not None and word.upper() == "JOIN":
             raise self.context.source.error("a join needs ON or USING", join, "for every pair of rows write CROSS JOIN")
 
-    def _group(self, head: exp.Expr, joins: list[exp.Expr]) -> Joined:
-        source = self.table(head)
+    def _group(self, head: exp.Expr, joins: list[exp.Expr], before: Joined | None) -> Joined:
+        """A table with what is joined to it; `before` is what stands before it in FROM."""
+        source = self.table(head, before)
         for join in joins:
-            source = self._checked(self._join(source, join), join)
+            source = self._checked(self._join(source, join, before), join)
         return source
 
     def _checked(self, source: Joined, node: exp.Expr) -> Joined:
@@ -83,51 +83,69 @@ class FromBinder:
             seen.add(key)
         return source
 
-    def table(self, node: exp.Expr) -> Joined:
-        """One table of FROM, under its alias."""
+    def table(self, node: exp.Expr, before: Joined | None = None) -> Joined:
+        """One table of FROM, under its alias. A lateral one reads columns of the tables `before` it."""
         match node:
             case exp.Table():
-                return self._table(node)
+                return self._table(node, before)
             case exp.Subquery():
-                return self._derived(node)
+                return self._derived(node, before)
             case exp.Values():
-                bound = values.bind_values(node, self.context, self.environment, self.parent)
+                bound = values.bind_values(node, self.context, self.environment, self._around(before))
                 return self._named(bound, node, "values")
             case exp.Lateral():
-                raise self.context.source.unsupported("LATERAL", node)
+                return self._lateral(node, before)
             case exp.Unnest():
                 raise self.context.source.unsupported("unnest", node)
             case exp.Select() | exp.SetOperation():
-                return self._named(self.context.bind_query(node, self.context, self.environment, self.parent), node, "subquery")
+                bound = self.context.bind_query(node, self.context, self.environment, self._around(before))
+                return self._named(bound, node, "subquery")
         raise self.context.source.unsupported(f"{node.key.upper()} in FROM", node)
 
-    def _table(self, node: exp.Table) -> Joined:
+    def _around(self, before: Joined | None) -> Scope | None:
+        """The scope around a derived table: DuckDB takes each for a lateral one, the standard only where it says so."""
+        return self._beside(before) if self.context.dialect_name == "duckdb" else self.parent
+
+    def _beside(self, before: Joined | None) -> Scope | None:
+        return self.parent if before is None else Scope(before.tables, self.parent, self.environment)
+
+    def _lateral(self, node: exp.Lateral, before: Joined | None) -> Joined:
+        refuse_clauses(node, ("this", "alias"), self.context.source)
+        inner = node.this
+        if not isinstance(inner, exp.Query | exp.Values):
+            raise self.context.source.unsupported(
+                f"LATERAL {inner.sql_name() if isinstance(inner, exp.Func) else inner.key.upper()}", node
+            )
+        bound = self.context.bind_query(inner, self.context, self.environment, self._beside(before))
+        return self._named(bound, node, "subquery")
+
+    def _table(self, node: exp.Table, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias", "db", "catalog", "joins", "hints", "only", "final"), self.context.source)
         bound, name, path = table_source.bind_table(node, self.context, self.environment)
         source = self._named(bound, node, name, path)
         joins = node.args.get("joins") or []
         if not joins:
             return source
-        return self._more(source, node, joins)
+        return self._more(source, node, joins, before)
 
-    def _more(self, source: Joined, node: exp.Expr, joins: list[exp.Expr]) -> Joined:
+    def _more(self, source: Joined, node: exp.Expr, joins: list[exp.Expr], before: Joined | None) -> Joined:
         for join in joins:
             if _is_comma(join):
                 raise self.context.source.error("a comma cannot stand here", join, "write CROSS JOIN")
-            source = self._checked(self._join(source, join), join)
+            source = self._checked(self._join(source, join, before), join)
         return source
 
-    def _derived(self, node: exp.Subquery) -> Joined:
+    def _derived(self, node: exp.Subquery, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias", "with_", "joins", "order", "limit", "offset"), self.context.source)
         inner = node.this
         if isinstance(inner, exp.Table | exp.Subquery) and (inner.args.get("joins") or isinstance(inner, exp.Table)):
-            source = self.table(inner)
+            source = self.table(inner, before)
             if node.args.get("alias") is not None:
                 source = self._named(Bound(source.relation, source.tables.star), node, "")
         else:
-            bound = self.context.bind_query(node, self.context, self.environment, self.parent)
+            bound = self.context.bind_query(node, self.context, self.environment, self._around(before))
             source = self._named(bound, node, "subquery")
-        return self._more(source, node, node.args.get("joins") or [])
+        return self._more(source, node, node.args.get("joins") or [], before)
 
     def _named(self, bound: Bound, node: exp.Expr, name: str, path: tuple[str, ...] = ()) -> Joined:
         alias = node.args.get("alias")

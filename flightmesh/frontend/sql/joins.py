@@ -1,8 +1,8 @@
 """Binds one JOIN: its kind, and its condition from ON, USING or NATURAL.
 
 Handed the left side and a join node; hands on the joined rows with their names. What always holds: a column merged by
-USING is the side's that is never padded (FULL: the first that is not NULL), and a subquery in ON is computed on the
-one side whose columns it reads.
+USING is the side's that is never padded (FULL: the first that is not NULL), a subquery in ON is computed on the one
+side whose columns it reads (or over the pairs), and a right side that reads columns of the left makes an Apply.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import free_columns
-from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Relation, passes
+from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Reference, Relation, Scan, passes
 
 _SIDES = {"LEFT": JoinKind.LEFT, "RIGHT": JoinKind.RIGHT, "FULL": JoinKind.FULL}
 _KINDS = {
@@ -48,6 +48,10 @@ class JoinContext:
 def bind_join(within: JoinContext, left: Joined, right: Joined, node: exp.Expr) -> Joined:
     """`left` joined with `right` as `node` says."""
     kind = _kind(within, node)
+    if kind in (JoinKind.RIGHT, JoinKind.FULL) and _dependent(left, right):
+        raise within.context.source.error(
+            f"the right side of a {kind.value} join cannot read columns of the left side", node, "use JOIN or LEFT JOIN"
+        )
     names = _using(within, left, right, node)
     if names is not None:
         return _merged(within, left, right, kind, names, node)
@@ -55,8 +59,25 @@ def bind_join(within: JoinContext, left: Joined, right: Joined, node: exp.Expr) 
     if on is None and kind is not JoinKind.INNER:
         raise within.context.source.error(f"a {kind.value} join needs ON or USING", node)
     if on is None:
-        return _finish(left, right, kind, None)
+        return paired(left, right, kind, None)
     return _on(within, left, right, kind, on)
+
+
+def paired(left: Joined, right: Joined, kind: JoinKind, condition: Expression | None) -> Joined:
+    """The join of two sides; a dependent one where the right side reads columns of the left."""
+    relation: Join | Apply
+    if _dependent(left, right):
+        relation = Apply(left.relation, right.relation, kind, condition)
+    else:
+        relation = Join(left.relation, right.relation, kind, condition)
+    tables = left.tables if kind in (JoinKind.SEMI, JoinKind.ANTI) else side_by_side(left, right)
+    return Joined(relation, tables.refreshed(relation.fields))
+
+
+def _dependent(left: Joined, right: Joined) -> bool:
+    if isinstance(right.relation, Scan | Reference):
+        return False
+    return bool(free_columns(right.relation) & {f.id for f in left.relation.fields})
 
 
 def _kind(within: JoinContext, node: exp.Expr) -> JoinKind:
@@ -73,12 +94,6 @@ def _kind(within: JoinContext, node: exp.Expr) -> JoinKind:
     return _KINDS[kind] if kind in ("SEMI", "ANTI") else _SIDES.get(side, _KINDS[kind])
 
 
-def _finish(left: Joined, right: Joined, kind: JoinKind, condition: Expression | None) -> Joined:
-    relation = Join(left.relation, right.relation, kind, condition)
-    tables = left.tables if kind in (JoinKind.SEMI, JoinKind.ANTI) else side_by_side(left, right)
-    return Joined(relation, tables.refreshed(relation.fields))
-
-
 def _on(within: JoinContext, left: Joined, right: Joined, kind: JoinKind, on: exp.Expr) -> Joined:
     site = Site()
     scope = Scope(side_by_side(left, right), within.parent, within.environment)
@@ -93,11 +108,24 @@ def _on(within: JoinContext, left: Joined, right: Joined, kind: JoinKind, on: ex
             sides[side] = Apply(sides[side], part.right, part.kind, part.condition, part.mark)
     left, right = Joined(sides[0], left.tables), Joined(sides[1], right.tables)
     if not across:
-        return _finish(left, right, kind, condition)
-    if kind is not JoinKind.INNER:
-        raise within.context.source.unsupported(f"a subquery in ON of a {kind.value} join that reads both sides", on)
-    joined = _finish(left, right, kind, None)
-    return Joined(Filter(Site(across).attach(joined.relation), condition), joined.tables)
+        return paired(left, right, kind, condition)
+    if kind is JoinKind.INNER:
+        joined = paired(left, right, kind, None)
+        return Joined(Filter(Site(across).attach(joined.relation), condition), joined.tables)
+    if kind is JoinKind.FULL:
+        raise within.context.source.unsupported("a subquery in ON of a full join that reads both sides", on)
+    return _matching(left, right, kind, Site(across), condition)
+
+
+def _matching(left: Joined, right: Joined, kind: JoinKind, across: Site, condition: Expression) -> Joined:
+    """An outer, semi or anti join whose condition has subqueries over both sides: for each row of the side that is kept,
+    the rows of the other that meet the condition."""
+    kept, other = (right, left) if kind is JoinKind.RIGHT else (left, right)
+    met = Filter(across.attach(other.relation), condition)
+    matches = Project(met, tuple(passes(f.column()) for f in other.relation.fields))
+    joined = Apply(kept.relation, matches, JoinKind.LEFT if kind is JoinKind.RIGHT else kind)
+    tables = left.tables if kind in (JoinKind.SEMI, JoinKind.ANTI) else side_by_side(left, right)
+    return Joined(joined, tables.refreshed(joined.fields))
 
 
 def _side_of(part: Dependent, left: Relation, right: Relation) -> int | None:
@@ -132,7 +160,7 @@ def _merged(
     at = within.context.source.position(node)
     equalities = [bind_call("equal", (a.column(), b.column()), at) for a, b in pairs]
     condition = equalities[0] if len(equalities) == 1 else bind_call("and", equalities, at)
-    joined = _finish(left, right, kind, condition)
+    joined = paired(left, right, kind, condition)
     if kind in (JoinKind.SEMI, JoinKind.ANTI):
         return joined
     if kind is JoinKind.FULL:

@@ -17,6 +17,7 @@ from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.parse import dialect_named, parse_statement
 from flightmesh.frontend.sql.readings import read_entry, renamed, scan
 from flightmesh.frontend.sql.scope import nearest
+from flightmesh.frontend.sql.series import bind_series
 from flightmesh.frontend.sql.source import Source
 
 _EXTENSIONS = (
@@ -114,6 +115,8 @@ def _view(view: View, node: exp.Table, context: Context) -> Bound:
 
 
 def _function(call: exp.Expr, node: exp.Table, context: Context) -> tuple[Bound, str]:
+    if isinstance(call, exp.GenerateSeries):
+        return bind_series(call, node, context)
     name = call.name if isinstance(call, exp.Anonymous) else call.sql_name() if isinstance(call, exp.Func) else call.key
     name = name.lower()
     if name not in _READERS:
