@@ -22,8 +22,10 @@ from tests.slt.records import Query, Record, Require, Statement, Unknown, record
 from tests.slt.values import difference, digest
 
 _HAS = frozenset({"parquet", "json", "skip_reload", "vector_size", "notwindows", "notmingw", "noforcestorage", "64bit"})
-_WITHOUT_EFFECT = ("set", "reset", "pragma")
-"""Statements that later ones do not need."""
+_WITHOUT_EFFECT = re.compile(
+    r"(set|pragma|reset)\s+((session|global)\s+)?\w*(threads|verif\w*|progress\w*|seed|memory_limit)", re.I
+)
+"""Statements that change no answer, so that later ones do not need them."""
 
 
 class Verdict(enum.Enum):
@@ -61,8 +63,8 @@ class _Run:
     session: AnySession
     messages: Messages
     labels: dict[str, str] = field(default_factory=dict)
-    untaken: int = 0
-    """The line of the first statement that was not supported and that later ones may need."""
+    untaken: str = ""
+    """Why the first statement was not supported that later ones may need."""
 
     def verdict(self, record: Record) -> tuple[Verdict, str]:
         match record:
@@ -98,8 +100,8 @@ class _Run:
     def _failing(self, record: Statement | Query, error: FlightmeshError) -> tuple[Verdict, str]:
         reason = error.message.partition("\n")[0]
         if isinstance(error, UnsupportedFeature):
-            if isinstance(record, Statement) and not record.sql.lower().startswith(_WITHOUT_EFFECT):
-                self.untaken = self.untaken or record.line
+            if isinstance(record, Statement) and record.expects != "error" and not _WITHOUT_EFFECT.match(record.sql):
+                self.untaken = self.untaken or reason
             return Verdict.UNSUPPORTED, reason
         if isinstance(error, InvalidQuery):
             return self._consequence(Verdict.FAILED, reason)
@@ -108,7 +110,7 @@ class _Run:
     def _consequence(self, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
         if not self.untaken:
             return verdict, reason
-        return Verdict.UNSUPPORTED, "follows a statement that is not supported"
+        return Verdict.UNSUPPORTED, f"follows a statement of which: {self.untaken}"
 
     def _expecting_error(self, statement: Statement) -> tuple[Verdict, str]:
         try:

@@ -68,8 +68,16 @@ def test_what_is_refused_by_name_is_unsupported_and_so_is_what_needs_it(session:
     text = "statement ok\ncreate table later(a int)\n\nquery I\nselect a from later\n----\n1\n\nquery I\nselect 1\n----\n1\n"
     first, second, third = verdicts(session, tmp_path, text)
     assert first == ("unsupported", "not supported yet: CREATE TABLE without AS")
-    assert second == ("unsupported", "follows a statement that is not supported")
+    assert second == ("unsupported", "follows a statement of which: not supported yet: CREATE TABLE without AS")
     assert third == ("passed", "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "verdict"), [("set threads = 3", "failed"), ("set default_null_order = 'first'", "unsupported")]
+)
+def test_a_setting_may_explain_what_differs(session: flightmesh.Session, tmp_path: Path, statement: str, verdict: str) -> None:
+    text = f"statement ok\n{statement}\n\nquery I\nvalues (2), (1)\n----\n1\n2\n"
+    assert [one for one, _ in verdicts(session, tmp_path, text)] == ["unsupported", verdict]
 
 
 def test_what_the_runner_does_not_know_is_unsupported(session: flightmesh.Session, tmp_path: Path) -> None:
