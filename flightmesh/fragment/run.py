@@ -12,6 +12,7 @@ from typing import assert_never
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
+from flightmesh.fragment.expand import run_expand
 from flightmesh.fragment.filter import run_filter
 from flightmesh.fragment.group_by import run_group_by
 from flightmesh.fragment.hash_join import run_hash_join
@@ -30,6 +31,7 @@ from flightmesh.fragment.window import run_window
 from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.physical.operators import (
     Exchange,
+    ExpandSets,
     FilterRows,
     GroupBy,
     HashJoin,
@@ -100,6 +102,8 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
             return run_project(node, inputs[0], site)
         case GroupBy():
             return run_group_by(node, inputs[0], site)
+        case ExpandSets():
+            return run_expand(node, inputs[0], site)
         case HashJoin():
             return run_hash_join(node, inputs[0], inputs[1], site)
         case SortRows():

@@ -15,6 +15,7 @@ from flightmesh.logical.relations import (
     Aggregate,
     AggregateItem,
     Apply,
+    Expand,
     Filter,
     Item,
     Join,
@@ -47,6 +48,8 @@ def with_expressions(node: Relation, change: Callable[[Expression], Expression])
             return replace(node, predicate=new[0])
         case Project(items=items):
             return replace(node, items=tuple(Item(i.field, e) for i, e in zip(items, new, strict=True)))
+        case Expand(keys=made):
+            return replace(node, keys=tuple(Item(i.field, e) for i, e in zip(made, new, strict=True)))
         case Join() | Apply():
             return replace(node, condition=new[0])
         case Aggregate():
@@ -102,6 +105,8 @@ def produced(node: Relation) -> tuple[Field, ...]:
             return (*made, *(item.field for item in aggregates))
         case Window(items=windows):
             return tuple(item.field for item in windows)
+        case Expand():
+            return node.made
         case Filter() | Sort() | Limit() | With():
             return ()
 
@@ -160,6 +165,13 @@ def renamed(node: Relation, names: dict[ColumnId, ColumnId]) -> Relation:
             )
         case Window(items=windows):
             return replace(node, items=tuple(WindowItem(field(i.field), i.call, i.keys) for i in windows))
+        case Expand(keys=made, number=number, present=present):
+            return replace(
+                node,
+                keys=tuple(Item(field(i.field), i.expression) for i in made),
+                number=field(number),
+                present=None if present is None else field(present),
+            )
         case _:
             return node
 

@@ -240,6 +240,38 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Expand:
+    """The input's rows once for each grouping set, for an Aggregate above that groups by `keys` and `number`.
+
+    `keys` name columns of the input anew; in the copy for a set they are NULL but for those at the places that the set
+    lists. `number` says which set a copy is for, so that a NULL of the data and one of a set stay apart. With `present`,
+    each set that lists nothing has further rows (one a task) that are NULL in all but `number`: its group is there though
+    no row is. `present` is true for rows of the input and NULL for those, which every aggregate above leaves out by it.
+    """
+
+    input: Relation
+    keys: tuple[Item, ...]
+    sets: tuple[tuple[int, ...], ...]
+    number: Field
+    present: Field | None = None
+
+    def __post_init__(self) -> None:
+        if any(place >= len(self.keys) for kept in self.sets for place in kept):
+            raise InternalError("a grouping set keeps a key that is not there")
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The input's, the keys', the number, and `present` where there is one. Further rows make the input's nullable."""
+        below = self.input.fields if self.present is None else _nullable(self.input.fields)
+        return (*below, *self.made)
+
+    @property
+    def made(self) -> tuple[Field, ...]:
+        """The columns that are not the input's."""
+        return (*(item.field for item in self.keys), self.number, *(() if self.present is None else (self.present,)))
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """The input in order of `keys`."""
 
@@ -331,7 +363,20 @@ class With:
 
 
 Relation: TypeAlias = (
-    Scan | Values | Filter | Project | Join | Apply | Aggregate | Window | Sort | Limit | SetOperation | Reference | With
+    Scan
+    | Values
+    | Filter
+    | Project
+    | Join
+    | Apply
+    | Aggregate
+    | Expand
+    | Window
+    | Sort
+    | Limit
+    | SetOperation
+    | Reference
+    | With
 )
 
 

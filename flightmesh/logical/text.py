@@ -15,6 +15,7 @@ from flightmesh.logical.relations import (
     Aggregate,
     AggregateItem,
     Apply,
+    Expand,
     Filter,
     Item,
     Join,
@@ -73,6 +74,8 @@ def format_node(relation: Relation) -> str:
             return _aggregate(relation)
         case Window():
             return _window(relation)
+        case Expand():
+            return _expand(relation)
         case Sort(keys=keys):
             return f"Sort by {', '.join(format_sort_key(key) for key in keys)}"
         case Limit(count=count, offset=offset):
@@ -125,6 +128,13 @@ def _aggregate(aggregate: Aggregate) -> str:
     groups = f" by {_items(aggregate.groups)}" if aggregate.groups else ""
     made = ", ".join(_aggregate_item(item) for item in aggregate.aggregates)
     return f"Aggregate{groups}" + (f" [{made}]" if made else "")
+
+
+def _expand(node: Expand) -> str:
+    names = [item.field.name for item in node.keys]
+    sets = ", ".join(f"({', '.join(names[place] for place in kept)})" for kept in node.sets)
+    extra = "" if node.present is None else f" {_fields((node.present,))}"
+    return f"Expand {_items(node.keys)} {_fields((node.number,))}{extra} over {sets}"
 
 
 def _aggregate_item(item: AggregateItem) -> str:

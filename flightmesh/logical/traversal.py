@@ -10,6 +10,7 @@ from flightmesh.logical.relations import (
     Aggregate,
     Apply,
     Definition,
+    Expand,
     Filter,
     Join,
     Limit,
@@ -32,7 +33,7 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
             return ()
         case Filter(input=child) | Project(input=child) | Aggregate(input=child) | Sort(input=child) | Limit(input=child):
             return (child,)
-        case Window(input=child):
+        case Window(input=child) | Expand(input=child):
             return (child,)
         case Join(left=left, right=right) | Apply(left=left, right=right):
             return (left, right)
@@ -47,7 +48,7 @@ def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
     match node:
         case Scan() | Values() | Reference():
             return node
-        case Filter() | Project() | Aggregate() | Window() | Sort() | Limit():
+        case Filter() | Project() | Aggregate() | Expand() | Window() | Sort() | Limit():
             return replace(node, input=parts[0])
         case Join() | Apply():
             return replace(node, left=parts[0], right=parts[1])
@@ -96,6 +97,8 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
             return (predicate,)
         case Project(items=items):
             return tuple(item.expression for item in items)
+        case Expand(keys=made):
+            return tuple(item.expression for item in made)
         case Join(condition=condition) | Apply(condition=condition):
             return () if condition is None else (condition,)
         case Aggregate(groups=groups, aggregates=aggregates):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
-from flightmesh.expression.nodes import Call, Column, Expression, Field, conjunction, conjuncts, substitute
+from flightmesh.expression.nodes import Call, Column, Expression, Field, InList, Literal, conjunction, conjuncts, substitute
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import free_columns, renamed, substitute_columns, with_expressions, with_fresh_ids
 from flightmesh.logical.relations import (
@@ -22,6 +22,7 @@ from flightmesh.logical.relations import (
     AggregateItem,
     Apply,
     Definition,
+    Expand,
     Filter,
     Item,
     Join,
@@ -120,6 +121,8 @@ class _Domain:
                 window = with_expressions(replace(node, input=below), lambda e: substitute(e, bound))
                 assert isinstance(window, Window)
                 return replace(window, partition=(*window.partition, *bound.values())), bound
+            case Expand():
+                return self._expand(node)
             case Join():
                 return self._join(node)
             case Apply():
@@ -146,6 +149,20 @@ class _Domain:
         joined = Join(reference, renamed(grouped, names), JoinKind.LEFT, tied)
         items = tuple(_or_empty(a, names) for a in node.aggregates)
         return Project(joined, (*items, *_passed(fresh, items))), fresh
+
+    def _expand(self, node: Expand) -> tuple[Relation, Bound]:
+        """A group that is there without rows is there for each value of the domain: a row of the domain alone makes it."""
+        below, bound = self.push(node.input)
+        keys = tuple(Item(i.field, substitute(i.expression, bound)) for i in node.keys)
+        if node.present is None:
+            return replace(node, input=below, keys=keys), bound
+        present, number = node.present.column(), node.number.column()
+        marked = Project(below, (*(passes(f.column()) for f in below.fields), Item(node.present, Literal(pa.scalar(True)))))
+        reference, fresh = self.read()
+        joined = Join(reference, marked, JoinKind.LEFT, conjunction(tuple(same(fresh[o], bound[o]) for o in self.outer)))
+        whole = tuple(Literal(pa.scalar(n, node.number.type)) for n, kept in enumerate(node.sets) if not kept)
+        there = Call("or", (Call("is_not_null", (present,), pa.bool_()), InList(number, whole)), pa.bool_())
+        return Filter(replace(node, input=joined, keys=keys, present=None), there), fresh
 
     def _join(self, node: Join) -> tuple[Relation, Bound]:
         if node.kind is JoinKind.RIGHT:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from flightmesh.expression.nodes import Field, Literal
 from flightmesh.logical.relations import (
     Aggregate,
+    Expand,
     Filter,
     Item,
     Join,
@@ -56,6 +57,8 @@ def _node(node: Relation) -> Relation:
         case Window(input=child) if is_empty(child):
             return empty(node)
         case Aggregate(input=child, groups=groups) if groups and is_empty(child):
+            return empty(node)
+        case Expand(input=child, present=None) if is_empty(child):
             return empty(node)
         case Join() if is_empty(node.left) or is_empty(node.right):
             return _join(node)

@@ -15,6 +15,7 @@ from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,
+    Expand,
     Filter,
     Join,
     JoinKind,
@@ -81,6 +82,8 @@ def _estimate(node: Relation, context: Context) -> Estimate:
             below = estimate(child, context)
             made = {w.field.id: ColumnEstimate(max(below.rows, 1.0), width=width_of(w.field.type)) for w in windows}
             return _of(below.rows, below.columns | made)
+        case Expand():
+            return _expanded(node, estimate(node.input, context))
         case Sort(input=child):
             return estimate(child, context)
         case Limit(input=child, count=count, offset=offset):
@@ -142,6 +145,13 @@ def _aggregate(node: Aggregate, below: Estimate) -> Estimate:
     for item in node.aggregates:
         columns[item.field.id] = ColumnEstimate(max(1.0, rows), width=width_of(item.field.type))
     return _of(rows, columns)
+
+
+def _expanded(node: Expand, below: Estimate) -> Estimate:
+    """A copy of the input for each set."""
+    made = {f.id: ColumnEstimate(float(len(node.sets)), width=width_of(f.type)) for f in node.made}
+    made.update((item.field.id, _computed(item.expression, below)) for item in node.keys)
+    return _of(below.rows * len(node.sets), below.columns | made)
 
 
 def distinct_of(columns: Iterable[ColumnEstimate]) -> float:

@@ -13,6 +13,7 @@ from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,
+    Expand,
     Filter,
     Join,
     JoinKind,
@@ -90,6 +91,8 @@ def never_null(relation: Relation, context: Context) -> Ids:
             return named | frozenset(a.field.id for a in aggregates if a.call.function in NEVER_NULL_AGGREGATES)
         case Window(input=child, items=windows):
             return never_null(child, context) | frozenset(w.field.id for w in windows if not w.field.nullable)
+        case Expand(input=child, number=number, present=present):
+            return frozenset({number.id}) | (never_null(child, context) if present is None else frozenset())
         case Join():
             return _join(relation, context)
         case SetOperation(kind=kind, inputs=parts, fields=fields):

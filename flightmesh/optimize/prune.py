@@ -16,6 +16,7 @@ from flightmesh.logical.relations import (
     Aggregate,
     Apply,
     Definition,
+    Expand,
     Filter,
     Join,
     JoinKind,
@@ -88,6 +89,9 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
             return _aggregate(node, required, wanted)
         case Window():
             return _window(node, required, wanted)
+        case Expand(input=child, keys=made):
+            read = (required & _ids(child)) | _read(tuple(item.expression for item in made))
+            return _over(node, _prune(child, read, wanted))
         case SetOperation():
             return _set_operation(node, required, wanted)
         case Reference():
@@ -96,7 +100,7 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
             return node
 
 
-def _over(node: Filter | Sort | Limit, below: Relation) -> Relation:
+def _over(node: Filter | Sort | Limit | Expand, below: Relation) -> Relation:
     return node if below is node.input else replace(node, input=below)
 
 

@@ -17,6 +17,7 @@ from flightmesh.logical.relations import (
     Aggregate,
     Apply,
     Definition,
+    Expand,
     Filter,
     Join,
     JoinKind,
@@ -57,6 +58,8 @@ def _push(node: Relation, predicates: Predicates) -> Relation:
             return _aggregate(node, predicates)
         case Window():
             return _window(node, predicates)
+        case Expand():
+            return _expand(node, predicates)
         case SetOperation():
             return _set_operation(node, predicates)
         case Sort(input=child):
@@ -112,7 +115,9 @@ def _project(node: Project, predicates: Predicates) -> Relation:
 
 
 def _aggregate(node: Aggregate, predicates: Predicates) -> Relation:
-    keys = {item.field.id: item.expression for item in node.groups}
+    made = {f.id for f in node.input.made} if isinstance(node.input, Expand) else set()
+    # What a grouping set nulls is filtered above: below it would stand between the Expand and the Aggregate that reads it.
+    keys = {item.field.id: item.expression for item in node.groups if not columns_of(item.expression) & made}
     down: list[Expression] = []
     stay: list[Expression] = []
     for part in predicates:
@@ -133,6 +138,15 @@ def _window(node: Window, predicates: Predicates) -> Relation:
         (down if moves else stay).append(part)
     below = _push(node.input, tuple(down))
     return above(node if below is node.input else replace(node, input=below), tuple(stay))
+
+
+def _expand(node: Expand, predicates: Predicates) -> Relation:
+    """Below it, what reads the input only: such a column is in every set. Not past rows that the input does not have."""
+    below = {f.id for f in node.input.fields} if node.present is None else set()
+    down = tuple(p for p in predicates if columns_of(p) and columns_of(p) <= below and not is_volatile(p))
+    stay = tuple(p for p in predicates if p not in down)
+    child = _push(node.input, down)
+    return above(node if child is node.input else replace(node, input=child), stay)
 
 
 def _set_operation(node: SetOperation, predicates: Predicates) -> Relation:

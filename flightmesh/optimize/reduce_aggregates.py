@@ -16,7 +16,7 @@ import pyarrow as pa
 from flightmesh.expression.nodes import Call, Column, Expression, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import with_fresh_ids
-from flightmesh.logical.relations import Aggregate, Join, JoinKind, Project, Relation, Scan, passes
+from flightmesh.logical.relations import Aggregate, Expand, Join, JoinKind, Project, Relation, Scan, passes
 from flightmesh.logical.traversal import walk
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
@@ -42,7 +42,8 @@ def reduce_aggregates(graph: JoinGraph, context: Context) -> None:
 def _grouping(leaf: Relation) -> Aggregate | None:
     while isinstance(leaf, Project):
         leaf = leaf.input
-    return leaf if isinstance(leaf, Aggregate) and leaf.groups else None
+    plain = isinstance(leaf, Aggregate) and leaf.groups and not isinstance(leaf.input, Expand)
+    return leaf if plain and isinstance(leaf, Aggregate) else None
 
 
 def _partners(graph: JoinGraph, place: int) -> Iterator[tuple[Column, Column, Relation]]:

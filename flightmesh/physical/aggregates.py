@@ -3,7 +3,8 @@ re-partitioning.
 
 Forms, from cheap to dear: all aggregates splittable -> PARTIAL, exchange, FINAL; one distinct argument -> group by (keys,
 argument)
-first, then the same; several distinct arguments, or an aggregate that cannot be split -> raw rows exchanged, one FINAL.
+first, then the same; grouping sets over splittable aggregates -> PARTIAL by all keys, its rows copied for each set, then the
+same over those; several distinct arguments, or an aggregate that cannot be split -> raw rows exchanged, one FINAL.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from flightmesh.expression.nodes import Column, Expression, Field, columns_of
+from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, columns_of
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Relation, passes
+from flightmesh.logical.relations import Aggregate, AggregateItem, Expand, Item, Relation, passes
 from flightmesh.physical.aggregate_results import Parts
+from flightmesh.physical.grouping_sets import expanded, finest
 from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
 from flightmesh.physical.operators import GroupBy, GroupPhase, Measure, Operator, ProjectColumns
 from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by
@@ -28,6 +30,10 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
     calls = tuple(a for a in aggregate.aggregates if a.field.id in required)
     if not aggregate.groups and not calls:
         calls = aggregate.aggregates[:1]
+    if isinstance(aggregate.input, Expand) and all(_is_splittable(a.call) for a in calls):
+        below = finest(replace(aggregate, aggregates=calls), aggregate.input, planning)
+        if below is not None:
+            return _by_sets(aggregate, aggregate.input, below, required, planning, plan)
     child, keys, arguments = _inputs(aggregate, calls, planning, plan)
     rows = planning.estimate(aggregate).rows
     parts = Parts(planning)
@@ -43,6 +49,31 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
         placed = place_by(child, tuple(k.column() for k in keys), planning)
         grouped = replace(placed, operator=GroupBy(placed.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
     return _finish(aggregate, keys, parts, grouped, required)
+
+
+def _is_splittable(call: AggregateCall) -> bool:
+    plain = not call.distinct or call.function in DUPLICATE_BLIND
+    return plain and is_mergeable(call)
+
+
+def _by_sets(
+    aggregate: Aggregate,
+    expand: Expand,
+    below: Aggregate,
+    required: frozenset[ColumnId],
+    planning: Planning,
+    plan: PlanInput,
+) -> Planned:
+    """Groups by all keys in every task first: only those partial results are copied for each set, and merged."""
+    child, keys, arguments = _inputs(below, below.aggregates, planning, plan)
+    parts = Parts(planning)
+    measures = parts.measures(arguments)
+    first = _partial(child, keys, measures, planning.estimate(below).rows, planning)
+    sources = tuple(key.column() for key in keys[len(keys) - len(expand.keys) :])
+    groups = tuple(g.field for g in aggregate.groups)
+    copies = expanded(first, expand, sources, (*groups, *(m.field for m in measures)), None)
+    grouped = two_phase(copies, groups, merged(measures), planning.estimate(aggregate).rows, planning)
+    return _finish(aggregate, groups, parts, grouped, required)
 
 
 def two_phase(

@@ -193,6 +193,24 @@ class ColumnOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpandSets:
+    """The input's rows once for each grouping set, numbered from 0 by `number` (int64).
+
+    `keys` are columns of the input under new names; in the copy for a set they are NULL but for those at the places that it
+    lists. Each task ends with a row for each set in `whole` that is NULL in all but `number`. `present` is true for the
+    input's rows and NULL for those. `fields`: any subset of the input's, the keys', the number and `present`, in any order.
+    """
+
+    input: Operator
+    keys: tuple[Item, ...]
+    sets: tuple[tuple[int, ...], ...]
+    whole: tuple[int, ...]
+    number: Field
+    present: Field | None
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SortRows:
     """This task's rows in order. Collects."""
 
@@ -291,6 +309,7 @@ Operator: TypeAlias = (
     | FilterRows
     | ProjectColumns
     | GroupBy
+    | ExpandSets
     | HashJoin
     | SortRows
     | WindowRows
@@ -314,6 +333,7 @@ def operator_inputs(node: Operator) -> tuple[Operator, ...]:
             FilterRows(input=child)
             | ProjectColumns(input=child)
             | GroupBy(input=child)
+            | ExpandSets(input=child)
             | SortRows(input=child)
             | WindowRows(input=child)
             | TopRows(input=child)

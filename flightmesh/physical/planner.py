@@ -15,6 +15,7 @@ from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,
+    Expand,
     Filter,
     Item,
     Join,
@@ -33,6 +34,7 @@ from flightmesh.logical.relations import (
 )
 from flightmesh.optimize.context import Context
 from flightmesh.physical.aggregates import plan_aggregate
+from flightmesh.physical.grouping_sets import plan_expand
 from flightmesh.physical.joins import plan_join
 from flightmesh.physical.operators import (
     Exchange,
@@ -86,6 +88,8 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             return plan_aggregate(relation, required, planning, plan)
         case Window():
             return plan_window(relation, required, planning, plan)
+        case Expand():
+            return plan_expand(relation, required, planning, plan)
         case Sort():
             return plan_sort(relation, required, planning, plan)
         case Limit():

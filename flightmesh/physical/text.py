@@ -10,6 +10,7 @@ from flightmesh.expression.windows import format_frame
 from flightmesh.physical.operators import (
     ColumnOrder,
     Exchange,
+    ExpandSets,
     FilterRows,
     GroupBy,
     HashJoin,
@@ -60,6 +61,8 @@ def describe(node: Operator) -> str:
         case GroupBy():
             keys = format_fields(node.keys)
             return f"GroupBy {node.phase.value} {keys} {', '.join(_measure(m) for m in node.measures)}".rstrip()
+        case ExpandSets():
+            return _expand(node)
         case HashJoin():
             return _join(node)
         case SortRows():
@@ -117,6 +120,13 @@ def _scan(node: TableScan) -> str:
 def _item(field: Field, text: str) -> str:
     own = f"{field.name}#{field.id}"
     return own if text == own else f"{own} := {text}"
+
+
+def _expand(node: ExpandSets) -> str:
+    names = [item.field.name for item in node.keys]
+    sets = ", ".join(f"({', '.join(names[place] for place in kept)})" for kept in node.sets)
+    keys = ", ".join(_item(i.field, format_expression(i.expression)) for i in node.keys)
+    return f"ExpandSets {keys} numbered {node.number.name}#{node.number.id} over {sets}"
 
 
 def _measure(measure: Measure) -> str:

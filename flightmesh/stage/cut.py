@@ -14,6 +14,7 @@ from flightmesh.config import Config
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import (
     Exchange,
+    ExpandSets,
     FilterRows,
     GroupBy,
     HashJoin,
@@ -113,7 +114,9 @@ class _Cutting:
                 return replace(node, build=build, probe=self._below(node.probe, leaves))
             case UnionRows():
                 return replace(node, inputs=tuple(self._below(part, leaves) for part in node.inputs))
-            case FilterRows() | ProjectColumns() | GroupBy() | WindowRows() | SortRows() | TopRows() | LimitRows():
+            case (
+                FilterRows() | ProjectColumns() | GroupBy() | ExpandSets() | WindowRows() | SortRows() | TopRows() | LimitRows()
+            ):
                 return replace(node, input=self._below(node.input, leaves))
 
     def _read(self, node: Exchange, leaves: _Leaves) -> ReadExchange:

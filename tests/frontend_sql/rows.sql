@@ -296,3 +296,8 @@ select * from range(4, 1)
 select i from range(20000) r(i) order by i desc limit 3 offset 2
 select * from t, range(2) x, generate_series(1, 2) y where t.a < 3
 select range, generate_series from range(2 + 1), generate_series(-1, 1)
+select a, b, grouping(a, b), grouping_id(b), count(*), count(distinct s), sum(a), max(d) from t group by rollup (a, b)
+select count(*), sum(a) from t where a > 1000 group by grouping sets ((), (b), ())
+select t.a, (select count(*) from u where u.a = t.a group by rollup (c) order by 1 desc limit 1) from t
+select a from t where exists (select 1 from u where u.a = t.a group by cube (c) having grouping(c) = 1 and count(*) > 1)
+select a, n from (select a, b, count(*) as n from t group by b, rollup (a)) where b > 1 and a is null

@@ -16,3 +16,5 @@ select a, b from t where a > 1 union all select a, c from u where c > 10 order b
 (select a, b from t union all select a, c from u) order by t.a, t.b
 (select b as k, a from t union all select c, a from u where a > 1) order by u.c, t.a desc
 select a from t union select a from u order by u.a
+select a, b, count(*) from t group by cube (1, 2) order by all desc nulls last
+select b, a, grouping(a) as g, count(*) from t group by rollup (b), cube (a) order by grouping(b), g desc, a, b, 4

@@ -9,6 +9,7 @@ from flightmesh.expression.lower import evaluate_constant
 from flightmesh.expression.nodes import SortKey, walk
 from flightmesh.expression.text import format_expression
 from flightmesh.logical.relations import Project, Sort
+from flightmesh.logical.text import format_relation
 from flightmesh.logical.traversal import walk as walk_relations
 from tests.frontend_sql.tables import query
 
@@ -134,3 +135,9 @@ def _values(text: str, dialect: str) -> list[object]:
 def test_casts_of_lenient_dialects_give_null() -> None:
     assert "TRY_CAST" in _shown("select cast(s as int) from t", "spark")[0]
     assert "TRY_CAST" not in _shown("select cast(s as int) from t", "duckdb")[0]
+
+
+@pytest.mark.parametrize(("trailing", "form"), [("a, b with rollup", "rollup (a, b)"), ("a, b with cube", "cube (a, b)")])
+def test_sets_of_all_keys(trailing: str, form: str) -> None:
+    plans = [query(f"select a, b, sum(m) from t group by {part}", dialect="spark").relation for part in (trailing, form)]
+    assert format_relation(plans[0]) == format_relation(plans[1])

@@ -19,6 +19,7 @@ class Case(NamedTuple):
 
 # fmt: off
 # ruff: noqa: E501
+GROUPING_STANDS = "it stands in the select list, HAVING and ORDER BY of a query with GROUP BY"
 WRONG: tuple[Case, ...] = (
     Case("selec a from t", "'selec' does not begin a statement", (1, 1, 5), "did you mean SELECT?"),
     Case("select a form t", "syntax error at 't'", (1, 15, 1), "did you mean FROM instead of form?"),
@@ -101,6 +102,13 @@ WRONG: tuple[Case, ...] = (
     Case("select * from range(9223372036854775807)", "range would give 9223372036854775807 rows", (1, 15, 25), "it gives at most 281474976710656"),
     Case("select * from generate_series()", "syntax error at ')': something is missing here", (1, 31, 1), None),
     Case("select * from t, lateral (select nope) x", "there is no column 'nope'", (1, 34, 4), "columns are a, b, s, d, m, f"),
+    Case("select grouping(a) from t", "grouping cannot stand in a query without GROUP BY", (1, 8, 10), GROUPING_STANDS),
+    Case("select a from t where grouping(a) = 0 group by a", "grouping cannot stand in WHERE", (1, 23, 10), GROUPING_STANDS),
+    Case("select sum(grouping_id(a)) from t group by a", "grouping_id cannot stand in an aggregate", (1, 12, 13), GROUPING_STANDS),
+    Case("select a from t group by a, grouping(a)", "grouping cannot stand in GROUP BY", (1, 29, 10), GROUPING_STANDS),
+    Case("select grouping(a, b) from t group by rollup (a)", "grouping takes keys of GROUP BY, and this is none", (1, 20, 1), None),
+    Case("select b from t group by rollup (a)", "the column 'b' is neither grouped by nor inside an aggregate", (1, 8, 1), "add it to GROUP BY, or write any_value(b)"),
+    Case("select 1 from t group by cube (a, b), cube (a, b), cube (a, b), cube (a, b), cube (a, b), cube (a, b), cube (a, b)", "GROUP BY makes 16384 grouping sets, of 4096 at most", (1, 32, 82), "group by fewer keys, or list the sets that you need in GROUPING SETS"),
     Case("select 1 +", "syntax error at '+': something is missing here", (1, 10, 1), None),
     Case("select a from t qualify a > 1", "QUALIFY needs a window function, there or in the select list", (1, 25, 5), "use WHERE"),
     Case("select a from t where rank() over (order by a) = 1", "a window function cannot stand in WHERE", (1, 23, 23), "use QUALIFY"),
@@ -132,9 +140,6 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select stddev(a) over () from t", "not supported yet: the aggregate stddev_samp as a window function", (1, 8, 8), None),
     Case("select any_value(a) over () from t", "not supported yet: the aggregate any_value as a window function", (1, 18, 1), None),
     Case("select string_agg(s, ',') over () from t", "not supported yet: the aggregate string_agg", (1, 19, 6), None),
-    Case("select a from t group by rollup (a)", "not supported yet: ROLLUP", (1, 34, 1), None),
-    Case("select a from t group by cube (a)", "not supported yet: CUBE", (1, 32, 1), None),
-    Case("select a from t group by grouping sets ((a), ())", "not supported yet: GROUPING SETS", (1, 42, 1), None),
     Case("select * from t pivot (sum(a) for b in (0, 1))", "not supported yet: PIVOT", (1, 24, 21), None),
     Case("select * from unnest([1, 2])", "not supported yet: unnest", (1, 23, 4), None),
     Case("select [1, 2] from t", "not supported yet: lists", (1, 9, 4), None),

@@ -35,6 +35,7 @@ from flightmesh.logical.relations import Item
 from flightmesh.physical.operators import (
     ColumnOrder,
     Exchange,
+    ExpandSets,
     FilterRows,
     GroupBy,
     GroupPhase,
@@ -146,12 +147,18 @@ windowed = st.builds(
 )
 
 
+def _expanded(child: Operator, present: Field | None) -> ExpandSets:
+    key, number = Field(ColumnId(8), "k", K.type), Field(ColumnId(9), "n", pa.int64(), False)
+    return ExpandSets(child, (Item(key, K.column()),), ((0,), ()), (1,), number, present, (key, number))
+
+
 def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     orders = st.lists(st.builds(ColumnOrder, st.just(K.column()), st.booleans(), st.booleans()), min_size=1, max_size=2)
     return (
         inner.map(lambda child: FilterRows(child, PREDICATE))
         | st.builds(lambda child, e: ProjectColumns(child, (Item(Field(ColumnId(7), "x", e.type), e),)), inner, expressions)
         | inner.map(lambda child: GroupBy(child, GroupPhase.FINAL, (K,), (Measure(K, "count_star", None),)))
+        | st.builds(_expanded, inner, st.none() | st.just(Field(ColumnId(3), "present", pa.bool_())))
         | st.builds(lambda child, keys: SortRows(child, tuple(keys)), inner, orders)
         | st.builds(lambda child, keys, made: WindowRows(child, (K.column(),), tuple(keys), (made,)), inner, orders, windowed)
         | st.builds(lambda child, keys, n: TopRows(child, tuple(keys), n), inner, orders, st.integers(0, 9))

@@ -20,8 +20,14 @@ from flightmesh.frontend.sql.titles import title
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
 
+MOST_BITS = 63
+"""Arguments of grouping() that a bigint has bits for."""
+
 INSIDE = "an aggregate"
 """The name of the clause that an aggregate's arguments are."""
+
+WITHOUT_GROUPS = ("WHERE", "GROUP BY", "ON", INSIDE)
+"""Clauses that know no groups, whatever the query has."""
 
 
 def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: exp.Expr | None) -> Expression:
@@ -35,7 +41,14 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
     parts, distinct = arguments(node, binder.context)
     within = dataclasses.replace(
-        clause, name=INSIDE, site=clause.aggregates.site, aggregates=None, windows=None, alias=None, grouped=None
+        clause,
+        name=INSIDE,
+        site=clause.aggregates.site,
+        aggregates=None,
+        windows=None,
+        alias=None,
+        grouped=None,
+        sets=None,
     )
     inside = binder.within(within)
     args = [inside.bind(part) for part in parts]
@@ -43,6 +56,29 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
     _refuse_outer(binder, args, node)
     call = bind_aggregate(name, args, distinct, kept, binder.at(node))
     return clause.aggregates.add(call, title(node))
+
+
+def grouping(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """grouping(key, ...), also spelt grouping_id: which of the keys the row's grouping set leaves out, a bit for each."""
+    source, sets = binder.context.source, binder.clause.sets
+    name = "grouping_id" if isinstance(node, exp.GroupingId) else "grouping"
+    if sets is None:
+        hint = "it stands in the select list, HAVING and ORDER BY of a query with GROUP BY"
+        where = binder.clause.name if binder.clause.name in WITHOUT_GROUPS else "a query without GROUP BY"
+        raise source.error(f"{name} cannot stand in {where}", node, hint)
+    if not node.expressions:
+        raise source.error(f"{name} takes one or more of the keys of GROUP BY", node)
+    if len(node.expressions) > MOST_BITS:
+        raise source.error(f"{name} takes at most {MOST_BITS} keys", node)
+    known = {item.expression: place for place, item in enumerate(sets.items)}
+    known |= {item.field.column(): place for place, item in enumerate(sets.items)}
+    places = []
+    for part in node.expressions:
+        place = known.get(binder.bind(part))
+        if place is None:
+            raise source.error(f"{name} takes keys of GROUP BY, and this is none", part)
+        places.append(place)
+    return sets.grouping(tuple(places))
 
 
 def filtered(binder: ExpressionBinder, node: exp.Expr) -> Expression:

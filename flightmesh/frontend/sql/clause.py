@@ -15,6 +15,7 @@ from sqlglot import exp
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey
 from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
+from flightmesh.frontend.sql.grouping_sets import GroupingSets
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation
 
@@ -113,7 +114,7 @@ class Clause:
     """One clause: its name for errors, where subqueries go, which aggregates and windows may stand in it, what aliases it has.
 
     A column of the query's own tables wins over an `alias` of the same name; where `grouped` is given (HAVING), only a column
-    that the query groups by does. `alias_names` are for suggestions.
+    that the query groups by does. `alias_names` are for suggestions. `sets` is what grouping() may ask of, where it may stand.
     """
 
     name: str
@@ -123,3 +124,4 @@ class Clause:
     alias: Alias | None = None
     alias_names: dict[str, str] = field(default_factory=dict)
     grouped: frozenset[ColumnId] | None = None
+    sets: GroupingSets | None = None

@@ -180,6 +180,8 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Localtimestamp: temporal.local_now,
     exp.CurrentTime: temporal.time_of_day,
     exp.Localtime: temporal.time_of_day,
+    exp.Grouping: aggregate_calls.grouping,
+    exp.GroupingId: aggregate_calls.grouping,
     exp.Filter: aggregate_calls.filtered,
     exp.IgnoreNulls: aggregate_calls.ignoring_nulls,
     exp.Window: window_calls.window,

@@ -23,7 +23,7 @@ from flightmesh.logical.traversal import rewrite_up
 
 
 def group_item(expression: Expression, below: frozenset[ColumnId], title: str, context: Context) -> Item:
-    """The item of a group expression: a column of the rows below keeps its id."""
+    """The item of a group expression: a column of the rows `below` keeps its id."""
     if isinstance(expression, Column) and expression.id in below:
         return Item(Field(expression.id, expression.name, expression.type, expression.nullable), expression)
     return Item(Field(context.state.ids.fresh(), title, expression.type), expression)
@@ -37,9 +37,12 @@ class Grouping:
     aggregates: frozenset[ColumnId]
     below: frozenset[ColumnId]
     context: Context
+    marks: frozenset[Expression] = frozenset()
 
     def over(self, expression: Expression, node: exp.Expr) -> Expression:
         """The expression over groups. Raises InvalidQuery for a column that has no one value in a group."""
+        if expression in self.marks:
+            return expression
         for item in self.groups:
             if expression == item.expression:
                 return item.field.column()

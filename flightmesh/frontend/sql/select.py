@@ -18,6 +18,7 @@ from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.from_clause import FromBinder
 from flightmesh.frontend.sql.grouping import Grouping, group_item, has_aggregate
+from flightmesh.frontend.sql.grouping_sets import GroupingSets, SetBinder, has_sets
 from flightmesh.frontend.sql.ordering import Key, bind_keys, limited, ordinal
 from flightmesh.frontend.sql.output import Output, project
 from flightmesh.frontend.sql.predicates import predicate
@@ -59,6 +60,7 @@ class _Select:
     items: list[SelectItem] = field(default_factory=list)
     sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in _SITES})
     groups: list[Item] = field(default_factory=list)
+    sets: GroupingSets | None = None
 
     def bind(self) -> Bound:
         """Binds the clauses, then builds the relation."""
@@ -101,44 +103,42 @@ class _Select:
         group = self.node.args.get("group")
         if group is None:
             return
-        refuse_clauses(group, ("expressions", "all"), self.context.source)
         clause = Clause("GROUP BY", aggregates.site, None, alias_names=aliases.names())
         clause.alias = aliases.bound_in(clause)
         binder = ExpressionBinder(self.context, self.scope, clause)
+        # A key that some set nulls must not be taken for the column of the rows that it is made of.
+        below = frozenset() if has_sets(group) else self._below()
         if group.args.get("all"):
             for item in self.items:
                 if item.column is not None or not has_aggregate(item.node):
-                    self._group_by_item(item, binder)
-        for node in group.expressions:
-            self._group_by(node, binder, aliases)
+                    self._group_by_item(item, binder, below)
+        always = tuple(range(len(self.groups)))
+        bind_key = SetBinder(self.context, lambda node: self._group_by(node, binder, aliases, below))
+        sets = bind_key.sets(group, always)
+        self.sets = GroupingSets.of(self.groups, sets, self.context.state.ids.fresh)
 
-    def _group_by(self, node: exp.Expr, binder: ExpressionBinder, aliases: Aliases) -> None:
-        if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets):
-            words = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}
-            raise self.context.source.unsupported(words[type(node)], node)
-        if isinstance(node, exp.Tuple):
-            for part in node.expressions:
-                self._group_by(part, binder, aliases)
-            return
+    def _group_by(self, node: exp.Expr, binder: ExpressionBinder, aliases: Aliases, below: frozenset[ColumnId]) -> int:
+        """The place of a key."""
         number = ordinal(node, len(self.items), "GROUP BY", self.context)
         if number is None and isinstance(node, exp.Column) and len(node.parts) == 1 and self.scope.find(node.name) is None:
             number = aliases.position(node.name)
         if number is not None:
-            self._group_by_item(self.items[number], binder)
-        else:
-            self._add_group(binder.bind(node), node.name or "group")
+            return self._group_by_item(self.items[number], binder, below)
+        return self._add_group(binder.bind(node), node.name or "group", below)
 
-    def _group_by_item(self, item: SelectItem, binder: ExpressionBinder) -> None:
+    def _group_by_item(self, item: SelectItem, binder: ExpressionBinder, below: frozenset[ColumnId]) -> int:
         bound = item.column if item.column is not None else binder.bind(item.expression_node)
-        item.bound = self._add_group(bound, item.name).field.column()
+        place = self._add_group(bound, item.name, below)
+        item.bound = self.groups[place].field.column()
+        return place
 
-    def _add_group(self, bound: Expression, title: str) -> Item:
-        for known in self.groups:
+    def _add_group(self, bound: Expression, title: str, below: frozenset[ColumnId]) -> int:
+        for place, known in enumerate(self.groups):
             if known.expression == bound:
-                return known
-        made = group_item(bound, self._below(), title, self.context)
-        self.groups.append(made)
-        return made
+                return place
+        name = bound.name if isinstance(bound, Column) else title
+        self.groups.append(group_item(bound, below, name, self.context))
+        return len(self.groups) - 1
 
     def _below(self) -> frozenset[ColumnId]:
         return frozenset(f.id for f in self.rows.fields)
@@ -146,6 +146,7 @@ class _Select:
     def _bind_items(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> None:
         site = self.sites["select"]
         clause = Clause("the select list", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
+        clause.sets = self.sets
         binder = ExpressionBinder(self.context, self.scope, clause)
         for item in self.items:
             if item.bound is None:
@@ -156,6 +157,7 @@ class _Select:
         if having is None:
             return None
         clause = self._clause("HAVING", "having", aliases, aggregates)
+        clause.sets = self.sets
         clause.grouped = frozenset(item.expression.id for item in self.groups if isinstance(item.expression, Column))
         return predicate(ExpressionBinder(self.context, self.scope, clause), having.this, "HAVING")
 
@@ -164,7 +166,7 @@ class _Select:
         if qualify is None:
             return None
         clause = self._clause("QUALIFY", "qualify", aliases, aggregates)
-        clause.windows = windows
+        clause.windows, clause.sets = windows, self.sets
         condition = predicate(ExpressionBinder(self.context, self.scope, clause), qualify.this, "QUALIFY")
         if not windows.items:
             raise self.context.source.error(
@@ -178,14 +180,19 @@ class _Select:
             return []
         site = self.sites["order"]
         clause = Clause("ORDER BY", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
+        clause.sets = self.sets
         binder = ExpressionBinder(self.context, self.scope, clause)
         return bind_keys(order, [item.name for item in self.items], binder)
 
     def _aggregated(self, relation: Relation, aggregates: Aggregates) -> tuple[Relation, Grouping]:
         relation = aggregates.site.attach(relation)
         below = frozenset(f.id for f in relation.fields)
-        built = Aggregate(relation, tuple(self.groups), tuple(aggregates.items))
-        return built, Grouping(built.groups, aggregates.ids, below, self.context)
+        groups, items, marks = self.groups, aggregates.items, frozenset[Expression]()
+        if self.sets is not None:
+            relation, groups = self.sets.expand(relation, self.context.state.ids.fresh)
+            items, marks = self.sets.over_rows(items), frozenset(self.sets.marks)
+        built = Aggregate(relation, tuple(groups), tuple(items))
+        return built, Grouping(tuple(self.groups), aggregates.ids, below, self.context, marks)
 
     def _filtered(self, relation: Relation, clause: str, condition: Expression | None, grouping: Grouping | None) -> Relation:
         node = self.node.args.get(clause)

@@ -61,6 +61,8 @@ def title(node: exp.Expr) -> str:
             return _case(node)
         case exp.Window():
             return f"{title(node.this)} OVER {_over(node)}"
+        case exp.Grouping() | exp.GroupingId():
+            return f"GROUPING({_listed(node.expressions)})"
         case exp.Filter():
             return f"{title(node.this)} FILTER (WHERE {title(node.args['expression'].this)})"
         case exp.Distinct():
