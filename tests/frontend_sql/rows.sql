@@ -301,3 +301,16 @@ select count(*), sum(a) from t where a > 1000 group by grouping sets ((), (b), (
 select t.a, (select count(*) from u where u.a = t.a group by rollup (c) order by 1 desc limit 1) from t
 select a from t where exists (select 1 from u where u.a = t.a group by cube (c) having grouping(c) = 1 and count(*) > 1)
 select a, n from (select a, b, count(*) as n from t group by b, rollup (a)) where b > 1 and a is null
+select distinct on (b) b, a from t order by b, a
+select distinct on (b) b, a, s from t order by b nulls first, a desc
+select distinct on (b) a from t order by b, m desc nulls last, a
+select distinct on (a % 3, b) a, d from t order by a % 3, b, d desc
+select distinct on (z) a % 2 as z, a from t order by z, a limit 2
+select distinct on (2) a, b from t order by 2, 1 desc
+select distinct on (e) u.a, t.s from t join u on t.s = u.e order by e, u.a
+select distinct on (b) b, count(*) as n from t group by b, s order by b, n, s
+select distinct on (b > 0) sum(a) from t group by b order by b > 0, b
+select count(*) from (select distinct on (b, s) * from t)
+select t.a, x.c from t, lateral (select distinct on (u.a) c from u where u.a <= t.a order by u.a, c desc) x
+select a, (select max(c) from (select distinct on (u.a) c from u where u.a <= t.a order by u.a, c desc)) from t
+select distinct on (b) b, max(a) over (partition by b) from t order by b, a

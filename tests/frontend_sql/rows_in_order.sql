@@ -18,3 +18,6 @@ select a, b from t where a > 1 union all select a, c from u where c > 10 order b
 select a from t union select a from u order by u.a
 select a, b, count(*) from t group by cube (1, 2) order by all desc nulls last
 select b, a, grouping(a) as g, count(*) from t group by rollup (b), cube (a) order by grouping(b), g desc, a, b, 4
+select distinct on (b) b, a from t order by b, a
+select distinct on (b) b, a, s from t order by b nulls first, a desc
+select distinct on (b) a from t order by b, m desc nulls last, a

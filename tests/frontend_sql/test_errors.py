@@ -126,6 +126,9 @@ WRONG: tuple[Case, ...] = (
     Case("select sum(a) over (rows between unbounded following and current row) from t", "the frame's start cannot be UNBOUNDED FOLLOWING", (1, 8, 5), None),
     Case("select sum(a) over (rows -1 preceding) from t", "a frame counts rows, it cannot reach -1 of them", (1, 27, 1), "write a whole number from 0 up"),
     Case("select ntile(0) over (order by a) from t", "ntile takes a number of buckets from 1 up", (1, 8, 7), None),
+    Case("select distinct on (nope) a, b from t", "there is no column 'nope'", (1, 21, 4), "columns are a, b, s, d, m, f"),
+    Case("select distinct on (3) a, b from t", "DISTINCT ON 3: the select list has 2 columns", (1, 21, 1), None),
+    Case("select distinct on (s) max(a) from t group by b", "the column 's' is neither grouped by nor inside an aggregate", (1, 21, 1), "add it to GROUP BY, or write any_value(s)"),
     Case("select lag(a, s) over (order by a) from t", "no window function lag(BIGINT, VARCHAR)", (1, 8, 8), "accepted: lag(any[, BIGINT[, any]]) -> any"),
 )
 
@@ -153,7 +156,6 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("summarize t", "not supported yet: the statement SUMMARIZE", (1, 1, 9), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
     Case("drop schema x", "not supported yet: DROP SCHEMA", (1, 13, 1), None),
     Case("create table x (a int)", "not supported yet: CREATE TABLE without AS", (1, 14, 4), "write CREATE TABLE name AS SELECT ..."),
-    Case("select distinct on (a) a, b from t", "not supported yet: DISTINCT ON", (1, 21, 1), "group by the columns and take min, max or any_value of the others"),
     Case("select string_agg(s, ',') from t", "not supported yet: the aggregate string_agg", (1, 19, 6), None),
     Case("select sum(a order by b) from t", "not supported yet: ORDER BY in an aggregate", (1, 12, 12), None),
     Case("select * from t tablesample 10%", "not supported yet: TABLESAMPLE", (1, 29, 2), None),

@@ -62,7 +62,7 @@ def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder, input
         if isinstance(node, exp.Var) and node.name.upper() == "ALL":
             keys += [Key(node, descending, nulls_first, output=i) for i in range(len(names))]
             continue
-        number = ordinal(node, len(names), "ORDER BY", binder.context)
+        number = ordinal(node, len(names), binder.clause.name, binder.context)
         if number is None and isinstance(node, exp.Column):
             number = _named(node.name, names) if len(node.parts) == 1 else _of_input(node, names, inputs)
         if number is not None:

@@ -1,4 +1,4 @@
-"""The top of a SELECT: its columns, DISTINCT, and ORDER BY.
+"""The top of a SELECT: its columns, DISTINCT, DISTINCT ON, and ORDER BY.
 
 Handed bound select items and keys over one relation; hands on the ordered query with exactly the items' columns. What
 always holds: a column that is only passed on keeps its id (once), and a key that the output does not give rides along
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 from sqlglot import exp
 
-from flightmesh.expression.nodes import Column, Expression, Field, Literal, children, columns_of, with_children
+from flightmesh.expression.nodes import Call, Column, Expression, Field, Literal, children, columns_of, with_children
+from flightmesh.expression.windows import DEFAULT_FRAME, bind_window
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ordering import Key
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import Aggregate, Item, Project, Relation, Sort, passes
+from flightmesh.logical.relations import Aggregate, Filter, Item, Project, Relation, Sort, Window, WindowItem, passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,11 @@ def project(relation: Relation, outputs: list[Output], keys: list[Key], distinct
     """The relation of the outputs, distinct and in order."""
     items = _items(relation, outputs, context)
     fields = tuple(item.field for item in items)
-    visible = frozenset(f.id for f in fields)
     hidden: list[Item] = []
     sort_keys = []
     for key in keys:
-        expression = fields[key.output].column() if key.output is not None else _over_output(key, items)
-        if not columns_of(expression) <= visible:
+        expression = _key(key, items)
+        if not columns_of(expression) <= frozenset(f.id for f in fields):
             if distinct is not None:
                 raise context.source.error(
                     "ORDER BY of a SELECT DISTINCT must use columns of the select list",
@@ -52,6 +53,34 @@ def project(relation: Relation, outputs: list[Output], keys: list[Key], distinct
     if hidden:
         result = Project(result, tuple(passes(f.column()) for f in fields))
     return Bound(result, fields)
+
+
+def project_first(relation: Relation, outputs: list[Output], keys: list[Key], on: list[Key], context: Context) -> Bound:
+    """The outputs, in order, of the row that comes first in that order among those that agree in `on` (DISTINCT ON)."""
+    items = _items(relation, outputs, context)
+    fields = tuple(item.field for item in items)
+    hidden: list[Item] = []
+
+    def column(key: Key) -> Expression:
+        expression = _key(key, items)
+        inside = columns_of(expression) <= frozenset(f.id for f in fields)
+        return expression if inside else _hidden(expression, items, hidden, context)
+
+    sort_keys = tuple(key.sort_key(column(key)) for key in keys)
+    groups = tuple(dict.fromkeys(column(key) for key in on))
+    call = bind_window("row_number", (), DEFAULT_FRAME)
+    place = Field(context.state.ids.fresh(), "place", call.type, False)
+    rows = _projection(relation, [*items, *hidden])
+    numbered = Window(rows, groups, sort_keys, (WindowItem(place, call, len(sort_keys)),))
+    one = Literal(pa.scalar(1, call.type))
+    result: Relation = Filter(numbered, Call("equal", (place.column(), one), pa.bool_()))
+    if sort_keys:
+        result = Sort(result, sort_keys)
+    return Bound(Project(result, tuple(passes(f.column()) for f in fields)), fields)
+
+
+def _key(key: Key, items: list[Item]) -> Expression:
+    return items[key.output].field.column() if key.output is not None else _over_output(key, items)
 
 
 def _projection(relation: Relation, items: list[Item]) -> Relation:

@@ -20,7 +20,7 @@ from flightmesh.frontend.sql.from_clause import FromBinder
 from flightmesh.frontend.sql.grouping import Grouping, group_item, has_aggregate
 from flightmesh.frontend.sql.grouping_sets import GroupingSets, SetBinder, has_sets
 from flightmesh.frontend.sql.ordering import Key, bind_keys, limited, ordinal
-from flightmesh.frontend.sql.output import Output, project
+from flightmesh.frontend.sql.output import Output, project, project_first
 from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope
@@ -39,11 +39,6 @@ _SITES = ("where", "having", "select", "qualify", "order")
 def bind_select(node: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Bound:
     """The relation of a SELECT; WITH entries are in `environment` already."""
     refuse_clauses(node, _BOUND, context.source)
-    distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        raise context.source.unsupported(
-            "DISTINCT ON", distinct, "group by the columns and take min, max or any_value of the others"
-        )
     source = FromBinder(context, environment, parent).bind(node)
     scope = Scope(source.tables, parent, environment)
     return _Select(node, context, scope, source.relation).bind()
@@ -75,7 +70,8 @@ class _Select:
         self._bind_items(aliases, aggregates, windows)
         having = self._having(aliases, aggregates)
         qualify = self._qualify(aliases, aggregates, windows)
-        keys = self._keys(aliases, aggregates, windows)
+        keys = self._keys("ORDER BY", self.node.args.get("order"), aliases, aggregates, windows)
+        on = self._keys("DISTINCT ON", self._distinct_on(), aliases, aggregates, windows)
         relation = self.sites["where"].attach(self.rows)
         if where is not None:
             relation = Filter(relation, where)
@@ -85,7 +81,7 @@ class _Select:
         relation = self._filtered(relation, "having", having, grouping)
         relation = over_windows(relation, windows, grouping)
         relation = self._filtered(relation, "qualify", qualify, grouping)
-        return self._finished(relation, keys, grouping)
+        return self._finished(relation, keys, on, grouping)
 
     def _clause(self, name: str, site: str, aliases: Aliases, aggregates: Aggregates | None) -> Clause:
         clause = Clause(name, self.sites[site], aggregates, alias_names=aliases.names())
@@ -174,12 +170,17 @@ class _Select:
             )
         return condition
 
-    def _keys(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> list[Key]:
-        order = self.node.args.get("order")
+    def _distinct_on(self) -> exp.Expr | None:
+        """What DISTINCT ON lists, which is read as ORDER BY is: names and numbers of columns, or expressions."""
+        distinct = self.node.args.get("distinct")
+        on = None if distinct is None else distinct.args.get("on")
+        return None if on is None else exp.Order(expressions=on.expressions if isinstance(on, exp.Tuple) else [on])
+
+    def _keys(self, name: str, order: exp.Expr | None, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> list[Key]:
         if order is None:
             return []
         site = self.sites["order"]
-        clause = Clause("ORDER BY", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
+        clause = Clause(name, site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
         clause.sets = self.sets
         binder = ExpressionBinder(self.context, self.scope, clause)
         return bind_keys(order, [item.name for item in self.items], binder)
@@ -203,7 +204,7 @@ class _Select:
             return Filter(site.attach(relation), condition)
         return Filter(grouping.over_site(site, node).attach(relation), grouping.over(condition, node))
 
-    def _finished(self, relation: Relation, keys: list[Key], grouping: Grouping | None) -> Bound:
+    def _finished(self, relation: Relation, keys: list[Key], on: list[Key], grouping: Grouping | None) -> Bound:
         for name in ("select", "order"):
             site = self.sites[name]
             relation = (grouping.over_site(site, self.node) if grouping is not None else site).attach(relation)
@@ -212,7 +213,16 @@ class _Select:
             bound = item.bound
             assert bound is not None
             outputs.append(Output(item.title, bound if grouping is None else grouping.over(bound, item.node)))
-        if grouping is not None:
-            keys = [key.changed(grouping.over(key.expression, key.node)) if key.expression is not None else key for key in keys]
-        bound_query = project(relation, outputs, keys, self.node.args.get("distinct"), self.context)
+        keys, on = _over_groups(keys, grouping), _over_groups(on, grouping)
+        distinct = self.node.args.get("distinct")
+        if distinct is not None and distinct.args.get("on") is not None:
+            bound_query = project_first(relation, outputs, keys, on, self.context)
+        else:
+            bound_query = project(relation, outputs, keys, distinct, self.context)
         return limited(self.node, bound_query, self.context)
+
+
+def _over_groups(keys: list[Key], grouping: Grouping | None) -> list[Key]:
+    if grouping is None:
+        return keys
+    return [key.changed(grouping.over(key.expression, key.node)) if key.expression is not None else key for key in keys]
