@@ -135,6 +135,8 @@ WRONG: tuple[Case, ...] = (
 UNSUPPORTED: tuple[Case, ...] = (
     Case("select sum(a) over (order by b range between 1 preceding and current row) from t", "not supported yet: RANGE with an offset", (1, 46, 1), None),
     Case("select sum(a) over (order by b rows between 1 preceding and current row exclude ties) from t", "not supported yet: EXCLUDE in a frame", (1, 45, 1), None),
+    Case("select sum(a) over (order by b groups 1 preceding) from t", "not supported yet: GROUPS frames", (1, 39, 1), None),
+    Case("select sum(a) over (groups between 1 preceding and current row) from t", "not supported yet: GROUPS frames", (1, 21, 6), None),
     Case("select sum(a) over (order by b rows a preceding) from t", "not supported yet: a frame whose bounds are not plain numbers", (1, 37, 1), None),
     Case("select lag(a) ignore nulls over (order by b) from t", "not supported yet: IGNORE NULLS", (1, 8, 5), None),
     Case("select lag(a ignore nulls) over (order by b) from t", "not supported yet: IGNORE NULLS", (1, 8, 5), None),

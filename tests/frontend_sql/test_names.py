@@ -27,6 +27,10 @@ TEXTS = (
     "select * from t join u using (a)",
     "values (1, 'x')",
     'select a as "A b", b as a from t',
+    "select sum(a + b) over (rows 1 preceding), count(*) over (partition by a, b) from t",
+    "select rank() over (order by s desc, m nulls first) from t",
+    "select lag(a, 1) over (order by a rows between unbounded preceding and 1 following) from t",
+    "select min(a) over (order by a range between unbounded preceding and current row), count(a) over () from t",
 )
 
 

@@ -60,7 +60,7 @@ def title(node: exp.Expr) -> str:
         case exp.Case():
             return _case(node)
         case exp.Window():
-            return f"{title(node.this)} OVER {_over(node)}"
+            return f"{title(node.this).replace('count_star()', 'count()')} OVER {_over(node)}"
         case exp.Grouping() | exp.GroupingId():
             return f"GROUPING({_listed(node.expressions)})"
         case exp.Filter():
@@ -82,8 +82,9 @@ def _over(node: exp.Window) -> str:
         parts.append(f"PARTITION BY {_listed(node.args['partition_by'])}")
     if node.args.get("order") is not None:
         parts.append(f"ORDER BY {', '.join(_key(key) for key in node.args['order'].expressions)}")
-    if node.args.get("spec") is not None:
-        parts.append(node.args["spec"].sql("duckdb"))
+    frame = "" if node.args.get("spec") is None else node.args["spec"].sql("duckdb").upper()
+    if frame not in ("", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"):
+        parts.append(frame)
     return parts[0] if len(parts) == 1 and node.args.get("alias") is not None else f"({' '.join(parts)})"
 
 
