@@ -10,6 +10,7 @@ import pytest
 import flightmesh.fragment.coalesce as coalesce
 import flightmesh.kernel.batches as module
 from flightmesh.expression.nodes import Field
+from flightmesh.expression.windows import DEFAULT_FRAME
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import (
@@ -24,6 +25,8 @@ from flightmesh.physical.operators import (
     ReadExchange,
     SortRows,
     TopRows,
+    WindowFunction,
+    WindowRows,
 )
 from tests.comparison import assert_same_order, assert_same_rows, reference
 from tests.fragment.harness import Context, Tables, run
@@ -41,7 +44,7 @@ def low_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return widen(batch, columns)
 
     monkeypatch.setattr(module, "_with_large", watched)
-    monkeypatch.setattr(module, "_OFFSET_LIMIT", 1000)
+    monkeypatch.setattr(module, "OFFSET_LIMIT", 1000)
     monkeypatch.setattr(coalesce, "ENOUGH_BYTES", 300)
     yield
     assert widened, "the test's texts did not outgrow the limit"
@@ -59,6 +62,15 @@ def test_sorting(top: bool) -> None:
     node: Operator = TopRows(source, order, 40) if top else SortRows(source, order)
     expected = reference("select * from t order by t desc nulls last, n" + (" limit 40" if top else ""), t=TEXTS)
     assert_same_order(run(node, context), expected)
+
+
+def test_windows() -> None:
+    context = Context()
+    source = edge(context)
+    text, number = (f.column() for f in source.fields)
+    first = WindowFunction(Field(ColumnId(50), "f", pa.string()), "first_value", (text,), DEFAULT_FRAME, 1)
+    got = run(WindowRows(source, (), (ColumnOrder(number, True),), (first,)), context)
+    assert_same_rows(got, reference("select *, first_value(t) over (order by n desc) as f from t", t=TEXTS))
 
 
 @pytest.mark.parametrize("distinct", [False, True])
