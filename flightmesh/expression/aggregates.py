@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 
+from flightmesh.expression.casts import castable
 from flightmesh.expression.functions.declare import Binding
-from flightmesh.expression.nodes import Expression
+from flightmesh.expression.nodes import Expression, Literal
 from flightmesh.expression.types import HUGEINT, MAX_PRECISION, TIMESTAMP, Family, family, normal_type
+
+MIDDLE = Literal(pa.scalar(Decimal("0.5")))
+"""The fraction of a median."""
+
+ORDER_SEEN = frozenset({"first", "last", "any_value", "string_agg"})
+"""Aggregates whose result depends on the order of the rows: for others ORDER BY says nothing."""
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
 
@@ -112,6 +120,64 @@ def _pairs_counted(args: Sequence[Expression]) -> Binding | None:
     return None if found is None else Binding(found.args, pa.uint32())
 
 
+def _continuous(args: Sequence[Expression]) -> Binding | None:
+    """A value between two: of doubles for integers, of timestamps for dates."""
+    if len(args) != 2 or not _is_constant(args[1]):
+        return None
+    type = normal_type(args[0].type)
+    match family(type):
+        case Family.INTEGER | Family.NULL:
+            type = pa.float64()
+        case Family.DECIMAL:
+            type = pa.float64() if type == HUGEINT else type
+        case Family.DATE:
+            type = TIMESTAMP
+        case Family.FLOAT | Family.TIMESTAMP | Family.TIME:
+            pass
+        case _:
+            return None
+    return Binding((type, args[1].type), type)
+
+
+def _discrete(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 2 or not _is_constant(args[1]) or family(args[0].type) is Family.OTHER:
+        return None
+    type = normal_type(args[0].type)
+    return Binding((type, args[1].type), type)
+
+
+def _approximate(args: Sequence[Expression]) -> Binding | None:
+    found = _continuous(args)
+    if found is None:
+        return None
+    type = pa.float64() if family(args[0].type) in (Family.FLOAT, Family.NULL) else normal_type(args[0].type)
+    return Binding((type, args[1].type), type)
+
+
+def _median(args: Sequence[Expression]) -> Binding | None:
+    half = (*args, MIDDLE)
+    found = _continuous(half) or _discrete(half)
+    return None if found is None else Binding(found.args[:1], found.result)
+
+
+def _is_constant(part: Expression) -> bool:
+    return (
+        isinstance(part, Literal) and not part.is_null and family(part.type) in (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
+    )
+
+
+def _joined(args: Sequence[Expression]) -> Binding | None:
+    separated = len(args) == 2 and isinstance(args[1], Literal) and family(args[1].type) in (Family.STRING, Family.NULL)
+    if not (separated or len(args) == 1) or not castable(args[0].type, pa.string()):
+        return None
+    return Binding((pa.string(),) * len(args), pa.string())
+
+
+def _entropy(args: Sequence[Expression]) -> Binding | None:
+    found = _same(args)
+    return None if found is None else Binding(found.args, pa.float64())
+
+
 def _boolean(args: Sequence[Expression]) -> Binding | None:
     if len(args) != 1 or family(args[0].type) not in (Family.BOOLEAN, Family.NULL):
         return None
@@ -159,6 +225,18 @@ _ALL = (
               "arg_min_null(any, key any) -> any"),
     Aggregate("arg_max_null", "The value, possibly NULL, where the key is largest.", _at_extreme,
               "arg_max_null(any, key any) -> any"),
+    Aggregate("median", "The middle value, or the mean of the two in the middle; of text the lower of them.", _median,
+              "median(any) -> DOUBLE or any"),
+    Aggregate("quantile_cont", "The value at a fraction of the values in order, between two where it falls there.", _continuous,
+              "quantile_cont(number or time, fraction) -> DOUBLE or any", ("percentile_cont",)),
+    Aggregate("quantile_disc", "The first value at or past a fraction of the values in order.", _discrete,
+              "quantile_disc(any, fraction) -> any", ("quantile", "percentile_disc")),
+    Aggregate("approx_quantile", "A value at about a fraction of the values in order; at present exactly, as quantile_disc.",
+              _approximate, "approx_quantile(number or time, fraction) -> number or time"),
+    Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _ordered, "mode(any) -> any"),
+    Aggregate("entropy", "Shannon's entropy of the values in bits; 0 over no values.", _entropy, "entropy(any) -> DOUBLE"),
+    Aggregate("string_agg", "The values as text, one after the other, with a separator (',') between.", _joined,
+              "string_agg(any, separator VARCHAR) -> VARCHAR", ("group_concat", "listagg")),
     Aggregate("bit_and", "The bits that all values have.", _bits, "bit_and(integer) -> integer"),
     Aggregate("bit_or", "The bits that any value has.", _bits, "bit_or(integer) -> integer"),
     Aggregate("bit_xor", "The bits that an odd number of values has.", _bits, "bit_xor(integer) -> integer"),

@@ -129,7 +129,8 @@ Expression: TypeAlias = Column | Literal | Call | Cast | Case | InList
 class AggregateCall:
     """An aggregate of the registry over the rows of a group. `filter` keeps only rows where it is true.
 
-    `count_star` takes no argument; `count`, `sum`, `avg`, `min`, `max`, ... take one.
+    `count_star` takes no argument; `count`, `sum`, `avg`, `min`, `max`, ... take one. `order`: the order in which the rows of a
+    group come, for aggregates that see it.
     """
 
     function: str
@@ -138,6 +139,7 @@ class AggregateCall:
     distinct: bool = False
     filter: Expression | None = None
     at: Position | None = field(default=None, compare=False)
+    order: tuple[SortKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

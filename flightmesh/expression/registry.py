@@ -50,12 +50,13 @@ from flightmesh.expression.nodes import (
     Expression,
     InList,
     Literal,
+    SortKey,
     When,
     require_boolean,
 )
 from flightmesh.expression.signatures import describe_signatures, is_text_literal, resolve, shared_type
+from flightmesh.expression.types import Family, family, is_numeric, sql_type_name
 from flightmesh.expression.types import common_type as common_type
-from flightmesh.expression.types import is_numeric, sql_type_name
 
 _MODULES = (
     arithmetic,
@@ -80,6 +81,10 @@ _ALIASES: dict[str, str] = {alias: f.name for f in FUNCTIONS.values() for alias 
 
 _WRITTEN: dict[str, str] = {"divide": "int_divide"}
 """Names that mean something else when a user writes them as a function than as our operator's name."""
+
+
+_WITHOUT_MEAN = (Family.STRING, Family.BINARY, Family.BOOLEAN, Family.INTERVAL)
+"""Types whose median is one of the values."""
 
 
 def function_names() -> tuple[str, ...]:
@@ -235,6 +240,7 @@ def bind_aggregate(
     distinct: bool = False,
     filter: Expression | None = None,
     at: Position | None = None,
+    order: Sequence[SortKey] = (),
 ) -> AggregateCall:
     """A typed aggregate call; `count` without an argument is `count_star`."""
     entry = aggregates.canonical(name.lower())
@@ -253,7 +259,15 @@ def bind_aggregate(
     if entry == "count_if":
         both = cast[0] if filter is None else bind_call("and", (filter, cast[0]), at)
         return AggregateCall("count_star", (), binding.result, False, both, at)
-    return AggregateCall(entry, cast, binding.result, distinct, filter, at)
+    if entry == "median":
+        named = (
+            "quantile_disc" if binding.result == cast[0].type and family(binding.result) in _WITHOUT_MEAN else "quantile_cont"
+        )
+        return AggregateCall(named, (*cast, aggregates.MIDDLE), binding.result, distinct, filter, at)
+    if entry == "string_agg" and len(cast) == 1:
+        cast = (*cast, Literal(pa.scalar(",")))
+    seen = tuple(order) if entry in aggregates.ORDER_SEEN else ()
+    return AggregateCall(entry, cast, binding.result, distinct, filter, at, seen)
 
 
 def _negated_literal(arg: Expression) -> Literal | None:

@@ -43,7 +43,8 @@ def format_aggregate(call: AggregateCall) -> str:
     """An aggregate call as SQL, with DISTINCT and FILTER."""
     name = "count" if call.function == "count_star" else call.function
     inner = "*" if call.function == "count_star" else ", ".join(format_expression(arg) for arg in call.args)
-    text = f"{name}({'DISTINCT ' if call.distinct else ''}{inner})"
+    order = f" ORDER BY {', '.join(format_sort_key(key) for key in call.order)}" if call.order else ""
+    text = f"{name}({'DISTINCT ' if call.distinct else ''}{inner}{order})"
     return text if call.filter is None else f"{text} FILTER (WHERE {format_expression(call.filter)})"
 
 

@@ -36,7 +36,7 @@ PART_ROWS = 1 << 22
 def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The groups of this task's input, as `node.fields`."""
     with site.memory("grouping") as memory:
-        if any(measure.distinct or measure.function not in MERGED_BY for measure in node.measures):
+        if any(measure.distinct or measure.order or measure.function not in MERGED_BY for measure in node.measures):
             groups = _collected(node, rows, site, memory)
         elif node.phase is GroupPhase.PARTIAL:
             groups = _partial(node, rows, site, memory)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
 from flightmesh.fragment.acero_groups import AceroGroups
-from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several
+from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several, distinct_values
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
+from flightmesh.kernel.joined_text import joined_text
+from flightmesh.kernel.quantiles import continuous_quantile, discrete_quantile
+from flightmesh.kernel.sort import SortKey, sort_indices
 from flightmesh.kernel.values import Array, unpack_bits
 from flightmesh.physical.measures import merged
-from flightmesh.physical.operators import Measure
+from flightmesh.physical.operators import ColumnOrder, Measure
 
 
 class Aggregation:
@@ -62,7 +67,11 @@ class Aggregation:
                 return aggregate(measure.function, grouping, None, type_)
             if measure.where is not None:
                 batch, grouping = _kept(batch, grouping, batch.column(measure.where.key))
+            if measure.order:
+                batch, grouping = _ordered(batch, grouping, measure.order)
             values = batch.column(measure.argument.key)
+            if measure.constant is not None:
+                return _with_constant(measure, grouping, values)
             if measure.more:
                 columns = [values, *(batch.column(column.key) for column in measure.more)]
                 return aggregate_several(measure.function, grouping, columns, type_)
@@ -77,6 +86,24 @@ def _kept(batch: pa.RecordBatch, grouping: Grouping, where: Array) -> tuple[pa.R
     """The rows where a condition is true, in the same groups."""
     rows = np.flatnonzero(unpack_bits(where))
     return batch.take(pa.array(rows)), Grouping(grouping.ids[rows], grouping.count, rows)
+
+
+def _ordered(batch: pa.RecordBatch, grouping: Grouping, order: tuple[ColumnOrder, ...]) -> tuple[pa.RecordBatch, Grouping]:
+    """The rows in an order, in the same groups."""
+    keys = [SortKey(key.column.key, key.descending, key.nulls_first) for key in order]
+    rows = sort_indices(batch, keys)
+    return batch.take(rows), Grouping(grouping.ids[rows.to_numpy()], grouping.count, grouping.rows)
+
+
+def _with_constant(measure: Measure, grouping: Grouping, values: Array) -> Array:
+    """Quantiles and joined text; of distinct values where asked."""
+    constant: Any = None if measure.constant is None else measure.constant.value.as_py()
+    if measure.distinct:
+        grouping, values = distinct_values(grouping, values)
+    if measure.function == "string_agg":
+        return joined_text(grouping, values, constant)
+    quantile = continuous_quantile if measure.function == "quantile_cont" else discrete_quantile
+    return quantile(grouping, values, constant)
 
 
 def _argument(measure: Measure) -> str:

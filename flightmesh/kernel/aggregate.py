@@ -17,6 +17,7 @@ import pyarrow as pa
 from flightmesh.errors import InternalError
 from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
+from flightmesh.kernel.frequencies import entropies, frequent_rows
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.moments import (
@@ -77,10 +78,15 @@ def _of_several(function: str, grouping: Grouping, arguments: Sequence[Array]) -
 
 def aggregate_distinct(function: str, grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
     """The same over each group's distinct values."""
+    once, values = distinct_values(grouping, argument)
+    return aggregate(function, once, values, result)
+
+
+def distinct_values(grouping: Grouping, argument: Array) -> tuple[Grouping, Array]:
+    """Each group's distinct values, in the order of the rows."""
     pairs = group_rows([pa.array(grouping.ids), argument], len(argument))
     rows = np.sort(pairs.rows)
-    once = Grouping(grouping.ids[rows], grouping.count, rows)
-    return aggregate(function, once, argument.take(pa.array(rows)), result)
+    return Grouping(grouping.ids[rows], grouping.count, rows), argument.take(pa.array(rows))
 
 
 def _aggregate(function: str, grouping: Grouping, argument: Array | None, result: pa.DataType) -> Array:
@@ -109,6 +115,10 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return squares(grouping, argument)
         case "bit_and" | "bit_or" | "bit_xor":
             return bits_of(function, grouping, argument)
+        case "mode":
+            return _taken(argument, frequent_rows(grouping, argument))
+        case "entropy":
+            return entropies(grouping, argument)
         case "product":
             return product_of(grouping, argument)
         case "bool_and" | "bool_or":

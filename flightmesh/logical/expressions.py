@@ -70,7 +70,8 @@ def _with_aggregate_expressions(node: Aggregate, new: list[Expression]) -> Aggre
     for item in node.aggregates:
         args = tuple(next(rest) for _ in item.call.args)
         kept = None if item.call.filter is None else next(rest)
-        made.append(AggregateItem(item.field, replace(item.call, args=args, filter=kept)))
+        order = tuple(replace(key, expression=next(rest)) for key in item.call.order)
+        made.append(AggregateItem(item.field, replace(item.call, args=args, filter=kept, order=order)))
     return replace(node, groups=groups, aggregates=tuple(made))
 
 
@@ -183,5 +184,6 @@ def with_fresh_ids(relation: Relation, ids: ColumnIds) -> tuple[Relation, dict[C
 
 
 def call_expressions(call: AggregateCall) -> tuple[Expression, ...]:
-    """What an aggregate reads: its arguments and its filter."""
-    return call.args if call.filter is None else (*call.args, call.filter)
+    """What an aggregate reads: its arguments, its filter and the keys of its order."""
+    kept = () if call.filter is None else (call.filter,)
+    return (*call.args, *kept, *(key.expression for key in call.order))

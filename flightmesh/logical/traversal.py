@@ -107,6 +107,7 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
                 found.extend(item.call.args)
                 if item.call.filter is not None:
                     found.append(item.call.filter)
+                found.extend(key.expression for key in item.call.order)
             return tuple(found)
         case Window(partition=partition, order=order, items=windows):
             return (*partition, *(key.expression for key in order), *(arg for item in windows for arg in item.call.args))

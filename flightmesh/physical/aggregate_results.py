@@ -7,16 +7,19 @@ measures are computed once; a result over no values is NULL, or what the aggrega
 from __future__ import annotations
 
 import functools
+from typing import TypeAlias
 
 import pyarrow as pa
 
-from flightmesh.expression.nodes import Cast, Column, Expression
+from flightmesh.expression.nodes import Cast, Column, Expression, Literal
 from flightmesh.expression.registry import bind_call
 from flightmesh.logical.relations import Item
-from flightmesh.physical.measures import DUPLICATE_BLIND, EXTREME_ROWS, PAIRED, Argument
+from flightmesh.physical.measures import DUPLICATE_BLIND, EXTREME_ROWS, PAIRED, WITH_CONSTANT, Argument
 from flightmesh.physical.moments import SPREADS, paired, spread
-from flightmesh.physical.operators import Measure
+from flightmesh.physical.operators import ColumnOrder, Measure
 from flightmesh.physical.planned import Planning
+
+_Key: TypeAlias = tuple[str, tuple[Column, ...], Column | None, bool, Literal | None, tuple[ColumnOrder, ...]]
 
 
 class Parts:
@@ -24,7 +27,7 @@ class Parts:
 
     def __init__(self, planning: Planning) -> None:
         self._planning = planning
-        self._measures: dict[tuple[str, tuple[Column, ...], Column | None, bool], Measure] = {}
+        self._measures: dict[_Key, Measure] = {}
         self.results: list[Item] = []
 
     def measures(self, arguments: tuple[Argument, ...]) -> tuple[Measure, ...]:
@@ -51,7 +54,12 @@ class Parts:
             return mean if function == "avg" else bind_call("exp", (mean,))  # over no values the sum is NULL, and so is this
         if function == "count_star" and columns:
             function = "count"
-        return measure(function, columns, call.type, where=argument.where)
+        last = call.args[-1] if function in WITH_CONSTANT else None
+        constant = last if isinstance(last, Literal) else None
+        if function == "approx_quantile":
+            function = "quantile_disc"
+        column = measure(function, columns, call.type, where=argument.where, constant=constant, order=argument.order)
+        return bind_call("coalesce", (column, Literal(pa.scalar(0.0)))) if function == "entropy" else column
 
     def _at_extreme(self, function: str, value: Column, key: Column) -> Column:
         extreme = EXTREME_ROWS[function]
@@ -67,13 +75,15 @@ class Parts:
         *,
         where: Column | None = None,
         distinct: bool = False,
+        constant: Literal | None = None,
+        order: tuple[ColumnOrder, ...] = (),
     ) -> Column:
-        key = (function, columns, where, distinct)
+        key = (function, columns, where, distinct, constant, order)
         if key not in self._measures:
             name = f"{function}({', '.join(c.name for c in columns)})" if columns else function
             first = columns[0] if columns else None
             field = self._planning.fresh(name, kind)
-            self._measures[key] = Measure(field, function, first, distinct, columns[1:], partners, where)
+            self._measures[key] = Measure(field, function, first, distinct, columns[1:], partners, where, constant, order)
         return self._measures[key].field.column()
 
 

@@ -19,7 +19,7 @@ from flightmesh.logical.relations import Aggregate, AggregateItem, Expand, Item,
 from flightmesh.physical.aggregate_results import Parts
 from flightmesh.physical.grouping_sets import expanded, finest
 from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
-from flightmesh.physical.operators import GroupBy, GroupPhase, Measure, Operator, ProjectColumns
+from flightmesh.physical.operators import ColumnOrder, GroupBy, GroupPhase, Measure, Operator, ProjectColumns
 from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
@@ -105,6 +105,7 @@ def _inputs(
     kept = [rows_condition(item.call) for item in calls]
     wanted = [(i.field.name, e) for i, parts in zip(calls, reads, strict=True) for e in parts]
     wanted += [(i.field.name, e) for i, e in zip(calls, kept, strict=True) if e is not None]
+    wanted += [(i.field.name, key.expression) for i in calls for key in i.call.order]
     read = frozenset[ColumnId]().union(
         *(columns_of(g.expression) for g in aggregate.groups), *(columns_of(e) for _, e in wanted)
     )
@@ -121,7 +122,13 @@ def _inputs(
             items.append(new)
             known[expression] = new.field.column()
     arguments = tuple(
-        Argument(item.call, item.field, tuple(known[e] for e in parts), None if condition is None else known[condition])
+        Argument(
+            item.call,
+            item.field,
+            tuple(known[e] for e in parts),
+            None if condition is None else known[condition],
+            tuple(ColumnOrder(known[key.expression], key.descending, key.nulls_first) for key in item.call.order),
+        )
         for item, parts, condition in zip(calls, reads, kept, strict=True)
     )
     hashed = _renamed(child.hashed, items)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from flightmesh.expression.nodes import AggregateCall, Case, Column, Expression, Field, Literal, When, conjunction
 from flightmesh.expression.registry import bind_call
-from flightmesh.physical.operators import Measure
+from flightmesh.physical.operators import ColumnOrder, Measure
 
 MERGED_BY = {
     "sum": "sum",
@@ -42,7 +42,10 @@ MERGED_BY = {
 DUPLICATE_BLIND = ("min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or")
 """Aggregates for which DISTINCT changes nothing."""
 
-COLLECTED = frozenset({"first", "last"})
+WITH_CONSTANT = frozenset({"quantile_cont", "quantile_disc", "approx_quantile", "string_agg"})
+"""Aggregates whose last argument is a constant."""
+
+COLLECTED = WITH_CONSTANT | {"first", "last", "mode", "entropy"}
 """Aggregates whose state is the group's rows: not merged, so the rows of a group are brought together first."""
 
 NULLS_COUNT = frozenset({"first", "last"})
@@ -65,6 +68,7 @@ class Argument:
     result: Field
     columns: tuple[Column, ...]
     where: Column | None = None
+    order: tuple[ColumnOrder, ...] = ()
 
     @property
     def column(self) -> Column | None:
@@ -81,7 +85,7 @@ def merged(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
 
 def is_mergeable(call: AggregateCall) -> bool:
     """Whether the aggregate can be computed in two phases."""
-    return call.function not in COLLECTED
+    return call.function not in COLLECTED and not call.order
 
 
 def argument_expressions(call: AggregateCall) -> tuple[Expression, ...]:
@@ -90,6 +94,8 @@ def argument_expressions(call: AggregateCall) -> tuple[Expression, ...]:
         return _paired(call)
     if call.function in EXTREME_ROWS:
         return _value_and_key(call)
+    if call.function in WITH_CONSTANT:
+        return (_where(call.filter, call.args[0]),)
     if call.function == "geomean":
         return (_where(call.filter, bind_call("ln", call.args)),)
     if call.filter is None or call.function in NULLS_COUNT:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from flightmesh.catalog.table import Table
-from flightmesh.expression.nodes import Column, Expression, Field
+from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.expression.windows import Frame
 from flightmesh.ids import EdgeId
 from flightmesh.logical.relations import Item, JoinKind
@@ -95,8 +95,9 @@ class Measure:
     bit_or, bit_xor, product, arg_min and arg_max (`more`: the key), mean, squares (sum of squared distances from the mean) and
     products (of the distances of two columns, `more`: the second); merge_mean, merge_squares, merge_products bring these
     together. The planner makes avg, variances and the like of these. `partners`: the measures of the same GroupBy whose columns
-    are the `more` of the measure that merges this one. `where`: only rows where this column is true count. `distinct`: over
-    the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL below): any
+    are the `more` of the measure that merges this one. `constant`: a
+    fraction or a separator. `order`: the order in which the rows of a group are seen. `where`: only rows where this column
+    is true count. `distinct`: over the distinct arguments of a group. Only in a FINAL over raw rows (no PARTIAL below): any
     other aggregate of the registry (first, last, ...), and distinct measures.
     """
 
@@ -107,12 +108,15 @@ class Measure:
     more: tuple[Column, ...] = ()
     partners: tuple[Column, ...] = ()
     where: Column | None = None
+    constant: Literal | None = None
+    order: tuple[ColumnOrder, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Every column that is read, the arguments first."""
         first = () if self.argument is None else (self.argument,)
-        return (*first, *self.more, *(() if self.where is None else (self.where,)))
+        where = () if self.where is None else (self.where,)
+        return (*first, *self.more, *where, *(key.column for key in self.order))
 
 
 class GroupPhase(enum.Enum):

@@ -131,10 +131,12 @@ def _expand(node: ExpandSets) -> str:
 
 def _measure(measure: Measure) -> str:
     read = () if measure.argument is None else (measure.argument, *measure.more)
-    arguments = ", ".join(f"{column.name}#{column.id}" for column in read)
+    constant = [] if measure.constant is None else [format_expression(measure.constant)]
+    arguments = ", ".join([*(f"{column.name}#{column.id}" for column in read), *constant])
+    order = f" order by {format_orders(measure.order)}" if measure.order else ""
     distinct = "distinct " if measure.distinct else ""
     where = f" where {measure.where.name}#{measure.where.id}" if measure.where is not None else ""
-    return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{arguments}){where}"
+    return f"{measure.field.name}#{measure.field.id} := {measure.function}({distinct}{arguments}{order}){where}"
 
 
 def _window(node: WindowRows) -> str:

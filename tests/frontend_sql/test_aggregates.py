@@ -23,6 +23,16 @@ MERGEABLE = (
     *("arg_min(s, u)", "max_by(s, u)", "arg_min_null(s, u)", "arg_max(x, s || u)", "arg_max_null(dc, u)", "product(y)"),
 )
 """Aggregates of the table `n`, whose column `u` is unique."""
+GATHERED = (
+    *("median(i)", "median(x)", "median(f)", "median(dc)", "median(d)", "median(t)", "median(s)", "median(distinct i)"),
+    *("quantile_cont(x, 0.3)", "quantile_cont(i, 0.95)", "quantile_cont(dc, -0.21)", "quantile_disc(s, 0.3)"),
+    *("quantile_disc(i, 0.25)", "quantile_disc(dc, -0.75)", "quantile(u, 1)", "quantile_disc(d, 0)", "quantile_cont(t, -0.5)"),
+    *("percentile_cont(0.25) within group (order by x desc)", "percentile_disc(0.1) within group (order by i desc)"),
+    *("string_agg(s, '-' order by u)", "string_agg(i, '' order by u desc)", "listagg(distinct s, ', ' order by s desc)"),
+    *("group_concat(s order by x desc nulls first, u)", "string_agg(s, null)", "first(s order by u)", "last(i order by u)"),
+    *("any_value(x order by u)", "first(x order by dc, u desc)"),
+)
+"""Aggregates that see all values of a group, or their order."""
 
 
 def _table() -> pa.Table:
@@ -38,7 +48,7 @@ def _table() -> pa.Table:
             "b": column(rng.integers(-(2**62), 2**62, ROWS)),
             "x": column(10 + rng.normal(size=ROWS)),
             "y": column(rng.normal(size=ROWS)),
-            "f": column(rng.normal(size=ROWS).astype(np.float32)),
+            "f": column((rng.integers(-999, 999, ROWS) / 8).astype(np.float32)),
             "dc": pa.array(rng.integers(-(10**6), 10**6, ROWS)).cast(pa.decimal128(19, 0)).cast(pa.decimal128(22, 2)),
             "s": column([f"w{v}" for v in rng.integers(0, 80, ROWS)]),
             "d": pa.array(rng.integers(0, 9000, ROWS), pa.int32()).cast(pa.date32()),
@@ -86,7 +96,7 @@ def _queries(calls: tuple[str, ...]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("text", _queries(MERGEABLE), ids=SHAPES)
+@pytest.mark.parametrize("text", _queries(MERGEABLE) + _queries(GATHERED), ids=[*SHAPES, *(f"gathered-{s}" for s in SHAPES)])
 def test_aggregates_are_duckdbs(session: AnySession, reference: duckdb.DuckDBPyConnection, text: str) -> None:
     assert_same(session.sql(text).to_arrow(), duckdb_answer(reference, text), Order.FREE)
 
@@ -97,6 +107,9 @@ def test_aggregates_are_duckdbs(session: AnySession, reference: duckdb.DuckDBPyC
         "select g, stddev(distinct i) a, count(distinct i) b, max(i) c, corr(x, y) d, arg_max(s, u) e from n group by g",
         "select g, stddev(distinct i) a, count(distinct s) b, bit_xor(distinct b) c, covar_pop(x, y) d from n group by g",
         "select geomean(abs(y) + 0.5) a, geometric_mean(x) b from n",
+        "select g, entropy(s) a, entropy(o) b, entropy(i) filter (where u < 0) c from n group by g",
+        "select mode(u // 400) a, mode() within group (order by case when u < 400 then 'y' end) b, max(s) c from n",
+        "select sum(x order by u) a, median(i order by u) b, median(x / 0) c, quantile_cont(b, 0.1 + 0.1) d from n where u > 3",
         "select count_if(o) a, any_value(o) is null b, bool_and(u >= 0) c, bool_or(u < 0) d from n",
         "select a.g, (select stddev(x) from n where n.g = a.g) v from n a",
         "select stddev(1e15 + x * 0) a, var_pop(i * 0 + 1e300) b, corr(i, 1) c, regr_r2(1, i) d, regr_slope(i, 2) e from n",
@@ -113,6 +126,15 @@ def test_aggregates_in_queries(session: AnySession, reference: duckdb.DuckDBPyCo
         ("stddev(s)", r"no aggregate stddev\(VARCHAR\)"),
         ("bit_or(x)", r"no aggregate bit_or\(DOUBLE\)"),
         ("geomean(i)", "logarithm"),
+        ("quantile_cont(x, 1.5)", "the fraction of quantile_cont is from -1 to 1"),
+        ("quantile_cont(x, y)", "the fraction of quantile_cont is a constant"),
+        ("quantile_cont(s, 0.5)", r"no aggregate quantile_cont\(VARCHAR, DECIMAL\(1,1\)\)"),
+        ("quantile_cont(x, null)", "no aggregate quantile_cont"),
+        ("median(dc * 100000000000000)", "a quantile of decimals of more than 18 digits"),
+        ("string_agg(s, s)", "the separator of string_agg is a constant"),
+        ("string_agg(distinct s, ',' order by u)", "ORDER BY in a DISTINCT aggregate is by its argument"),
+        ("max() within group (order by x)", "WITHIN GROUP"),
+        ("percentile_cont(0.5) within group (order by x, y)", "WITHIN GROUP orders by the one column"),
     ],
 )
 def test_what_an_aggregate_refuses(call: str, message: str) -> None:
@@ -130,3 +152,13 @@ def test_first_and_last_leave_out_what_filter_does() -> None:
             "select first(v) filter (where w) a, last(v) filter (where w) b, last(v) c, last(v) filter (v > 9) d from r"
         )
         assert answer.to_arrow().to_pylist() == [{"a": 1, "b": 3, "c": None, "d": None}]
+
+
+def test_an_order_from_the_end_and_sql_listagg() -> None:
+    with flightmesh.connect(threads=1) as session:
+        session.register("r", pa.table({"v": [3, 1, None, 2, 2]}))
+        answer = session.sql(
+            "select percentile_disc(0) within group (order by v desc) a, listagg(v, ';') within group (order by v) b,"
+            " mode(v) c, mode(v) filter (where v <> 2) d, approx_quantile(v, 0.5) e from r"
+        )
+        assert answer.to_arrow().to_pylist() == [{"a": 3, "b": "1;2;2;3", "c": 2, "d": 1, "e": 2}]

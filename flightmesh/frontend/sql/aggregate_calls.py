@@ -9,16 +9,21 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from sqlglot import exp
 
-from flightmesh.expression.nodes import Expression, columns_of
+from flightmesh.expression.lower import compile_expressions
+from flightmesh.expression.nodes import Expression, Literal, SortKey, columns_of
 from flightmesh.expression.registry import bind_aggregate
+from flightmesh.expression.types import is_numeric
 from flightmesh.frontend.sql import functions_map
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.titles import title
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
+
+_ONE_ROW = pa.RecordBatch.from_pydict({"row": [0]})
 
 MOST_BITS = 63
 """Arguments of grouping() that a bigint has bits for."""
@@ -39,7 +44,8 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
             _refuse_outer(binder, [inside.bind(part) for part in arguments(node, binder.context)[0]], node)
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
-    parts, distinct = arguments(node, binder.context)
+    bare, ordered = _without_order(node)
+    parts, distinct = arguments(bare, binder.context)
     within = dataclasses.replace(
         clause,
         name=INSIDE,
@@ -51,10 +57,13 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         sets=None,
     )
     inside = binder.within(within)
-    args = [inside.bind(part) for part in parts]
+    args = _constants(name, [inside.bind(part) for part in parts], parts, binder.context)
     kept = None if condition is None else inside.bind(condition)
     _refuse_outer(binder, args, node)
-    call = bind_aggregate(name, args, distinct, kept, binder.at(node))
+    order = [_sort_key(inside, part) for part in ordered]
+    if distinct:
+        _check_distinct(args, order, node, binder.context)
+    call = bind_aggregate(name, args, distinct, kept, binder.at(node), order)
     return clause.aggregates.add(call, title(node))
 
 
@@ -86,6 +95,8 @@ def filtered(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     inner = node.this
     if isinstance(inner, exp.IgnoreNulls) and isinstance(inner.this, exp.AnyValue):
         inner = inner.this
+    if isinstance(inner, exp.WithinGroup):
+        inner = _over_order(binder, inner)
     name = functions_map.aggregate_name(inner)
     if name is None:
         return binder.call(inner) if isinstance(inner, exp.AggFunc) else _no_aggregate(binder, node)
@@ -103,6 +114,72 @@ def ignoring_nulls(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     raise binder.context.source.unsupported("IGNORE NULLS", node)
 
 
+def within_group(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """percentile_cont(fraction) WITHIN GROUP (ORDER BY x), percentile_disc and mode()."""
+    inner = _over_order(binder, node)
+    return aggregate(binder, inner, functions_map.aggregate_name(inner) or node.key, None)
+
+
+def _over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
+    """The aggregate of the one key that WITHIN GROUP orders by, as it is written without WITHIN GROUP."""
+    inner, keys = node.this, node.args["expression"].expressions
+    if not isinstance(inner, exp.PercentileCont | exp.PercentileDisc | exp.Mode):
+        hint = "it belongs to percentile_cont, percentile_disc and mode"
+        raise binder.context.source.unsupported("WITHIN GROUP of this aggregate", node, hint)
+    fraction = None if isinstance(inner, exp.Mode) else inner.this
+    if len(keys) != 1 or (isinstance(inner, exp.Mode) and inner.this is not None) or inner.args.get("expression") is not None:
+        raise binder.context.source.error("WITHIN GROUP orders by the one column that the aggregate reads", node)
+    value = keys[0].this.copy()
+    if fraction is None:
+        return exp.Mode(this=value)
+    if keys[0].args.get("desc"):
+        # Below zero a fraction counts from the end; zero itself has no sign.
+        zero = exp.EQ(this=fraction.copy(), expression=exp.Literal.number(0))
+        turned = exp.Neg(this=exp.Paren(this=fraction.copy()))
+        fraction = exp.Case(ifs=[exp.If(this=zero, true=exp.Literal.number(1))], default=turned)
+    return type(inner)(this=value, expression=fraction.copy())
+
+
+def _without_order(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
+    """The aggregate without the ORDER BY in its arguments, and that order's keys."""
+    if not isinstance(node.this, exp.Order):
+        return node, []
+    bare = node.copy()
+    bare.set("this", bare.this.this)
+    return bare, list(node.this.expressions)
+
+
+def _sort_key(binder: ExpressionBinder, node: exp.Expr) -> SortKey:
+    if node.args.get("with_fill"):
+        raise binder.context.source.unsupported("WITH FILL", node)
+    inner = node.this if isinstance(node, exp.Ordered) else node
+    return SortKey(binder.bind(inner), bool(node.args.get("desc")), bool(node.args.get("nulls_first")))
+
+
+def _constants(name: str, args: list[Expression], parts: list[exp.Expr], context: Context) -> list[Expression]:
+    """The arguments, those after the first computed where the aggregate wants a constant: a fraction or a separator."""
+    wanted = {"string_agg": "separator", "approx_quantile": "fraction"}
+    what = wanted.get(name) or ("fraction" if name.startswith(("quantile", "percentile")) else None)
+    if what is None or len(args) < 2:
+        return args
+    made = args[:1]
+    for arg, part in zip(args[1:], parts[1:], strict=True):
+        if columns_of(arg):
+            raise context.source.error(f"the {what} of {name} is a constant", part)
+        constant = arg if isinstance(arg, Literal) else Literal(compile_expressions([arg]).run(_ONE_ROW)[0][0])
+        if what == "fraction" and not constant.is_null and is_numeric(constant.type) and abs(constant.value.as_py()) > 1:
+            raise context.source.error(f"the fraction of {name} is from -1 to 1", part)
+        made.append(constant)
+    return made
+
+
+def _check_distinct(args: list[Expression], order: list[SortKey], node: exp.Expr, context: Context) -> None:
+    if len(args) > 1 and not isinstance(args[-1], Literal):
+        raise context.source.unsupported("DISTINCT in an aggregate of several columns", node)
+    if any(key.expression != args[0] for key in order):
+        raise context.source.error("ORDER BY in a DISTINCT aggregate is by its argument", node)
+
+
 def _refuse_outer(binder: ExpressionBinder, args: list[Expression], node: exp.Expr) -> None:
     """An aggregate over nothing but columns of an outer query belongs to that query, which is not done yet."""
     read = frozenset(id for arg in args for id in columns_of(arg))
@@ -118,8 +195,6 @@ def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     distinct = False
     if parts and isinstance(parts[0], exp.Distinct):
         distinct, parts = True, [*parts[0].expressions, *parts[1:]]
-    if distinct and len(parts) > 1 and not isinstance(node, exp.Count):
-        raise context.source.unsupported("DISTINCT in an aggregate of several columns", node)
     if isinstance(node, exp.Count):
         if distinct and any(isinstance(part, exp.Star) for part in parts):
             raise context.source.unsupported("count(DISTINCT *)", node, "count the rows of a SELECT DISTINCT")

@@ -185,6 +185,7 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Filter: aggregate_calls.filtered,
     exp.IgnoreNulls: aggregate_calls.ignoring_nulls,
     exp.Window: window_calls.window,
+    exp.WithinGroup: aggregate_calls.within_group,
     exp.Subquery: subquery.bind_scalar,
     exp.Exists: subquery.bind_exists,
 }

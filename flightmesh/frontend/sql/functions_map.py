@@ -80,6 +80,10 @@ _AGGREGATES: dict[type[exp.Expr], str] = {
     exp.BitwiseAndAgg: "bit_and",
     exp.BitwiseOrAgg: "bit_or",
     exp.BitwiseXorAgg: "bit_xor",
+    exp.PercentileCont: "quantile_cont",
+    exp.PercentileDisc: "quantile_disc",
+    exp.Quantile: "quantile_disc",
+    exp.GroupConcat: "string_agg",
 }
 """Aggregates that the registry knows by another name than sqlglot."""
 
