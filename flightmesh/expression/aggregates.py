@@ -192,6 +192,8 @@ def _count_if(args: Sequence[Expression]) -> Binding | None:
 _ALL = (
     Aggregate("count_star", "Rows.", _no_argument, "count(*) -> BIGINT"),
     Aggregate("count", "Rows whose argument is not NULL.", _count, "count(any) -> BIGINT"),
+    Aggregate("approx_count_distinct", "About how many distinct values; at present exactly, as count(DISTINCT).", _count,
+              "approx_count_distinct(any) -> BIGINT"),
     Aggregate("sum", "The sum; NULL over no values.", _sum, "sum(number) -> HUGEINT, DECIMAL(38,s) or DOUBLE"),
     Aggregate("avg", "The mean as a double.", _avg, "avg(number) -> DOUBLE", ("mean",)),
     Aggregate("min", "The smallest value; NaN is the largest.", _ordered, "min(any) -> any"),
