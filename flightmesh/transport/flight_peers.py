@@ -30,8 +30,9 @@ CONNECT_MS = 120_000
 node is lost is for the driver to say; calls have their own deadlines. (The option's name says less than it does.)"""
 
 
-RENEWING_SECONDS = 0.02
-"""A node whose certificate is being renewed refuses connections for some milliseconds: who is refused asks once more after."""
+RENEWING_SECONDS = (0.02, 0.05, 0.1, 0.2)
+"""A node whose certificate is being renewed refuses connections for some milliseconds, on a crowded machine for more: who is
+refused asks again after these."""
 
 
 def plain(address: str) -> ClientTls | None:
@@ -62,12 +63,11 @@ class Connection:
 
     def ask(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
         """What any call that is no stream gives, within `seconds`."""
-        try:
-            return self._asked(what, seconds)
-        except NodeRefused:
-            if self._tls is None:
-                raise
-        time.sleep(RENEWING_SECONDS)
+        for pause in RENEWING_SECONDS if self._tls is not None else ():
+            try:
+                return self._asked(what, seconds)
+            except NodeRefused:
+                time.sleep(pause)
         return self._asked(what, seconds)
 
     def _asked(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
@@ -93,7 +93,8 @@ class Connection:
     def get(self, ticket: bytes) -> FlightStreamIn:
         """Opens a stream of this node."""
         options = self._stream_options()
-        return FlightStreamIn(self.address, lambda: self._streams.do_get(flight.Ticket(ticket), options))
+        pauses = RENEWING_SECONDS if self._tls is not None else ()
+        return FlightStreamIn(self.address, lambda: self._streams.do_get(flight.Ticket(ticket), options), pauses)
 
     def put(self, descriptor: flight.FlightDescriptor, schema: pa.Schema) -> FlightStreamOut:
         """Opens a stream to this node."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import collections
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.errors import Cancelled, FlightmeshError, StreamBroken
+from flightmesh.errors import Cancelled, FlightmeshError, NodeRefused, StreamBroken
 from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, from_stream
 from flightmesh.transport.flight_rows import CANCEL
 
@@ -24,10 +25,12 @@ FAILURES = (*FLIGHT_FAILURES, ValueError, RuntimeError)
 
 
 class FlightStreamIn:
-    """Batches of a peer. One thread reads; any may cancel."""
+    """Batches of a peer. One thread reads; any may cancel. `pauses`: seconds after which to open it again where it was refused,
+    each once."""
 
-    def __init__(self, address: str, open_reader: Callable[[], Any]) -> None:
+    def __init__(self, address: str, open_reader: Callable[[], Any], pauses: tuple[float, ...] = ()) -> None:
         self._address = address
+        self._pauses = pauses
         self._changed = threading.Condition()
         self._reader: Any = None
         self._schema: pa.Schema | None = None
@@ -87,12 +90,16 @@ class FlightStreamIn:
             self._reader = None
 
     def _open(self, open_reader: Callable[[], Any]) -> None:
-        reader, schema, failure = None, None, None
-        try:
-            reader = open_reader()
-            schema = reader.schema
-        except FAILURES as error:
-            failure = from_call(error, self._address)
+        for pause in (*self._pauses, None):
+            reader, schema, failure = None, None, None
+            try:
+                reader = open_reader()
+                schema = reader.schema
+            except FAILURES as error:
+                failure = from_call(error, self._address)
+            if pause is None or not isinstance(failure, NodeRefused) or self._cancelled:
+                break
+            time.sleep(pause)
         with self._changed:
             late = self._cancelled
             self._schema, self._failure = schema, failure

@@ -61,6 +61,12 @@ class NodeCommand:
         self._reader.join(seconds)
         return code
 
+    def end(self) -> None:
+        """Ends it at once, unless it has."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(SECONDS)
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -74,9 +80,7 @@ def flightmesh(*arguments: str, **environment: str) -> Iterator[NodeCommand]:
     try:
         yield command
     finally:
-        if command.process.poll() is None:
-            command.process.send_signal(signal.SIGKILL)
-            command.process.wait(SECONDS)
+        command.end()
 
 
 def is_alive(pid: int) -> bool:

@@ -106,7 +106,7 @@ def test_what_is_too_large(mesh: Loopback, number: int) -> None:
     client = ClientConnection(listeners(mesh)[number])
     for name in [kind.name for kind in client.actions()][:3] or ["orders"]:
         with pytest.raises(InvalidMessage, match="at most"):
-            client._connection(None).call(name, bytes(LARGEST_MESSAGE + 1), 20)
+            client._at(None).call(name, bytes(LARGEST_MESSAGE + 1), 20)
     with pytest.raises(InvalidTicket, match="at most"):
         client.get(None, bytes(TICKET_BYTES + 1)).next()
     with pytest.raises(InvalidMessage, match="at most"):

