@@ -161,7 +161,7 @@ def _say_ready(node: DriverNode) -> None:
 
 
 def _join_line(node: DriverNode, state: MeshState) -> str:
-    """What to type on another machine. Into a journal or a container's log, which others read, no token is written; on this
+    """What to type on another machine. Into a journal or a log of JSON, which others read, no token is written; on this
     machine, this user's workers need none."""
     if is_loopback(node.client_uri):
         return f"flightmesh worker --mesh {state.mesh} --driver {node.client_uri.partition('://')[2]}   (on this machine)"

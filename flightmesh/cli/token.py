@@ -11,13 +11,13 @@ import typer
 
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.listing import Column, Format, ListingFormat, write_json, write_rows
+from flightmesh.cli.places import MESH
 
 if TYPE_CHECKING:
     from flightmesh.trust.state import MeshState
     from flightmesh.trust.token_store import TokenRecord
     from flightmesh.trust.tokens import Kind
 
-MESH = "flightmesh"
 EXAMPLES = """\
 [bold]Examples[/bold]
 

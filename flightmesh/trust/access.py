@@ -33,11 +33,6 @@ class Access:
         self._lock = threading.Lock()
         self.set(listed)
 
-    @property
-    def version(self) -> str:
-        """Of the list, by which the driver knows whether a node has the latest."""
-        return self._listed.version
-
     def now(self) -> AccessList:
         """The list."""
         return self._listed
