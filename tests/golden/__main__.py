@@ -1,4 +1,4 @@
-"""Writes what the tests of this folder compare: `python -m tests.golden --write`, as `pytest tests/golden --update-goldens` does.
+"""Writes what the tests here compare: `python -m tests.golden --write`, as `pytest tests/golden --update-goldens` does.
 
 Both write the plans anew, and lower the counts that fell. A count that grew is only written with `--accept-growth`: read the
 plan, and say in the commit why it has to be. Without options: what grew and what fell.
