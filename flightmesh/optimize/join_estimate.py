@@ -8,6 +8,8 @@ independent ones).
 
 from __future__ import annotations
 
+from math import prod
+
 from flightmesh.expression.nodes import Call, Cast, Column, Expression
 from flightmesh.optimize.column_estimate import ColumnEstimate
 from flightmesh.optimize.selectivity import Columns, selectivity
@@ -31,18 +33,23 @@ def joined_rows(parts: tuple[Expression, ...], left: float, lefts: Columns, righ
 
 
 def key_distinct(pairs: list[Pair]) -> float:
-    """Distinct values of the composite key, taken over both sides."""
-    product, largest = 1.0, 1.0
+    """Distinct values of the composite key, taken over both sides.
+
+    Columns of one table that meet columns of one other are one key, of which that table has no more than rows; pairs of
+    different tables (a customer's dates with two calendars) are independent of each other.
+    """
+    groups: dict[tuple[int | None, int | None], list[Pair]] = {}
     for a, b in pairs:
-        each = max(a.distinct, b.distinct, 1.0)
-        product *= each
-        largest = max(largest, each)
-    if len(pairs) == 1:
-        return product
-    for side in ([a for a, _ in pairs], [b for _, b in pairs]):
-        if side[0].origin is not None and all(c.origin == side[0].origin for c in side):
-            product = min(product, max(largest, side[0].origin_rows))
-    return product
+        groups.setdefault((a.origin, b.origin), []).append((a, b))
+    total = 1.0
+    for (left, right), members in groups.items():
+        each = [max(a.distinct, b.distinct, 1.0) for a, b in members]
+        product = prod(each)
+        if len(members) > 1:
+            rows = [side.origin_rows for side, origin in zip(members[0], (left, right), strict=True) if origin is not None]
+            product = min([product, *(max(max(each), most) for most in rows)])
+        total *= product
+    return total
 
 
 def matched_share(parts: tuple[Expression, ...], left: float, lefts: Columns, right: float, rights: Columns) -> float:

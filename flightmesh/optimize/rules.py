@@ -20,6 +20,7 @@ from flightmesh.optimize.marks import marks_to_semi_joins
 from flightmesh.optimize.null_safe import simplify_null_safe
 from flightmesh.optimize.order_joins import order_joins
 from flightmesh.optimize.outer_joins import simplify_outer_joins
+from flightmesh.optimize.place_shared import place_shared
 from flightmesh.optimize.projects import merge_projects
 from flightmesh.optimize.prune import prune_columns
 from flightmesh.optimize.push_filters import push_filters
@@ -29,6 +30,7 @@ from flightmesh.optimize.shared import inline_shared
 from flightmesh.optimize.simplify import simplify
 from flightmesh.optimize.single_joins import simplify_single_joins
 from flightmesh.optimize.sorts import remove_sorts
+from flightmesh.optimize.split_unions import split_shared_unions
 
 Rule = Callable[[Relation, Context], Relation]
 
@@ -44,6 +46,9 @@ RULES: tuple[Rule, ...] = (
     merge_projects,
     simplify_outer_joins,
     push_filters,
+    simplify,
+    split_shared_unions,
+    place_shared,
     simplify,
     remove_empty_inputs,
     simplify_null_safe,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from flightmesh.ids import SharedId
+from flightmesh.ids import ColumnId, SharedId
 from flightmesh.logical.expressions import renamed
 from flightmesh.logical.relations import Definition, Item, Project, Reference, Relation, With, passes
 from flightmesh.logical.traversal import inputs, walk, with_inputs
@@ -60,7 +60,11 @@ def _inline(node: Relation, once: dict[SharedId, Relation]) -> Relation:
 def _read(reference: Reference, relation: Relation) -> Relation:
     """The shared relation under the reference's ids, and with its columns."""
     names = {source: f.id for f, source in zip(reference.fields, reference.sources, strict=True)}
-    named = renamed(relation, names)
+    return read_inline(reference, renamed(relation, names), names)
+
+
+def read_inline(reference: Reference, named: Relation, names: dict[ColumnId, ColumnId]) -> Relation:
+    """What a reference reads, of a copy of the shared relation in which its columns have the ids `names`."""
     items = []
     for field, source in zip(reference.fields, reference.sources, strict=True):
         column = replace(field.column(), id=names[source])
