@@ -60,6 +60,8 @@ class PlannerConfig:
     """Joins of up to this many relations are put in order by trying all orders; larger ones greedily."""
     buckets_per_task: Annotated[int, Setting(COUNT, on(DRIVER, EMBEDDED))] = 4
     """Pieces that an exchange writes for each task that reads it. More even out skewed keys."""
+    dynamic_filters: Annotated[bool, Setting(SWITCH, on(DRIVER, EMBEDDED))] = True
+    """The keys of a join's build side filter the scans on its other side, where few rows are expected to have a partner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def run_hash_join(node: HashJoin, probe: Pull, build: Pull, site: Site) -> Itera
         if built.count == 0 and node.kind in NEEDS_BUILD_ROWS:
             probe.close()
             return
+        site.filters.update(built.filters)
         yield from coalesce(_Join(node, built, site).run(probe), site.context.morsel_rows)
 
 

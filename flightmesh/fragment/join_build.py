@@ -12,6 +12,7 @@ from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.join_index import JoinIndex, build_join_index, build_key_index
+from flightmesh.kernel.key_filter import KeyFilter, build_key_filter
 from flightmesh.kernel.lookup import Lookup, all_pairs
 from flightmesh.kernel.values import Mask, validity
 from flightmesh.logical.relations import JoinKind
@@ -20,10 +21,12 @@ from flightmesh.physical.operators import HashJoin, Operator, operator_inputs
 
 @dataclass(frozen=True, slots=True)
 class JoinBuild:
-    """`rows` holds the build columns that the join reads, `index` finds them by key (None: a join without keys)."""
+    """`rows` holds the build columns that the join reads, `index` finds them by key (None: a join without keys); `filters` are
+    those that the join makes, by their numbers."""
 
     rows: pa.RecordBatch
     index: JoinIndex | None
+    filters: tuple[tuple[int, KeyFilter], ...] = ()
 
     @property
     def count(self) -> int:
@@ -63,8 +66,10 @@ def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> Joi
         keys = [merged.column(k.build.key) for k in node.keys]
         index = build_index(keys, [k.null_safe for k in node.keys], expected_rows(node.probe) or 0)
         memory.take(index.nbytes)
+    filters = tuple((made.number, build_key_filter([merged.column(made.column.key)])) for made in node.dynamic)
+    memory.take(sum(each.nbytes for _, each in filters))
     site.metrics.count("build_rows", merged.num_rows)
-    return JoinBuild(merged, index)
+    return JoinBuild(merged, index, filters)
 
 
 def _only_asks(node: HashJoin) -> bool:

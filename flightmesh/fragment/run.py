@@ -29,6 +29,7 @@ from flightmesh.fragment.union import run_union
 from flightmesh.fragment.values import run_values
 from flightmesh.fragment.window import run_window
 from flightmesh.kernel.allocation import keep_freed_memory
+from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.physical.operators import (
     Exchange,
     ExpandSets,
@@ -62,6 +63,7 @@ class FragmentRun:
         keep_freed_memory()
         self.metrics: list[OperatorMetrics] = []
         self._context = context
+        self._filters: dict[int, KeyFilter] = {}
         self._pull = self._start(root)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -82,7 +84,7 @@ class FragmentRun:
 
     def _start(self, node: Operator) -> Pull:
         metrics = OperatorMetrics(type(node).__name__)
-        site = Site(self._context, metrics, len(self.metrics))
+        site = Site(self._context, metrics, len(self.metrics), self._filters)
         self.metrics.append(metrics)
         inputs = tuple(self._start(child) for child in operator_inputs(node))
         return Pull(_operate(node, inputs, site), inputs, metrics)

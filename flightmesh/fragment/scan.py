@@ -1,7 +1,8 @@
 """Runs a TableScan: asks for splits until there are none, filters their rows, keeps the fields.
 
 Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings. Batches
-that lose most of their rows are gathered into morsels again. With a limit the scan asks for no further split once it has
+that lose most of their rows are gathered into morsels again. Dynamic filters spare splits, or parts of them, from being read,
+and drop rows before the other filters see them. With a limit the scan asks for no further split once it has
 enough rows.
 """
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.table import FileSplit
 from flightmesh.fragment.coalesce import coalesce
+from flightmesh.fragment.dynamic_filters import ScanFilters
 from flightmesh.fragment.scan_filter import compile_scan_filter, decode
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
@@ -22,23 +24,26 @@ from flightmesh.physical.operators import TableScan
 def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
     """The rows of this task's splits that pass the filters."""
     keys = [f.key for f in node.fields]
-    scan_filter = compile_scan_filter(node.filters)
-    batches = _read(node, site)
-    if scan_filter is None:
-        batches = (decode(b.select(keys)) for b in batches if b.num_rows)
+    batches: Iterator[pa.RecordBatch]
+    if not node.filters and not node.dynamic:
+        batches = (decode(b.select(keys)) for b in _read(node, None, site) if b.num_rows)
     else:
-        passed = (decode(scan_filter.apply(b, keys)) for b in batches)
+        scan_filter, dynamic = compile_scan_filter(node.filters), ScanFilters(node, site)
+        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b))) for b in _read(node, dynamic, site))
         batches = coalesce(passed, site.context.morsel_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)
 
 
-def _read(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
+def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[pa.RecordBatch]:
     """The splits' rows, all columns of the scan, named by id."""
     names = tuple(dict.fromkeys(f.name for f in node.columns))
     keys = [f.key for f in node.columns]
     context = site.context
-    while (split := context.next_split(node.source)) is not None:
+    while (granted := context.next_split(node.source)) is not None:
         site.metrics.count("splits")
+        split = granted if dynamic is None else dynamic.narrowed(granted)
+        if split is None:
+            continue
         if isinstance(split, FileSplit):
             site.metrics.count("row_groups", len(split.pieces))
         for batch in context.read_table(node.table, split, names):

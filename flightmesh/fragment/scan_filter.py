@@ -31,9 +31,10 @@ class ScanFilter:
     texts: tuple[tuple[str, Portions], ...]
     rest: Portions | None
 
-    def apply(self, batch: pa.RecordBatch, kept: list[str]) -> pa.RecordBatch:
-        """The rows that pass, with the columns `kept`; dictionaries stay."""
-        mask = self._texts_mask(batch)
+    def apply(self, batch: pa.RecordBatch, kept: list[str], mask: Mask | None = None) -> pa.RecordBatch:
+        """The rows of those in `mask` that pass, with the columns `kept`; dictionaries stay."""
+        texts = self._texts_mask(batch)
+        mask = texts if mask is None else mask if texts is None else mask & texts
         if mask is not None:
             share = np.count_nonzero(mask) / max(1, batch.num_rows)
             if share == 0:
@@ -54,8 +55,8 @@ class ScanFilter:
         return mask
 
 
-def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter | None:
-    """The filter for these conjuncts; None for none."""
+def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter:
+    """The filter for these conjuncts."""
     texts: list[tuple[str, Portions]] = []
     rest: list[Expression] = []
     for conjunct in filters:
@@ -65,8 +66,6 @@ def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter | None:
         else:
             rest.append(conjunct)
     whole = conjunction(tuple(rest))
-    if whole is None and not texts:
-        return None
     return ScanFilter(tuple(texts), None if whole is None else Portions((whole,)))
 
 

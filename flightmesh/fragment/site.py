@@ -10,15 +10,18 @@ import pyarrow as pa
 
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.task import TaskContext
+from flightmesh.kernel.key_filter import KeyFilter
 
 
 @dataclass(slots=True)
 class Site:
-    """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree."""
+    """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree; `filters`
+    are the dynamic filters that joins of this fragment have made until now, by number."""
 
     context: TaskContext
     metrics: OperatorMetrics
     position: int
+    filters: dict[int, KeyFilter] = field(default_factory=dict)
 
     @contextmanager
     def memory(self, purpose: str) -> Iterator[Memory]:

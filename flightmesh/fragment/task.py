@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.catalog.narrowing import MayHold
 from flightmesh.catalog.table import Split, Table
 from flightmesh.ids import AttemptId, EdgeId
 
@@ -23,6 +24,10 @@ class TaskContext(Protocol):
 
     def next_split(self, source: int) -> Split | None:
         """The next split of scan `source` of the stage, or None when there are none left. Gives up the slot while waiting."""
+
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
+        """The part of a split whose rows, by what is known of them without reading, may have in each of `columns` (of the
+        table) a value between bounds that the test beside it lets pass; None when nothing is left."""
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """The rows of a split as batches of the table's normalised types; texts that repeat may come as dictionaries."""

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from flightmesh.expression.nodes import Column, Expression, columns_of
+from flightmesh.expression.nodes import Column, Expression, columns_of, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Join, JoinKind, Relation
+from flightmesh.optimize.join_estimate import matched_share
+from flightmesh.physical.dynamic_filters import with_dynamic_filters
 from flightmesh.physical.join_condition import Condition, split_condition, three_valued
 from flightmesh.physical.operators import BuildSide, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Hash
@@ -38,7 +40,14 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     operator = HashJoin(
         probe.operator, build.operator, join.kind, keys, condition.residual, side, fields, join.mark, condition.null_aware, rows
     )
+    operator = with_dynamic_filters(operator, _matched(join, planning), planning)
     return Planned(operator, probe.single, None if join.kind is JoinKind.FULL else probe.hashed, rows)
+
+
+def _matched(join: Join, planning: Planning) -> float:
+    """The share of left rows that are expected to have a partner."""
+    left, right = planning.estimate(join.left), planning.estimate(join.right)
+    return matched_share(conjuncts(join.condition), left.rows, left.columns, right.rows, right.columns)
 
 
 def _with_keys(

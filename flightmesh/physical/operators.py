@@ -22,11 +22,25 @@ from flightmesh.physical.partitioning import Partitioning
 
 
 @dataclass(frozen=True, slots=True)
+class DynamicFilter:
+    """The keys of a join's build side in one column, which are known only while the query runs: rows of its probe side whose
+    value in that column is no key need not be read.
+
+    `number` is the plan's own. Where the keys come from, `column` is theirs, of the build side; where they are used, it is the
+    column that is compared. `share`: the part of the probe side's rows that is expected to have a partner.
+    """
+
+    number: int
+    column: Column
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class TableScan:
     """Reads splits of a table as the driver hands them out; applies `filters` (over `columns`), then keeps `fields`.
 
     `source` numbers the scans of a stage: a task asks for splits by (task, source). `limit`: a task may stop after so many
-    rows.
+    rows. `dynamic`: filters over `columns` that it applies as far as their keys are known to it; to apply none is as right.
     """
 
     table: Table
@@ -36,6 +50,7 @@ class TableScan:
     fields: tuple[Field, ...]
     limit: int | None = None
     estimate: float | None = None
+    dynamic: tuple[DynamicFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +188,7 @@ class HashJoin:
     a match is NULL when its key is NULL and the build has any row, or when the build has a NULL key. Else NULL keys just
     never match.
     `fields`: any subset of what the kind gives (probe's, build's, mark's), in any order.
+    `dynamic`: filters that scans below the probe side apply and that its build makes, before it reads the probe side.
     """
 
     probe: Operator
@@ -185,6 +201,7 @@ class HashJoin:
     mark: Field | None = None
     null_aware: bool = False
     estimate: float | None = None
+    dynamic: tuple[DynamicFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

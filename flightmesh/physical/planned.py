@@ -44,6 +44,7 @@ class Planning:
     config: Config
     shared: dict[SharedId, Planned] = field(default_factory=dict)
     reread: int = 0
+    filters: int = 0
 
     def estimate(self, relation: Relation) -> Estimate:
         """Rows and bytes that a relation is expected to give."""
@@ -57,6 +58,11 @@ class Planning:
         """A number for an operator that two stages read; the query's own shared relations count from 0 up."""
         self.reread -= 1
         return self.reread
+
+    def fresh_filter(self) -> int:
+        """A number for a dynamic filter."""
+        self.filters += 1
+        return self.filters - 1
 
     def buckets(self) -> int:
         """Buckets of a hash edge."""

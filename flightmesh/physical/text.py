@@ -9,6 +9,7 @@ from flightmesh.expression.text import format_expression
 from flightmesh.expression.windows import format_frame
 from flightmesh.physical.operators import (
     ColumnOrder,
+    DynamicFilter,
     Exchange,
     ExpandSets,
     FilterRows,
@@ -114,7 +115,12 @@ def format_partitioning(partitioning: Partitioning) -> str:
 def _scan(node: TableScan) -> str:
     where = f" where {' AND '.join(format_expression(f) for f in node.filters)}" if node.filters else ""
     limit = f" limit {node.limit}" if node.limit is not None else ""
-    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}"
+    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{_dynamic('keys of', node.dynamic)}"
+
+
+def _dynamic(verb: str, filters: tuple[DynamicFilter, ...]) -> str:
+    """`, keys of f0 in name#id, ...`."""
+    return "".join(f", {verb} f{f.number} in {f.column.name}#{f.column.id}" for f in filters)
 
 
 def _item(field: Field, text: str) -> str:
@@ -160,4 +166,5 @@ def _join(node: HashJoin) -> str:
     on = f" on {keys}" if keys else " on every pair"
     residual = f" and {format_expression(node.residual)}" if node.residual is not None else ""
     aware = " null-aware" if node.null_aware else ""
-    return f"Join {node.kind.value}{aware} {node.side.value} build{on}{residual} -> {format_fields(node.fields)}"
+    made = _dynamic("makes", node.dynamic)
+    return f"Join {node.kind.value}{aware} {node.side.value} build{on}{residual} -> {format_fields(node.fields)}{made}"

@@ -10,13 +10,14 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.narrowing import MayHold, narrowed
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
@@ -164,6 +165,19 @@ class RunningTask:
             number = draws.request()
         if number is not None:
             self._news.wants_splits(self.attempt, source, number)
+
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
+        """The part of a split that may have wanted values, told by the footer where the file is here."""
+        if not isinstance(table, FileTable) or not isinstance(split, FileSplit):
+            return split
+        mesh = self._around.mesh
+        if mesh is not None and part_elsewhere(mesh.reach.worker, table, split, ()) is not None:
+            return split
+        if not table.is_served:
+            return narrowed(table, split, columns)
+        here, mine = alone(table, split)
+        left = narrowed(self._around.files(here), mine, columns)
+        return None if left is None else replace(left, file=split.file)
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """The rows of a split: read here, or fetched from the worker where they lie."""

@@ -56,6 +56,7 @@ EXAMPLES = {
     "planner.share_builds": ("no", False),
     "planner.join_search_relations": ("4", 4),
     "planner.buckets_per_task": ("2", 2),
+    "planner.dynamic_filters": ("off", False),
     "exchange.mode": ("put", "put"),
     "exchange.memory": ("16MiB", 16 << 20),
     "exchange.disk": ("0", 0),

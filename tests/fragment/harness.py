@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
 
+from flightmesh.catalog.narrowing import MayHold
 from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled, ResourceExhausted
 from flightmesh.expression.nodes import Field
@@ -44,6 +45,9 @@ class Context:
     def next_split(self, source: int) -> Split | None:
         waiting = self.splits.get(source, [])
         return waiting.pop(0) if waiting else None
+
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
+        return split
 
     def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         assert isinstance(table, MemoryTable)

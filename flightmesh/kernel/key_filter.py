@@ -1,0 +1,127 @@
+"""Which values of a column may be among the keys of a join's build side: tested a batch at a time, or by their bounds.
+
+Handed the key columns of a build side; hands on a `KeyFilter`. What always holds: a value that is a key passes; of others few
+do (none where the keys lie densely); NULL never passes; a filter never changes, so threads may share it.
+
+Integers and what is stored as such count as they are, other values by their hash. Dense codes are looked up in a table of
+booleans, others in a Bloom filter whose bits of one key lie in one 64-bit word (Putze, Sanders, Singler, "Cache-, Hash- and
+Space-Efficient Bloom Filters", WEA 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from flightmesh.kernel.hash import GOLDEN, hash_columns, mix
+from flightmesh.kernel.values import Array, Int64s, Mask, Words, integers, is_integer_like, validity
+
+LARGEST_TABLE = 1 << 23
+"""Codes that a table of booleans may span, a byte each,"""
+SMALL_TABLE = 1 << 16
+SPAN_PER_KEY = 64
+"""and more than SMALL_TABLE only for so many a key at most."""
+MOST_KEYS = 1 << 21
+"""Keys of a Bloom filter; of more only the bounds are kept."""
+BITS_PER_KEY = 16
+_SIX_BITS = np.uint64(63)
+_ONE = np.uint64(1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """`low` and `high` bound the codes; `ordered`: codes are the values themselves, so bounds of values can be compared.
+    `table[code - low]` says whether a code is a key (its last place is for all others); else `words` is the Bloom filter;
+    with neither, the bounds are all that is known.
+    """
+
+    low: int
+    high: int
+    ordered: bool
+    table: Mask | None = None
+    words: Words | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the filter."""
+        return sum(part.nbytes for part in (self.table, self.words) if part is not None)
+
+    def passes(self, column: Array) -> Mask:
+        """Which rows of a column of the keys' type may be keys. Texts may come as dictionaries."""
+        codes, valid = _codes(column)
+        found = self._among(codes)
+        return found if valid is None else found & valid
+
+    def may_hold(self, low: int, high: int) -> bool:
+        """Whether a value from `low` up to `high` may be a key. Only of an ordered filter."""
+        low, high = max(low, self.low), min(high, self.high)
+        if low > high:
+            return False
+        return self.table is None or bool(self.table[low - self.low : high - self.low + 1].any())
+
+    def _among(self, codes: Int64s) -> Mask:
+        if self.table is not None:
+            numbers = (codes - np.int64(self.low)).view(np.uint64)  # far below wraps to far above
+            return np.take(self.table, np.minimum(numbers, np.uint64(len(self.table) - 1)).view(np.int64))
+        if self.words is not None:
+            places, bits = _bits(codes, len(self.words))
+            hits: Mask = (np.take(self.words, places) & bits) == bits
+            return hits
+        return (codes >= self.low) & (codes <= self.high)
+
+
+def build_key_filter(parts: Sequence[Array]) -> KeyFilter:
+    """The filter of the keys in these arrays, at least one and all of one type."""
+    ordered = _is_ordered(parts[0].type)
+    codes = np.concatenate([_valid_codes(part) for part in parts])
+    if len(codes) == 0:
+        return KeyFilter(0, -1, ordered, table=np.zeros(1, np.bool_))
+    low, high = int(codes.min()), int(codes.max())
+    span = high - low + 1
+    if span <= LARGEST_TABLE and span <= max(SMALL_TABLE, SPAN_PER_KEY * len(codes)):
+        table = np.zeros(span + 1, np.bool_)
+        table[codes - low] = True
+        return KeyFilter(low, high, ordered, table=table)
+    if len(codes) > MOST_KEYS:
+        return KeyFilter(low, high, ordered)
+    return KeyFilter(low, high, ordered, words=_bloom(codes))
+
+
+def _is_ordered(kind: pa.DataType) -> bool:
+    """Whether the codes are the values: unsigned 64-bit ones do not fit, booleans and intervals have no use for it."""
+    return is_integer_like(kind) and not (
+        kind == pa.uint64() or pa.types.is_boolean(kind) or kind == pa.month_day_nano_interval()
+    )
+
+
+def _codes(column: Array) -> tuple[Int64s, Mask | None]:
+    if _is_ordered(column.type):
+        return integers(column), validity(column)
+    return (hash_columns([column]) >> _ONE).view(np.int64), validity(column)
+
+
+def _valid_codes(column: Array) -> Int64s:
+    codes, valid = _codes(column)
+    return codes if valid is None else codes[valid]
+
+
+def _bits(codes: Int64s, words: int) -> tuple[Int64s, Words]:
+    """The word of each code in a filter of so many (a power of two), and its bits there."""
+    hashes = mix(codes.view(np.uint64) + GOLDEN)
+    places = (hashes >> np.uint64(40)) & np.uint64(words - 1)
+    first = _ONE << (hashes & _SIX_BITS)
+    second = _ONE << ((hashes >> np.uint64(6)) & _SIX_BITS)
+    return places.view(np.int64), first | second
+
+
+def _bloom(codes: Int64s) -> Words:
+    words = 1 << max(4, (len(codes) * BITS_PER_KEY // 64).bit_length())
+    hashes = mix(codes.view(np.uint64) + GOLDEN)
+    places = ((hashes >> np.uint64(40)) & np.uint64(words - 1)) << np.uint64(6)
+    bits = np.zeros(words * 64, np.bool_)
+    bits[(places | (hashes & _SIX_BITS)).view(np.int64)] = True
+    bits[(places | ((hashes >> np.uint64(6)) & _SIX_BITS)).view(np.int64)] = True
+    return np.packbits(bits, bitorder="little").view("<u8")

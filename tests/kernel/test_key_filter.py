@@ -1,0 +1,90 @@
+"""A key filter lets every key pass, few others, and no NULL; bounds that hold no key are told."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from flightmesh.kernel.key_filter import LARGEST_TABLE, KeyFilter, build_key_filter
+from flightmesh.kernel.values import Array
+
+ROWS = 20_000
+DAY = datetime.date(2020, 1, 1)
+
+
+def numbers(kind: pa.DataType, spread: int) -> Array:
+    generator = np.random.default_rng(7)
+    return pa.array(generator.integers(0, spread, ROWS), mask=generator.random(ROWS) < 0.1).cast(kind)
+
+
+COLUMNS = {
+    "int8": numbers(pa.int8(), 100),
+    "int32": numbers(pa.int32(), 50_000),
+    "int64 wide": numbers(pa.int64(), 1 << 60),
+    "uint64": numbers(pa.uint64(), 1 << 62),
+    "float": numbers(pa.float64(), 40_000),
+    "decimal": numbers(pa.decimal128(30, 2), 40_000),
+    "date": numbers(pa.int32(), 20_000).cast(pa.date32()),
+    "timestamp": numbers(pa.int64(), 1 << 50).cast(pa.timestamp("us")),
+    "text": numbers(pa.int64(), 30_000).cast(pa.string()),
+    "dictionary": numbers(pa.int64(), 300).cast(pa.string()).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_keys_pass_and_few_others_do(name: str) -> None:
+    column = COLUMNS[name]
+    plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    keys = plain[: ROWS // 20]
+    made = build_key_filter([keys[:100], keys[100:]])
+    passed = made.passes(column)
+    wanted = set(keys.to_pylist()) - {None}
+    right = np.array([value in wanted for value in plain.to_pylist()])
+    assert passed[right].all(), "a key was dropped"
+    assert not passed[plain.is_null().to_numpy(zero_copy_only=False)].any(), "NULL passed"
+    wrong = passed & ~right
+    assert wrong.sum() <= (0 if made.table is not None else 0.05 * ROWS)
+
+
+@pytest.mark.parametrize("column", [pa.array([], pa.int64()), pa.nulls(3, pa.int32()), pa.nulls(2, pa.string())], ids=str)
+def test_nothing_passes_where_there_are_no_keys(column: Array) -> None:
+    made = build_key_filter([column])
+    probe = pa.array([0, 1, None], pa.int64()).cast(column.type)
+    assert not made.passes(probe).any()
+    assert not made.ordered or not made.may_hold(-10, 10)
+
+
+def test_bounds() -> None:
+    made = build_key_filter([pa.array([5, 7, 100])])
+    asked: list[tuple[int, int]] = [(0, 4), (0, 5), (6, 6), (6, 7), (8, 99), (50, 1000), (101, 2**62), (-(2**63), 2**63 - 1)]
+    assert [made.may_hold(*bounds) for bounds in asked] == [False, True, False, True, False, True, False, True]
+
+
+def test_bounds_of_keys_that_lie_far_apart() -> None:
+    made = build_key_filter([pa.array([-(2**62), 0, 2**62])])
+    assert made.words is not None
+    assert made.may_hold(1, 2)
+    assert not made.may_hold(2**62 + 1, 2**63 - 1)
+    assert made.passes(pa.array([-(2**62), 0, 2**62])).all()
+
+
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, -1, LARGEST_TABLE + 11])
+def test_values_far_from_the_table(value: int) -> None:
+    made = build_key_filter([pa.array(range(10, 20))])
+    assert made.table is not None
+    assert not made.passes(pa.array([value])).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(pa.date32(), DAY), (pa.decimal128(5, 2), Decimal("1.25")), (pa.float64(), -0.0), (pa.float64(), float("nan"))],
+)
+def test_one_key(kind: pa.DataType, value: Any) -> None:
+    made: KeyFilter = build_key_filter([pa.array([value], kind)])
+    same = [0.0, -0.0] if value == 0.0 else [value]
+    assert made.passes(pa.array(same, kind)).all()
