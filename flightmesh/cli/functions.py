@@ -53,7 +53,7 @@ def _entries() -> list[_Entry]:
     from flightmesh.expression.signatures import describe_signatures
     from flightmesh.expression.windows import WINDOW_FUNCTIONS
 
-    scalars = [_Entry(f.name, f.aliases, describe_signatures(f), f.doc) for f in FUNCTIONS.values()]
+    scalars = [_Entry(f.name, f.aliases, describe_signatures(f), f.doc) for f in FUNCTIONS.values() if f.category != "internal"]
     grouped = [_Entry(a.name, a.aliases, (a.usage,), f"Aggregate. {a.doc}") for a in AGGREGATES.values()]
     windows = [_Entry(w.name, (), (f"{w.usage} OVER (...)",), f"Window function. {w.doc}") for w in WINDOW_FUNCTIONS.values()]
     return sorted([*scalars, *grouped, *windows], key=lambda entry: entry.name)

@@ -192,7 +192,7 @@ def _count_if(args: Sequence[Expression]) -> Binding | None:
 _ALL = (
     Aggregate("count_star", "Rows.", _no_argument, "count(*) -> BIGINT"),
     Aggregate("count", "Rows whose argument is not NULL.", _count, "count(any) -> BIGINT"),
-    Aggregate("approx_count_distinct", "About how many distinct values; at present exactly, as count(DISTINCT).", _count,
+    Aggregate("approx_count_distinct", "About how many distinct values: exactly up to 511, then within some 1.6 %.", _count,
               "approx_count_distinct(any) -> BIGINT"),
     Aggregate("sum", "The sum; NULL over no values.", _sum, "sum(number) -> HUGEINT, DECIMAL(38,s) or DOUBLE"),
     Aggregate("avg", "The mean as a double.", _avg, "avg(number) -> DOUBLE", ("mean",)),
@@ -233,7 +233,7 @@ _ALL = (
               "quantile_cont(number or time, fraction) -> DOUBLE or any", ("percentile_cont",)),
     Aggregate("quantile_disc", "The first value at or past a fraction of the values in order.", _discrete,
               "quantile_disc(any, fraction) -> any", ("quantile", "percentile_disc")),
-    Aggregate("approx_quantile", "A value at about a fraction of the values in order; at present exactly, as quantile_disc.",
+    Aggregate("approx_quantile", "About quantile_disc: exactly for up to 1024 distinct values, then a value close to it.",
               _approximate, "approx_quantile(number or time, fraction) -> number or time"),
     Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _ordered, "mode(any) -> any"),
     Aggregate("entropy", "Shannon's entropy of the values in bits; 0 over no values.", _entropy, "entropy(any) -> DOUBLE"),

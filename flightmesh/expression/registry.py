@@ -37,6 +37,7 @@ from flightmesh.expression.functions import (
     math,
     regex,
     rounding,
+    sketches,
     string,
     temporal,
 )
@@ -72,6 +73,7 @@ _MODULES = (
     temporal,
     dates,
     datetext,
+    sketches,
 )
 
 FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
@@ -259,8 +261,6 @@ def bind_aggregate(
     if entry == "count_if":
         both = cast[0] if filter is None else bind_call("and", (filter, cast[0]), at)
         return AggregateCall("count_star", (), binding.result, False, both, at)
-    if entry == "approx_count_distinct":
-        return AggregateCall("count", cast, binding.result, True, filter, at)
     if entry == "median":
         named = (
             "quantile_disc" if binding.result == cast[0].type and family(binding.result) in _WITHOUT_MEAN else "quantile_cont"

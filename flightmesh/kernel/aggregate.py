@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from flightmesh.errors import InternalError
 from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
+from flightmesh.kernel.distinct_sketch import distinct_sketches, merged_sketches
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
 from flightmesh.kernel.frequencies import entropies, frequent_rows
 from flightmesh.kernel.group import Grouping, group_rows
@@ -29,6 +30,7 @@ from flightmesh.kernel.moments import (
     spread,
     squares,
 )
+from flightmesh.kernel.quantile_sketch import merged_quantile_sketches, quantile_sketches
 from flightmesh.kernel.reductions import bits_of, product_of
 from flightmesh.kernel.values import (
     Array,
@@ -115,6 +117,14 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return squares(grouping, argument)
         case "bit_and" | "bit_or" | "bit_xor":
             return bits_of(function, grouping, argument)
+        case "distinct_sketch":
+            return distinct_sketches(grouping, argument)
+        case "merge_distinct_sketch":
+            return merged_sketches(grouping, argument)
+        case "quantile_sketch":
+            return quantile_sketches(grouping, argument)
+        case "merge_quantile_sketch":
+            return merged_quantile_sketches(grouping, argument)
         case "mode":
             return _taken(argument, frequent_rows(grouping, argument))
         case "entropy":

@@ -11,13 +11,17 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from flightmesh.expression.nodes import Cast, Column, Expression, Literal
+from flightmesh.expression.functions import sketches
+from flightmesh.expression.nodes import AggregateCall, Cast, Column, Expression, Literal
 from flightmesh.expression.registry import bind_call
 from flightmesh.logical.relations import Item
 from flightmesh.physical.measures import DUPLICATE_BLIND, EXTREME_ROWS, PAIRED, WITH_CONSTANT, Argument
 from flightmesh.physical.moments import SPREADS, paired, spread
 from flightmesh.physical.operators import ColumnOrder, Measure
 from flightmesh.physical.planned import Planning
+
+SKETCH = pa.large_binary()
+"""The type of sketches, whose values together may be longer than 2 GiB."""
 
 _Key: TypeAlias = tuple[str, tuple[Column, ...], Column | None, bool, Literal | None, tuple[ColumnOrder, ...]]
 
@@ -52,14 +56,23 @@ class Parts:
             total = measure("sum", columns, sum_type(columns[0].type))
             mean = bind_call("divide", (_as_double(total), _as_double(measure("count", columns, pa.int64()))))
             return mean if function == "avg" else bind_call("exp", (mean,))  # over no values the sum is NULL, and so is this
+        if function == "approx_count_distinct":
+            return bind_call(sketches.COUNT, (self._measure("distinct_sketch", columns, SKETCH),))
+        if function == "approx_quantile":
+            return self._quantile(call, measure("quantile_sketch", columns, SKETCH))
         if function == "count_star" and columns:
             function = "count"
         last = call.args[-1] if function in WITH_CONSTANT else None
         constant = last if isinstance(last, Literal) else None
-        if function == "approx_quantile":
-            function = "quantile_disc"
         column = measure(function, columns, call.type, where=argument.where, constant=constant, order=argument.order)
         return bind_call("coalesce", (column, Literal(pa.scalar(0.0)))) if function == "entropy" else column
+
+    def _quantile(self, call: AggregateCall, sketch: Column) -> Expression:
+        """The fraction that a call asks for, of a sketch that calls for other fractions share."""
+        fraction = call.args[-1]
+        found = float(fraction.value.as_py()) if isinstance(fraction, Literal) else 0.0
+        wanted = (sketch, Literal(pa.scalar(found)), Literal(pa.scalar(None, call.type)))
+        return bind_call(sketches.QUANTILE, wanted)
 
     def _at_extreme(self, function: str, value: Column, key: Column) -> Column:
         extreme = EXTREME_ROWS[function]

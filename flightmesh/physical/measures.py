@@ -36,16 +36,22 @@ MERGED_BY = {
     "merge_squares": "merge_squares",
     "products": "merge_products",
     "merge_products": "merge_products",
+    "distinct_sketch": "merge_distinct_sketch",
+    "merge_distinct_sketch": "merge_distinct_sketch",
+    "quantile_sketch": "merge_quantile_sketch",
+    "merge_quantile_sketch": "merge_quantile_sketch",
 }
 """Primitive aggregates and how their partial results are merged."""
 
-DUPLICATE_BLIND = ("min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or")
+DUPLICATE_BLIND = ("min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "approx_count_distinct")
 """Aggregates for which DISTINCT changes nothing."""
 
-WITH_CONSTANT = frozenset({"quantile_cont", "quantile_disc", "approx_quantile", "string_agg"})
+COLLECTED_WITH_CONSTANT = frozenset({"quantile_cont", "quantile_disc", "string_agg"})
+
+WITH_CONSTANT = COLLECTED_WITH_CONSTANT | {"approx_quantile"}
 """Aggregates whose last argument is a constant."""
 
-COLLECTED = WITH_CONSTANT | {"first", "last", "mode", "entropy"}
+COLLECTED = COLLECTED_WITH_CONSTANT | {"first", "last", "mode", "entropy"}
 """Aggregates whose state is the group's rows: not merged, so the rows of a group are brought together first."""
 
 NULLS_COUNT = frozenset({"first", "last"})

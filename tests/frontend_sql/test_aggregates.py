@@ -147,10 +147,10 @@ def test_what_an_aggregate_refuses(call: str, message: str) -> None:
 def test_distinct_values_are_counted_no_worse_than_asked() -> None:
     with flightmesh.connect(threads=1) as session:
         session.register("n", TABLE)
-        same = "select g from n group by g having approx_count_distinct(i) <> count(distinct i)"
+        same = "select g from n group by g having approx_count_distinct(i) <> count(distinct i)"  # fewer than 511 each
         assert session.sql(same).to_arrow().num_rows == 0
         one = session.sql("select approx_count_distinct(s) filter (where u < 0) a, approx_count_distinct(u) b from n")
-        assert one.to_arrow().to_pylist() == [{"a": 0, "b": ROWS}]
+        assert one.to_arrow().to_pylist() == [{"a": 0, "b": pytest.approx(ROWS, rel=0.05)}]
 
 
 def test_first_and_last_leave_out_what_filter_does() -> None:

@@ -167,8 +167,10 @@ def _constants(name: str, args: list[Expression], parts: list[exp.Expr], context
         if columns_of(arg):
             raise context.source.error(f"the {what} of {name} is a constant", part)
         constant = arg if isinstance(arg, Literal) else Literal(compile_expressions([arg]).run(_ONE_ROW)[0][0])
-        if what == "fraction" and not constant.is_null and is_numeric(constant.type) and abs(constant.value.as_py()) > 1:
-            raise context.source.error(f"the fraction of {name} is from -1 to 1", part)
+        if what == "fraction" and not constant.is_null and is_numeric(constant.type):
+            least = 0 if name == "approx_quantile" else -1
+            if not least <= constant.value.as_py() <= 1:
+                raise context.source.error(f"the fraction of {name} is from {least} to 1", part)
         made.append(constant)
     return made
 
