@@ -7,6 +7,7 @@ order or as a bag.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import math
 from collections import defaultdict
@@ -67,6 +68,8 @@ def _kind(type_: pa.DataType) -> str:
         return "binary"
     if kind.is_timestamp(type_):
         return "timestamp with time zone" if type_.tz else "timestamp"
+    if kind.is_list(type_) or kind.is_large_list(type_):
+        return f"list of {_kind(type_.value_type)}"
     return "whole" if kind.is_null(type_) else str(type_)
 
 
@@ -83,7 +86,20 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
             None if v is None else ("timestamp", v)
             for v in column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
         ]
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return [_frozen(value) for value in column.to_pylist()]
     return column.to_pylist()
+
+
+def _frozen(value: Any) -> Any:
+    """A list as something that can be a key of a dict; its floats to 12 digits, its numbers alike whatever their type."""
+    if isinstance(value, list):
+        return tuple(_frozen(part) for part in value)
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else float(f"{value:.12g}") + 0.0
+    if isinstance(value, datetime.datetime):
+        return value.replace(tzinfo=None)
+    return value
 
 
 def _same_sequence(mine: list[Row], theirs: list[Row], names: list[str]) -> None:

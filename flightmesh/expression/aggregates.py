@@ -56,6 +56,10 @@ def _ordered(args: Sequence[Expression]) -> Binding | None:
     return None if len(args) == 1 and family(args[0].type) is Family.OTHER else _same(args)
 
 
+def _flat(args: Sequence[Expression]) -> Binding | None:
+    return None if len(args) == 1 and family(args[0].type) is Family.LIST else _ordered(args)
+
+
 def _sum(args: Sequence[Expression]) -> Binding | None:
     if len(args) != 1:
         return None
@@ -140,7 +144,7 @@ def _continuous(args: Sequence[Expression]) -> Binding | None:
 
 
 def _discrete(args: Sequence[Expression]) -> Binding | None:
-    if len(args) != 2 or not _is_constant(args[1]) or family(args[0].type) is Family.OTHER:
+    if len(args) != 2 or not _is_constant(args[1]) or family(args[0].type) in (Family.LIST, Family.OTHER):
         return None
     type = normal_type(args[0].type)
     return Binding((type, args[1].type), type)
@@ -235,7 +239,7 @@ _ALL = (
               "quantile_disc(any, fraction) -> any", ("quantile", "percentile_disc")),
     Aggregate("approx_quantile", "About quantile_disc: exactly for up to 1024 distinct values, then a value close to it.",
               _approximate, "approx_quantile(number or time, fraction) -> number or time"),
-    Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _ordered, "mode(any) -> any"),
+    Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _flat, "mode(any) -> any"),
     Aggregate("entropy", "Shannon's entropy of the values in bits; 0 over no values.", _entropy, "entropy(any) -> DOUBLE"),
     Aggregate("string_agg", "The values as text, one after the other, with a separator (',') between.", _joined,
               "string_agg(any, separator VARCHAR) -> VARCHAR", ("group_concat", "listagg")),

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
-from flightmesh.expression import decimals, textcasts
+from flightmesh.expression import decimals, listtext, textcasts
 from flightmesh.expression.arrays import (
     from_values,
     null_of,
@@ -30,6 +30,7 @@ from flightmesh.expression.arrays import (
 )
 from flightmesh.expression.decimal_rounding import Rounding, rescale
 from flightmesh.expression.functions.declare import Datum
+from flightmesh.expression.lists import put_together, taken_apart
 from flightmesh.expression.nodes import CastMode
 from flightmesh.expression.scaled import EXACT, Words, as_int64, from_int64
 from flightmesh.expression.types import Family, decimal_of, family, integer_bounds, sql_type_name
@@ -51,7 +52,19 @@ _PAIRS: frozenset[tuple[Family, Family]] = frozenset(
 
 def castable(source: pa.DataType, target: pa.DataType) -> bool:
     """Whether an explicit cast exists."""
+    if family(source) is Family.LIST or family(target) is Family.LIST:
+        return _castable_lists(source, target)
     return source == target or (family(source), family(target)) in _PAIRS
+
+
+def _castable_lists(source: pa.DataType, target: pa.DataType) -> bool:
+    """Lists cast as their elements do, to and from text too."""
+    a, b = family(source), family(target)
+    if a is b:
+        return castable(source.value_type, target.value_type)
+    if b is Family.STRING:
+        return castable(source.value_type, target)
+    return a is Family.NULL or (a is Family.STRING and castable(source, target.value_type))
 
 
 def cast_may_fail(source: pa.DataType, target: pa.DataType) -> bool:
@@ -68,6 +81,8 @@ def cast_may_fail(source: pa.DataType, target: pa.DataType) -> bool:
     if a is b is Family.INTEGER:
         (low, high), (least, most) = integer_bounds(source), integer_bounds(target)
         return low < least or high > most
+    if a is b is Family.LIST:
+        return cast_may_fail(source.value_type, target.value_type)
     if b is Family.DECIMAL and a in (Family.INTEGER, Family.DECIMAL):
         held = decimal_of(source)
         return bool(target.precision - target.scale < held.precision - held.scale + (1 if target.scale < held.scale else 0))
@@ -81,7 +96,7 @@ def cast_datum(datum: Datum, type: pa.DataType, mode: CastMode) -> Datum:
     if isinstance(datum, pa.Scalar):
         if not datum.is_valid or family(datum.type) is Family.NULL:
             return null_of(type)
-        return cast_datum(pa.array([datum], datum.type), type, mode)[0]
+        return cast_datum(pa.repeat(datum, 1), type, mode)[0]
     if pa.types.is_dictionary(datum.type):
         return cast_datum(datum.dictionary_decode(), type, mode)
     if family(datum.type) is Family.NULL:
@@ -272,6 +287,19 @@ def _from_text(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
     return result
 
 
+def _list_to_list(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
+    parts = taken_apart(array)
+    return put_together(parts.offsets, cast_datum(parts.values, type.value_type, mode), parts.valid)
+
+
+def _list_from_text(array: pa.Array, type: pa.DataType, mode: CastMode) -> pa.Array:
+    text = array.cast(pa.string())
+    lists, bad = listtext.split_elements(text)
+    if bad is not None and mode is CastMode.STRICT:
+        raise cannot_cast(text[int(np.flatnonzero(bad)[0])], type)
+    return cast_datum(lists, type, mode)
+
+
 _F = Family
 _CONVERSIONS: dict[tuple[Family, Family], Callable[[pa.Array, pa.DataType, CastMode], Any]] = {
     (_F.BOOLEAN, _F.INTEGER): _plain,
@@ -297,6 +325,9 @@ _CONVERSIONS: dict[tuple[Family, Family], Callable[[pa.Array, pa.DataType, CastM
     (_F.TIME, _F.TIME): _plain,
     (_F.BINARY, _F.BINARY): _plain,
     (_F.STRING, _F.STRING): _plain,
-    **{(a, _F.STRING): _to_text for a in _F if a not in (_F.OTHER, _F.STRING, _F.NULL)},
-    **{(_F.STRING, b): _from_text for b in _F if b not in (_F.OTHER, _F.STRING, _F.NULL)},
+    (_F.LIST, _F.LIST): _list_to_list,
+    (_F.LIST, _F.STRING): lambda a, t, m: listtext.to_text(a).cast(t),
+    (_F.STRING, _F.LIST): _list_from_text,
+    **{(a, _F.STRING): _to_text for a in _F if a not in (_F.LIST, _F.OTHER, _F.STRING, _F.NULL)},
+    **{(_F.STRING, b): _from_text for b in _F if b not in (_F.LIST, _F.OTHER, _F.STRING, _F.NULL)},
 }

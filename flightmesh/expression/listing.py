@@ -19,6 +19,7 @@ _CHAPTERS = {
     "string": "Text functions",
     "regex": "Regular expressions",
     "math": "Mathematical functions",
+    "list": "Lists",
     "date": "Dates, times and intervals",
     "arithmetic": "Arithmetic operators",
     "comparison": "Comparisons",

@@ -33,6 +33,7 @@ from flightmesh.expression.functions import (
     conditional,
     dates,
     datetext,
+    lists,
     logic,
     math,
     regex,
@@ -74,6 +75,7 @@ _MODULES = (
     dates,
     datetext,
     sketches,
+    lists,
 )
 
 FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
@@ -84,6 +86,12 @@ _ALIASES: dict[str, str] = {alias: f.name for f in FUNCTIONS.values() for alias 
 _WRITTEN: dict[str, str] = {"divide": "int_divide"}
 """Names that mean something else when a user writes them as a function than as our operator's name."""
 
+
+COMPARISONS = frozenset(
+    {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "is_distinct_from", "is_not_distinct_from"}
+    | {"between"}
+)
+"""Functions that compare their arguments: lists by their keys."""
 
 _WITHOUT_MEAN = (Family.STRING, Family.BINARY, Family.BOOLEAN, Family.INTERVAL)
 """Types whose median is one of the values."""
@@ -139,8 +147,21 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
     if binding is None:
         raise _ill_typed(function, args, at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
+    if function.name in COMPARISONS:
+        cast = tuple(as_key(arg) for arg in cast)
     call = Call(function.name, cast, binding.result, at)
     return Literal(function.kernel((), Request(binding.result, 1))) if function.name in dates.NOW else call
+
+
+def as_key(expr: Expression) -> Expression:
+    """What the values of an expression are compared, grouped and sorted by: of a list its key, else the expression itself."""
+    if family(expr.type) is not Family.LIST:
+        return expr
+    call = Call("list_key", (expr,), pa.binary())
+    return call if not isinstance(expr, Literal) else Literal(scalar_function("list_key").kernel((expr.value,), _KEY))
+
+
+_KEY = Request(pa.binary(), 1)
 
 
 def _operands(name: str, arg: Expression) -> tuple[Expression, ...]:
@@ -183,7 +204,8 @@ def bind_in(operand: Expression, options: Sequence[Expression], at: Position | N
     target = shared_type((operand, *options))
     if target is not None and all(isinstance(option, Literal) for option in options):
         literals = [option for option in options if isinstance(option, Literal)]
-        return InList(coerce(operand, target, at), _coerced(literals, target, at))
+        keys = [as_key(option) for option in _coerced(literals, target, at)]
+        return InList(as_key(coerce(operand, target, at)), tuple(key for key in keys if isinstance(key, Literal)))
     parts = tuple(bind_call("equal", (operand, option), at) for option in options)
     return parts[0] if len(parts) == 1 else bind_call("or", parts, at)
 

@@ -7,6 +7,7 @@ selection. What always holds: a register is an array of the frame's rows or a sc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -158,9 +159,12 @@ def too_large(error: pa.ArrowCapacityError, frame: Frame, source: Expression, at
     return error if frame.rows > 1 else located(DataError("a value is larger than 2 GiB"), source, at)
 
 
+_LOCATED = re.compile(r" in \[.*\]$", re.DOTALL)
+
+
 def located(error: FlightmeshError, source: Expression, at: Position | None) -> FlightmeshError:
     """A DataError with the expression's text and position; other errors unchanged."""
-    if not isinstance(error, DataError) or error.text is not None or error.message.endswith("]"):
+    if not isinstance(error, DataError) or error.text is not None or _LOCATED.search(error.message):
         return error
     return DataError(f"{error.message} in [{format_expression(source)}]", hint=error.hint, position=error.position or at)
 

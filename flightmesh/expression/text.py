@@ -128,5 +128,7 @@ def format_literal(scalar: pa.Scalar) -> str:
         case Family.TIMESTAMP | Family.TIME | Family.INTERVAL | Family.BINARY:
             text = to_text(pa.array([scalar], scalar.type))[0].as_py()
             return f"{sql_type_name(scalar.type)} '{text}'"
+        case Family.LIST:
+            return f"[{', '.join(format_literal(element) for element in scalar.values)}]"
         case _:
             return str(value)

@@ -1,9 +1,9 @@
 """Type families, SQL type names, and the rules that find one type for several, as DuckDB 1.5 has them.
 
 Handed Arrow types, hands on Arrow types; nothing here sees data. What always holds: the engine computes with bool, (u)int8-64,
-float32/64, decimal128, string, binary, date32, time64(us), timestamp(us, with or without zone), month_day_nano_interval and
-null; every other type of a family is normalised to one of these first (`normal_type`). decimal128(38, 0) also plays DuckDB's
-HUGEINT.
+float32/64, decimal128, string, binary, date32, time64(us), timestamp(us, with or without zone), month_day_nano_interval, null
+and lists of these; every other type of a family is normalised to one of these first (`normal_type`). decimal128(38, 0) also
+plays DuckDB's HUGEINT.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Family(enum.Enum):
     TIME = "TIME"
     TIMESTAMP = "TIMESTAMP"
     INTERVAL = "INTERVAL"
+    LIST = "LIST"
     OTHER = "OTHER"
 
 
@@ -67,10 +68,12 @@ _INTEGER_DIGITS = {
 
 @lru_cache(maxsize=4096)
 def family(type: pa.DataType) -> Family:
-    """The family of an Arrow type; dictionaries belong to that of their values."""
+    """The family of an Arrow type; dictionaries belong to that of their values, lists of what has no family have none."""
     kind = pa.types
     if kind.is_dictionary(type):
         return family(type.value_type)
+    if _is_list(type):
+        return Family.OTHER if family(type.value_type) is Family.OTHER else Family.LIST
     tests = (
         (kind.is_null, Family.NULL),
         (kind.is_boolean, Family.BOOLEAN),
@@ -100,6 +103,12 @@ def _is_binary(type: pa.DataType) -> bool:
     )
 
 
+def _is_list(type: pa.DataType) -> bool:
+    kind = pa.types
+    lists = kind.is_list(type) or kind.is_large_list(type) or kind.is_fixed_size_list(type)
+    return bool(lists or kind.is_list_view(type) or kind.is_large_list_view(type))
+
+
 def is_numeric(type: pa.DataType) -> bool:
     """Whether arithmetic is defined on the type."""
     return family(type) in (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
@@ -126,8 +135,17 @@ def normal_type(type: pa.DataType) -> pa.DataType:
             return pa.decimal128(min(type.precision, MAX_PRECISION), type.scale)
         case Family.FLOAT:
             return pa.float32() if type.bit_width <= 32 else pa.float64()
+        case Family.LIST:
+            return pa.list_(normal_type(type.value_type))
         case _:
             return type
+
+
+def without_null(type: pa.DataType) -> pa.DataType:
+    """The type that a column of this one gets: NULLs of no type are INTEGERs, in lists too."""
+    if pa.types.is_null(type):
+        return pa.int32()
+    return pa.list_(without_null(type.value_type)) if family(type) is Family.LIST else type
 
 
 def sql_type_name(type: pa.DataType) -> str:
@@ -142,14 +160,14 @@ def sql_type_name(type: pa.DataType) -> str:
             return "DOUBLE" if type == pa.float64() else "FLOAT"
         case Family.TIMESTAMP:
             return "TIMESTAMP" if type.tz is None else "TIMESTAMP WITH TIME ZONE"
-        case Family.OTHER:
+        case Family.LIST | Family.OTHER:
             return _nested_name(type)
         case _:
             return str(found.value)
 
 
 def _nested_name(type: pa.DataType) -> str:
-    if pa.types.is_list(type) or pa.types.is_large_list(type):
+    if _is_list(type):
         return f"{sql_type_name(type.value_type)}[]"
     if pa.types.is_struct(type):
         inner = ", ".join(f"{type.field(i).name} {sql_type_name(type.field(i).type)}" for i in range(type.num_fields))
@@ -176,7 +194,10 @@ _NAMED_TYPES = {
 
 
 def type_from_name(text: str) -> pa.DataType | None:
-    """The type that a SQL name stands for (`DECIMAL(15,2)`, `varchar(20)`, `int`, ...), or None."""
+    """The type that a SQL name stands for (`DECIMAL(15,2)`, `varchar(20)`, `int[]`, ...), or None."""
+    if text.rstrip().endswith("[]"):
+        inner = type_from_name(text.rstrip()[:-2])
+        return None if inner is None else pa.list_(inner)
     match = re.fullmatch(r"\s*([A-Za-z][A-Za-z0-9 ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", text)
     if match is None:
         return None
@@ -250,6 +271,9 @@ def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
             return left
         case (Family.TIMESTAMP, Family.TIMESTAMP):
             return TIMESTAMP_TZ
+        case (Family.LIST, Family.LIST):
+            shared = common_type(left.value_type, right.value_type)
+            return None if shared is None else pa.list_(shared)
     return normal_type(left) if a is b and a is not Family.OTHER else None
 
 
@@ -269,6 +293,8 @@ def implicit_cost(source: pa.DataType, target: pa.DataType) -> int | None:
     a, b = family(source), family(target)
     if a is Family.NULL:
         return 1
+    if a is b is Family.LIST:
+        return implicit_cost(source.value_type, target.value_type)
     if a is b and a not in (Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.TIMESTAMP, Family.OTHER):
         return 0
     if b not in _WIDENING.get(a, ()):

@@ -18,7 +18,7 @@ from flightmesh.expression.functions.declare import Binding
 from flightmesh.expression.nodes import Expression, Literal
 from flightmesh.expression.registry import coerce
 from flightmesh.expression.text import format_expression
-from flightmesh.expression.types import is_numeric, normal_type, sql_type_name
+from flightmesh.expression.types import Family, family, is_numeric, normal_type, sql_type_name
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
 
@@ -136,6 +136,8 @@ def bind_window(name: str, args: Sequence[Expression], frame: Frame, at: Positio
         binding, usage = aggregates.resolve(name, args), "; ".join(aggregates.usage(name))
         if name == "avg" and args and not (is_numeric(args[0].type) or pa.types.is_null(args[0].type)):
             binding, usage = None, "avg(number) -> DOUBLE"
+    if binding is not None and name in ("min", "max") and family(binding.result) is Family.LIST:
+        binding, usage = None, f"{name}(any but lists) -> any"
     if binding is None:
         types = ", ".join(sql_type_name(arg.type) for arg in args)
         raise InvalidQuery(f"no window function {name}({types})", hint=f"accepted: {usage}", position=at)

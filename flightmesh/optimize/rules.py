@@ -16,6 +16,7 @@ from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
 from flightmesh.optimize.empty_inputs import remove_empty_inputs
 from flightmesh.optimize.limits import push_limits
+from flightmesh.optimize.list_keys import key_lists
 from flightmesh.optimize.marks import marks_to_semi_joins
 from flightmesh.optimize.null_safe import simplify_null_safe
 from flightmesh.optimize.order_joins import order_joins
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     decorrelate,
     inline_shared,
     rewrite_set_operations,
+    key_lists,
     remove_sorts,
     simplify_single_joins,
     merge_projects,

@@ -127,7 +127,7 @@ def _read_batch(data: bytes) -> pa.RecordBatch:
 
 
 def _write_scalar(value: pa.Scalar) -> bytes:
-    return _write_batch(pa.RecordBatch.from_arrays([pa.array([value], value.type)], names=[""]))
+    return _write_batch(pa.RecordBatch.from_arrays([pa.repeat(value, 1)], names=[""]))
 
 
 def _read_scalar(data: bytes) -> pa.Scalar:

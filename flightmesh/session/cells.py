@@ -9,6 +9,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.expression.listtext import to_text
+from flightmesh.expression.types import Family, family
+
 _ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
 
 
@@ -27,7 +30,14 @@ def cell_texts(column: pa.ChunkedArray) -> list[str | None]:
         return [None if text is None else _mark_float(text) for text in _cast_to_text(column)]
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_boolean(kind):
         return _cast_to_text(column)
+    if family(kind) is Family.LIST:
+        return [None if text is None else text.translate(_ESCAPES) for part in column.chunks for text in _list_texts(part)]
     return [_fallback(value) for value in column.to_pylist()]
+
+
+def _list_texts(part: pa.Array) -> list[str | None]:
+    texts: list[str | None] = to_text(part).to_pylist()
+    return texts
 
 
 def type_text(kind: pa.DataType) -> str:
@@ -42,6 +52,8 @@ def type_text(kind: pa.DataType) -> str:
         return "timestamp" if kind.tz is None else f"timestamp {kind.tz}"
     if pa.types.is_time(kind):
         return "time"
+    if family(kind) is Family.LIST:
+        return f"{type_text(kind.value_type)}[]"
     return str(kind)
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.expression.listtext import to_text
+from flightmesh.expression.types import Family, family
+
 
 def plain_text(values: pa.Array) -> pa.Array:
     """The text of each value, without quotes or escapes."""
@@ -23,6 +26,8 @@ def plain_text(values: pa.Array) -> pa.Array:
         return _without_empty_fraction(pc.cast(values, pa.string()))
     if _casts_to_text(kind):
         return pc.cast(values, pa.string())
+    if family(kind) is Family.LIST:
+        return to_text(values)
     return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
 
 

@@ -8,6 +8,8 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.expression.lists import put_together, taken_apart
+from flightmesh.expression.types import Family, family
 from flightmesh.session.column_text import is_textual, join_lines, plain_text
 
 
@@ -23,12 +25,21 @@ def json_rows(batch: pa.RecordBatch) -> bytes:
 
 
 def _value(values: pa.Array) -> pa.Array:
+    if family(values.type) is Family.LIST:
+        return _array(values)
     texts = plain_text(values)
     if is_textual(values.type):
         texts = _quoted(texts)
     elif pa.types.is_floating(values.type):
         texts = _float_text(values, texts)
     return pc.fill_null(texts, "null")
+
+
+def _array(values: pa.Array) -> pa.Array:
+    lists = taken_apart(values)
+    joined = pc.binary_join(put_together(lists.offsets, _value(lists.values)), ",")
+    whole = pc.binary_join_element_wise("[", joined, "]", "")
+    return whole if lists.valid is None else pc.if_else(values.is_valid(), whole, "null")
 
 
 def _quoted(texts: pa.Array) -> pa.Array:

@@ -198,6 +198,8 @@ def sql(node: Expression) -> str:
             return f"(not {sql(operand)})"
         case Call(function="negate", args=(operand,)):
             return f"(-{sql(operand)})"
+        case Call(function="list_key", args=(operand,)):
+            return f"create_sort_key({sql(operand)}, 'ASC NULLS LAST')"
         case Call(function=name, args=args):
             if name in BINARY:
                 return "(" + f" {BINARY[name]} ".join(sql(a) for a in args) + ")"

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from flightmesh.expression import decimals
 from flightmesh.expression.functions.declare import Binding, Datum, DecimalForm, Nulls, Request, ScalarFunction
 from flightmesh.expression.intervals import sortable
+from flightmesh.expression.listkeys import list_keys
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.scaled import Held, arrow
 from flightmesh.expression.signatures import comparison_type
@@ -70,6 +71,8 @@ def compare(name: str, left: Held, right: Held) -> Datum:
         left, right = arrow(left), arrow(right)
     if family(left.type) is Family.INTERVAL:
         left, right = sortable(left), sortable(right)
+    if family(left.type) is Family.LIST:
+        left, right = list_keys(left), list_keys(right)
     if family(left.type) is not Family.FLOAT or not (_has_nan(left) or _has_nan(right)):
         return pc.call_function(name, [left, right])
     left_nan, right_nan = pc.is_nan(left), pc.is_nan(right)

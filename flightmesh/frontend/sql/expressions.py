@@ -15,7 +15,7 @@ from sqlglot import exp
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.registry import bind_call, bind_function
-from flightmesh.frontend.sql import aggregate_calls, functions_map, literals, operators, subquery, temporal, window_calls
+from flightmesh.frontend.sql import aggregate_calls, functions_map, lists, literals, operators, subquery, temporal, window_calls
 from flightmesh.frontend.sql.clause import Clause
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.parameters import parameter_name
@@ -156,6 +156,7 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.If: operators.conditional,
     exp.Cast: operators.cast,
     exp.TryCast: operators.cast,
+    exp.Array: lists.array,
     exp.Concat: operators.concatenated,
     exp.Greatest: operators.extreme,
     exp.Least: operators.extreme,

@@ -15,7 +15,6 @@ from flightmesh.frontend.sql.source import Source
 
 _EXPRESSIONS: dict[type[exp.Expr], str] = {
     exp.Lambda: "lambda expressions",
-    exp.Array: "lists",
     exp.Struct: "structs",
     exp.Map: "maps",
     exp.ToMap: "maps",

@@ -1,16 +1,16 @@
 """Binds a whole query: the root of a plan.
 
 Handed a query's tree; hands on a Query. What always holds: shared relations stand in a With at the root, and a column
-of NULLs is INTEGER.
+of NULLs is INTEGER, one of lists of NULLs INTEGER[].
 """
 
 from __future__ import annotations
 
-import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Field
 from flightmesh.expression.registry import coerce
+from flightmesh.expression.types import without_null
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.statements import Query
@@ -25,13 +25,14 @@ def bind_root(tree: exp.Expr, context: Context, environment: Environment) -> Que
 
 def _typed(bound: Bound, context: Context) -> Relation:
     relation = bound.relation
-    if not any(pa.types.is_null(f.type) for f in bound.fields) and relation.fields == bound.fields:
+    if all(without_null(f.type) == f.type for f in bound.fields) and relation.fields == bound.fields:
         return relation
     items = []
     for field in bound.fields:
-        if pa.types.is_null(field.type):
-            made = Field(context.state.ids.fresh(), field.name, pa.int32())
-            items.append(Item(made, coerce(field.column(), pa.int32())))
+        kind = without_null(field.type)
+        if kind != field.type:
+            made = Field(context.state.ids.fresh(), field.name, kind)
+            items.append(Item(made, coerce(field.column(), kind)))
         else:
             items.append(passes(Column(field.id, field.name, field.type, field.nullable)))
     return Project(relation, tuple(items))

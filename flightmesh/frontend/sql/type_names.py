@@ -45,7 +45,11 @@ def arrow_type(node: exp.DataType, source: Source, at: exp.Expr) -> pa.DataType:
     found = _TYPES.get(name)
     if found is not None:
         return found
-    shown = node.sql()
+    shown = node.sql("duckdb")
+    if name == "ARRAY" and len(node.expressions) == 1:
+        if node.args.get("values"):
+            raise source.unsupported(f"the type {shown} of lists of a fixed length", at, "leave the length out: []")
+        return pa.list_(arrow_type(node.expressions[0], source, at))
     if node.args.get("nested") or name in ("STRUCT", "LIST", "ARRAY", "MAP", "UNION"):
         raise source.unsupported(f"the nested type {shown}", at)
     if name in ("USER-DEFINED", "UNKNOWN"):
