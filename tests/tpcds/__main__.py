@@ -12,11 +12,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import pyarrow as pa
-
 import flightmesh
 from tests.tpcds.data import NUMBERS, SMALL, queries, reference, table_files, tpcds_folder
-from tests.tpcds.outcome import RIGHT, answer, outcome
+from tests.tpcds.outcome import RIGHT, answer, is_trivial, outcome
 
 WRONG = "WRONG"
 
@@ -35,7 +33,7 @@ def main() -> int:
         became = {number: examined(session, folder, number) for number in given.queries or NUMBERS}
         right = [number for number, what in became.items() if what == RIGHT]
         print(report(became))
-        trivial = [number for number in right if is_trivial(answer(folder, number).plain)]
+        trivial = [number for number in right if is_trivial(answer(folder, queries()[number]).plain)]
         print(f"of those that are right, {len(trivial)} prove little at this scale (no rows, or NULL and 0 only): {trivial}")
         print(times(session, folder, right))
     return WRONG in became.values()
@@ -44,18 +42,13 @@ def main() -> int:
 def examined(session: flightmesh.Session, folder: Path, number: int) -> str:
     """What became of a query, said at once unless it is right."""
     try:
-        what = outcome(session, folder, number)
+        what = outcome(session, folder, queries()[number])
     except (AssertionError, flightmesh.FlightmeshError) as failure:
         print(f"q{number:02} {WRONG}: {failure}", flush=True)
         return WRONG
     if what != RIGHT:
         print(f"q{number:02} {what}", flush=True)
     return what
-
-
-def is_trivial(table: pa.Table) -> bool:
-    """Whether an answer has no value but NULL and 0."""
-    return not any(value for column in table.columns for value in column.to_pylist())
 
 
 def report(became: dict[int, str]) -> str:

@@ -1,5 +1,7 @@
 """All 99 queries against DuckDB, and a ratchet: what was right stays right, and what is refused is refused as recorded.
 
+A query that finds nothing at the scale of CI has a variant that does (tests/tpcds/variants.py).
+
 `pytest tests/tpcds --update-goldens` writes the record, outcomes.txt, anew. A wrong answer fails, whatever is recorded.
 """
 
@@ -15,9 +17,11 @@ import flightmesh
 from flightmesh.config import Config
 from tests.meshes import AT_MESHES, AnySession, Meshes, session_at
 from tests.tpcds.data import NUMBERS, queries, table_files, tpcds_folder
-from tests.tpcds.outcome import RIGHT, outcome, record, recorded
+from tests.tpcds.outcome import RIGHT, answer, is_trivial, outcome, record, recorded
+from tests.tpcds.variants import VARIANTS, variant
 
-EACH = pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"q{number:02}")
+EACH = pytest.mark.parametrize("number", NUMBERS, ids="q{:02}".format)
+EACH_VARIANT = pytest.mark.parametrize("number", VARIANTS, ids="q{:02}".format)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def sessions(embedded: list[flightmesh.Session], small: Path) -> list[AnySession
 
 @EACH
 def test_no_query_got_worse(sessions: list[AnySession], small: Path, number: int, update_goldens: bool) -> None:
-    (became,) = {outcome(session, small, number) for session in sessions}
+    (became,) = {outcome(session, small, queries()[number]) for session in sessions}
     if update_goldens:
         record(number, became)
     check(number, became)
@@ -70,7 +74,23 @@ def mesh(remote: flightmesh.RemoteSession, small: Path) -> AnySession:
 
 @EACH
 def test_no_query_got_worse_on_a_mesh(mesh: AnySession, small: Path, number: int) -> None:
-    check(number, outcome(mesh, small, number))
+    check(number, outcome(mesh, small, queries()[number]))
+
+
+@EACH
+def test_what_proves_little_has_a_variant(small: Path, number: int) -> None:
+    assert is_trivial(answer(small, queries()[number]).plain) == (number in VARIANTS)
+
+
+@EACH_VARIANT
+def test_a_variant_finds_something(sessions: list[AnySession], small: Path, number: int) -> None:
+    assert not is_trivial(answer(small, variant(number)).plain)
+    assert {outcome(session, small, variant(number)) for session in sessions} == {RIGHT}
+
+
+@EACH_VARIANT
+def test_a_variant_on_a_mesh(mesh: AnySession, small: Path, number: int) -> None:
+    assert outcome(mesh, small, variant(number)) == RIGHT
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +101,7 @@ def sessions_one(embedded: list[flightmesh.Session]) -> list[AnySession]:
 @pytest.mark.tpcds_sf1
 @EACH
 def test_no_query_got_worse_at_scale_one(sessions_one: list[AnySession], number: int) -> None:
-    assert {outcome(session, tpcds_folder("1"), number) for session in sessions_one} == {recorded()[number]}
+    assert {outcome(session, tpcds_folder("1"), queries()[number]) for session in sessions_one} == {recorded()[number]}
 
 
 @pytest.fixture(scope="module")
@@ -92,4 +112,4 @@ def mesh_one(remote: flightmesh.RemoteSession) -> AnySession:
 @pytest.mark.tpcds_sf1
 @EACH
 def test_no_query_got_worse_on_a_mesh_at_scale_one(mesh_one: AnySession, number: int) -> None:
-    assert outcome(mesh_one, tpcds_folder("1"), number) == recorded()[number]
+    assert outcome(mesh_one, tpcds_folder("1"), queries()[number]) == recorded()[number]
