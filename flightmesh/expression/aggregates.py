@@ -42,6 +42,11 @@ def _no_argument(args: Sequence[Expression]) -> Binding | None:
 
 
 def _count(args: Sequence[Expression]) -> Binding | None:
+    """Of one column, its values; of several, which are those of a row value, their rows."""
+    return Binding(tuple(arg.type for arg in args), pa.int64()) if args else None
+
+
+def _any(args: Sequence[Expression]) -> Binding | None:
     return Binding((args[0].type,), pa.int64()) if len(args) == 1 else None
 
 
@@ -164,6 +169,12 @@ def _median(args: Sequence[Expression]) -> Binding | None:
     return None if found is None else Binding(found.args[:1], found.result)
 
 
+def _deviation(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1 or family(args[0].type) not in (Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.NULL):
+        return None
+    return _median(args)
+
+
 def _is_constant(part: Expression) -> bool:
     return (
         isinstance(part, Literal) and not part.is_null and family(part.type) in (Family.INTEGER, Family.DECIMAL, Family.FLOAT)
@@ -196,7 +207,7 @@ def _count_if(args: Sequence[Expression]) -> Binding | None:
 _ALL = (
     Aggregate("count_star", "Rows.", _no_argument, "count(*) -> BIGINT"),
     Aggregate("count", "Rows whose argument is not NULL.", _count, "count(any) -> BIGINT"),
-    Aggregate("approx_count_distinct", "About how many distinct values: exactly up to 511, then within some 1.6 %.", _count,
+    Aggregate("approx_count_distinct", "About how many distinct values: exactly up to 511, then within some 1.6 %.", _any,
               "approx_count_distinct(any) -> BIGINT"),
     Aggregate("sum", "The sum; NULL over no values.", _sum, "sum(number) -> HUGEINT, DECIMAL(38,s) or DOUBLE"),
     Aggregate("avg", "The mean as a double.", _avg, "avg(number) -> DOUBLE", ("mean",)),
@@ -212,6 +223,16 @@ _ALL = (
     Aggregate("stddev_pop", "Population standard deviation.", _doubles(1), "stddev_pop(DOUBLE) -> DOUBLE"),
     Aggregate("var_samp", "Sample variance.", _doubles(1), "var_samp(DOUBLE) -> DOUBLE", ("variance",)),
     Aggregate("var_pop", "Population variance.", _doubles(1), "var_pop(DOUBLE) -> DOUBLE"),
+    Aggregate("sem", "Standard error of the mean, of a population.", _doubles(1), "sem(DOUBLE) -> DOUBLE"),
+    Aggregate("skewness", "Skewness of a sample; NULL for fewer than three values.", _doubles(1), "skewness(DOUBLE) -> DOUBLE"),
+    Aggregate("kurtosis", "Excess kurtosis of a sample; NULL for fewer than four values, and where they do not vary.",
+              _doubles(1), "kurtosis(DOUBLE) -> DOUBLE"),
+    Aggregate("kurtosis_pop", "Excess kurtosis of a population; NULL where the values do not vary.", _doubles(1),
+              "kurtosis_pop(DOUBLE) -> DOUBLE"),
+    Aggregate("fsum", "The sum as a double, in which roundings do not add up.", _doubles(1), "fsum(DOUBLE) -> DOUBLE",
+              ("kahan_sum", "sumkahan")),
+    Aggregate("favg", "The mean by way of fsum.", _doubles(1), "favg(DOUBLE) -> DOUBLE"),
+    Aggregate("mad", "The median of the absolute distances from the median.", _deviation, "mad(number) -> DOUBLE or DECIMAL"),
     *(
         Aggregate(name, doc + "; pairs with a NULL do not count.", _doubles(2), f"{name}(y DOUBLE, x DOUBLE) -> DOUBLE")
         for name, doc in (

@@ -280,6 +280,9 @@ def bind_aggregate(
     if filter is not None:
         filter = coerce(filter, pa.bool_(), at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
+    if entry == "count_if" and distinct:
+        true = Case((When(cast[0], Literal(pa.scalar(True))),), None, pa.bool_())
+        return AggregateCall("count", (true,), binding.result, True, filter, at)
     if entry == "count_if":
         both = cast[0] if filter is None else bind_call("and", (filter, cast[0]), at)
         return AggregateCall("count_star", (), binding.result, False, both, at)

@@ -72,11 +72,11 @@ class Aggregation:
             values = batch.column(measure.argument.key)
             if measure.constant is not None:
                 return _with_constant(measure, grouping, values)
-            if measure.more:
-                columns = [values, *(batch.column(column.key) for column in measure.more)]
-                return aggregate_several(measure.function, grouping, columns, type_)
+            columns = [values, *(batch.column(column.key) for column in measure.more)]
             if measure.distinct:
-                return aggregate_distinct(measure.function, grouping, values, type_)
+                return aggregate_distinct(measure.function, grouping, columns, type_)
+            if measure.more:
+                return aggregate_several(measure.function, grouping, columns, type_)
             return aggregate(measure.function, grouping, values, type_)
         except DataError as error:
             raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error

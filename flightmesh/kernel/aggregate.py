@@ -22,7 +22,11 @@ from flightmesh.kernel.frequencies import entropies, frequent_rows
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.moments import (
+    cubes,
+    fourths,
     means,
+    merged_cubes,
+    merged_fourths,
     merged_means,
     merged_products,
     merged_squares,
@@ -31,7 +35,8 @@ from flightmesh.kernel.moments import (
     squares,
 )
 from flightmesh.kernel.quantile_sketch import merged_quantile_sketches, quantile_sketches
-from flightmesh.kernel.reductions import bits_of, product_of
+from flightmesh.kernel.quantiles import absolute_deviations
+from flightmesh.kernel.reductions import bits_of, careful_sums, product_of
 from flightmesh.kernel.values import (
     Array,
     Int64s,
@@ -72,21 +77,25 @@ def _of_several(function: str, grouping: Grouping, arguments: Sequence[Array]) -
             return merged_means(grouping, *arguments)
         case "merge_squares":
             return merged_squares(grouping, *arguments)
+        case "merge_cubes":
+            return merged_cubes(grouping, *arguments)
+        case "merge_fourths":
+            return merged_fourths(grouping, *arguments)
         case "merge_products":
             return merged_products(grouping, *arguments)
         case _:
             raise InternalError(f"there is no aggregate kernel of several columns named {function}")
 
 
-def aggregate_distinct(function: str, grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
-    """The same over each group's distinct values."""
-    once, values = distinct_values(grouping, argument)
-    return aggregate(function, once, values, result)
+def aggregate_distinct(function: str, grouping: Grouping, arguments: Sequence[Array], result: pa.DataType) -> Array:
+    """The same over each group's distinct values: of several columns, distinct rows of them, of which the first counts."""
+    once, values = distinct_values(grouping, *arguments)
+    return aggregate(function, once, None if function == "count_star" else values, result)
 
 
-def distinct_values(grouping: Grouping, argument: Array) -> tuple[Grouping, Array]:
+def distinct_values(grouping: Grouping, argument: Array, *more: Array) -> tuple[Grouping, Array]:
     """Each group's distinct values, in the order of the rows."""
-    pairs = group_rows([pa.array(grouping.ids), argument], len(argument))
+    pairs = group_rows([pa.array(grouping.ids), argument, *more], len(argument))
     rows = np.sort(pairs.rows)
     return Grouping(grouping.ids[rows], grouping.count, rows), argument.take(pa.array(rows))
 
@@ -115,6 +124,14 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return means(grouping, argument)
         case "squares":
             return squares(grouping, argument)
+        case "cubes":
+            return cubes(grouping, argument)
+        case "fourths":
+            return fourths(grouping, argument)
+        case "careful_sum":
+            return careful_sums(grouping, argument)
+        case "mad":
+            return absolute_deviations(grouping, argument)
         case "bit_and" | "bit_or" | "bit_xor":
             return bits_of(function, grouping, argument)
         case "distinct_sketch":

@@ -41,6 +41,42 @@ def squares(grouping: Grouping, argument: Array) -> Array:
     return pa.array(_in_range(found, counts), mask=counts == 0)
 
 
+def cubes(grouping: Grouping, argument: Array) -> Array:
+    """The sum of cubed distances from the mean; raises DataError where that is no finite number."""
+    return _powers(grouping, argument, 3)
+
+
+def fourths(grouping: Grouping, argument: Array) -> Array:
+    """The sum of fourth powers of the distances from the mean; raises DataError where that is no finite number."""
+    return _powers(grouping, argument, 4)
+
+
+def merged_cubes(grouping: Grouping, partial: Array, counts: Array, mean: Array, squared: Array) -> Array:
+    """`cubes` of each group, of partial ones about these means (Pébay 2008)."""
+    ids, (sums, weights, centres, second) = _held(grouping, partial, counts, mean, squared)
+    off = centres - _means(centres, weights, ids, grouping.count)[0][ids]
+    found = _sums(sums + off * (3 * second + weights * off**2), ids, grouping.count)
+    totals = _sums(weights, ids, grouping.count)
+    return pa.array(_finite(found, totals), mask=totals == 0)
+
+
+def merged_fourths(grouping: Grouping, partial: Array, counts: Array, mean: Array, squared: Array, cubed: Array) -> Array:
+    """`fourths` of each group, of partial ones about these means."""
+    ids, (sums, weights, centres, second, third) = _held(grouping, partial, counts, mean, squared, cubed)
+    off = centres - _means(centres, weights, ids, grouping.count)[0][ids]
+    found = _sums(sums + off * (4 * third + off * (6 * second + weights * off**2)), ids, grouping.count)
+    totals = _sums(weights, ids, grouping.count)
+    return pa.array(_finite(found, totals), mask=totals == 0)
+
+
+def _powers(grouping: Grouping, argument: Array, power: int) -> Array:
+    ids, (values,) = _held(grouping, argument)
+    mean, counts = _means(values, np.ones(len(ids)), ids, grouping.count)
+    with np.errstate(all="ignore"):
+        found = _sums((values - mean[ids]) ** power, ids, grouping.count)
+    return pa.array(_finite(found, counts), mask=counts == 0)
+
+
 def products(grouping: Grouping, first: Array, second: Array) -> Array:
     """The sum of products of the distances of two columns from their means, over the rows that have both."""
     ids, (left, right) = _held(grouping, first, second)
@@ -123,6 +159,12 @@ def _in_range(found: Floats, counts: Counts) -> Floats:
     if not np.isfinite(found[counts > 0]).all():
         raise DataError("a variance is out of range", hint="leave out NaN, infinity and values of more than 1e154")
     return np.maximum(found, 0.0)
+
+
+def _finite(found: Floats, counts: Counts) -> Floats:
+    if not np.isfinite(found[counts > 0]).all():
+        raise DataError("a moment is out of range", hint="leave out NaN, infinity and values of more than 1e77")
+    return found
 
 
 def _sums(values: Floats, ids: Int64s, groups: int) -> Floats:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flightmesh.errors import DataError, InternalError
 from flightmesh.kernel.decimals import decimals_from_int64
@@ -44,6 +45,13 @@ def continuous_quantile(grouping: Grouping, argument: Array, fraction: Number) -
     first = _at(argument, rows, starts + low.astype(np.int64), counts)
     second = _at(argument, rows, starts + np.ceil(exact).astype(np.int64), counts)
     return _between(first, second, exact - low)
+
+
+def absolute_deviations(grouping: Grouping, argument: Array) -> Array:
+    """The median of the distances from the median: of floats and decimals."""
+    middle = continuous_quantile(grouping, argument, 0.5)
+    distances = pc.abs(pc.subtract(argument, middle.take(pa.array(grouping.ids)))).cast(argument.type)
+    return continuous_quantile(grouping, distances, 0.5)
 
 
 def _in_order(grouping: Grouping, argument: Array, descending: bool) -> tuple[Int64s, Int64s, Int64s]:

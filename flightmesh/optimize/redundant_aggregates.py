@@ -16,7 +16,10 @@ from flightmesh.optimize.context import Context
 from flightmesh.optimize.keys import unique_keys
 from flightmesh.optimize.nullability import may_be_null, never_null
 
-BLIND_TO_REPETITION = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "bit_and", "bit_or"})
+BLIND_TO_REPETITION = frozenset(
+    {"min", "max", "bool_and", "bool_or", "any_value", "bit_and", "bit_or"}
+    | {"approx_count_distinct", "arg_min", "arg_max", "arg_min_null", "arg_max_null"}
+)
 
 
 def remove_aggregates(relation: Relation, context: Context) -> Relation:
@@ -65,7 +68,7 @@ def _call(item: AggregateItem, sure: frozenset[int]) -> AggregateItem:
     call = item.call
     if call.distinct and call.function in BLIND_TO_REPETITION:
         call = replace(call, distinct=False)
-    if call.function == "count" and not call.distinct and not may_be_null(call.args[0], sure):  # type: ignore[arg-type]
+    if call.function == "count" and len(call.args) == 1 and not call.distinct and not may_be_null(call.args[0], sure):  # type: ignore[arg-type]
         call = replace(call, function="count_star", args=())
     return item if call is item.call else AggregateItem(item.field, call)
 

@@ -52,14 +52,23 @@ class Parts:
             return paired(function, columns[0], columns[1], self._measure)
         if function in EXTREME_ROWS:
             return self._at_extreme(function, columns[0], columns[1])
-        if function in ("avg", "geomean"):
-            total = measure("sum", columns, sum_type(columns[0].type))
+        if function == "fsum":
+            return measure("careful_sum", columns, call.type)
+        if function in ("avg", "geomean", "favg"):
+            careful = function == "favg"
+            total = measure("careful_sum" if careful else "sum", columns, sum_type(columns[0].type))
             mean = bind_call("divide", (_as_double(total), _as_double(measure("count", columns, pa.int64()))))
-            return mean if function == "avg" else bind_call("exp", (mean,))  # over no values the sum is NULL, and so is this
+            return (
+                bind_call("exp", (mean,)) if function == "geomean" else mean
+            )  # over no values the sum is NULL, and so is this
         if function == "approx_count_distinct":
             return bind_call(sketches.COUNT, (self._measure("distinct_sketch", columns, SKETCH),))
         if function == "approx_quantile":
             return self._quantile(call, measure("quantile_sketch", columns, SKETCH))
+        if function == "count" and len(columns) > 1:
+            counted = "count_star" if call.filter is None else "count"
+            plain = columns[:1] if counted == "count" else ()
+            return self._measure(counted, columns if distinct else plain, pa.int64(), distinct=distinct)
         if function == "count_star" and columns:
             function = "count"
         last = call.args[-1] if function in WITH_CONSTANT else None

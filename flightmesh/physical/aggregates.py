@@ -37,7 +37,7 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
     child, keys, arguments = _inputs(aggregate, calls, planning, plan)
     rows = planning.estimate(aggregate).rows
     parts = Parts(planning)
-    distinct = {a.column for a in arguments if a.call.distinct and a.column is not None}
+    distinct = {a.columns for a in arguments if a.call.distinct and a.call.function not in DUPLICATE_BLIND}
     splittable = all(is_mergeable(a.call) for a in arguments)
     if splittable and not distinct:
         measures = parts.measures(arguments)
@@ -153,16 +153,17 @@ def _one_distinct(
     child: Planned,
     keys: tuple[Field, ...],
     arguments: tuple[Argument, ...],
-    distinct: Column,
+    distinct: tuple[Column, ...],
     parts: Parts,
     rows: float,
     planning: Planning,
 ) -> Planned:
-    """Groups by (keys, argument) first: then each group has the argument once, and the plain measures are partial results."""
+    """Groups by (keys, arguments) first: then each group has the argument once, and the plain measures are partial results."""
     plain = tuple(a for a in arguments if not (a.call.distinct and a.call.function not in DUPLICATE_BLIND))
     first = parts.measures(plain)
-    field = next(f for f in child.operator.fields if f.id == distinct.id)
-    inner_keys = keys if field.id in {k.id for k in keys} else (*keys, field)
+    known = {f.id: f for f in child.operator.fields}
+    more = tuple(dict.fromkeys(column.id for column in distinct if column.id not in {k.id for k in keys}))
+    inner_keys = (*keys, *(known[id] for id in more))
     inner = two_phase(child, inner_keys, first, child.rows or rows, planning)
     over = Parts(planning)
     rest = tuple(a for a in arguments if a not in plain)

@@ -36,6 +36,11 @@ MERGED_BY = {
     "merge_squares": "merge_squares",
     "products": "merge_products",
     "merge_products": "merge_products",
+    "cubes": "merge_cubes",
+    "merge_cubes": "merge_cubes",
+    "fourths": "merge_fourths",
+    "merge_fourths": "merge_fourths",
+    "careful_sum": "careful_sum",
     "distinct_sketch": "merge_distinct_sketch",
     "merge_distinct_sketch": "merge_distinct_sketch",
     "quantile_sketch": "merge_quantile_sketch",
@@ -43,7 +48,12 @@ MERGED_BY = {
 }
 """Primitive aggregates and how their partial results are merged."""
 
-DUPLICATE_BLIND = ("min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "approx_count_distinct")
+EXTREME_ROWS = {"arg_min": "min", "arg_max": "max", "arg_min_null": "min", "arg_max_null": "max"}
+"""Aggregates that take a value from the row with an extreme key, and that extreme."""
+
+DUPLICATE_BLIND = frozenset(
+    {"min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "approx_count_distinct", *EXTREME_ROWS}
+)
 """Aggregates for which DISTINCT changes nothing."""
 
 COLLECTED_WITH_CONSTANT = frozenset({"quantile_cont", "quantile_disc", "string_agg"})
@@ -51,7 +61,7 @@ COLLECTED_WITH_CONSTANT = frozenset({"quantile_cont", "quantile_disc", "string_a
 WITH_CONSTANT = COLLECTED_WITH_CONSTANT | {"approx_quantile"}
 """Aggregates whose last argument is a constant."""
 
-COLLECTED = COLLECTED_WITH_CONSTANT | {"first", "last", "mode", "entropy"}
+COLLECTED = COLLECTED_WITH_CONSTANT | {"first", "last", "mode", "entropy", "mad"}
 """Aggregates whose state is the group's rows: not merged, so the rows of a group are brought together first."""
 
 NULLS_COUNT = frozenset({"first", "last"})
@@ -60,9 +70,6 @@ NULLS_COUNT = frozenset({"first", "last"})
 PAIRED = frozenset({"covar_pop", "covar_samp", "corr", *(f"regr_{n}" for n in (
     "slope", "intercept", "r2", "avgx", "avgy", "sxx", "syy", "sxy", "count"))})  # fmt: skip
 """Aggregates of two columns that leave out rows with a NULL in either."""
-
-EXTREME_ROWS = {"arg_min": "min", "arg_max": "max", "arg_min_null": "min", "arg_max_null": "max"}
-"""Aggregates that take a value from the row with an extreme key, and that extreme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,8 @@ def argument_expressions(call: AggregateCall) -> tuple[Expression, ...]:
         return (_where(call.filter, bind_call("ln", call.args)),)
     if call.filter is None or call.function in NULLS_COUNT:
         return call.args
+    if len(call.args) > 1:  # the first says of a row whether it counts
+        return tuple(_where(call.filter, value) for value in (Literal(pa.scalar(True)), *call.args))
     return (_where(call.filter, call.args[0] if call.args else Literal(pa.scalar(True))), *call.args[1:])
 
 

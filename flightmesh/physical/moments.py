@@ -14,7 +14,7 @@ import pyarrow as pa
 from flightmesh.expression.nodes import Case, Cast, Column, Expression, Literal, When
 from flightmesh.expression.registry import bind_call
 
-SPREADS = frozenset({"var_pop", "var_samp", "stddev_pop", "stddev_samp"})
+SPREADS = frozenset({"var_pop", "var_samp", "stddev_pop", "stddev_samp", "sem", "skewness", "kurtosis", "kurtosis_pop"})
 DOUBLE = pa.float64()
 
 
@@ -39,8 +39,44 @@ class _Moments:
 def spread(function: str, column: Column, measure: Measuring) -> Expression:
     """One of `SPREADS`."""
     found = _moments(column, measure)
+    if function == "skewness":
+        return _skewness(column, found, measure)
+    if function.startswith("kurtosis"):
+        return _kurtosis(function, column, found, measure)
+    if function == "sem":
+        variance = bind_call("divide", (found.squares, Cast(found.count, DOUBLE)))
+        return bind_call("sqrt", (bind_call("divide", (variance, Cast(found.count, DOUBLE))),))
     variance = _over_count(found.squares, found.count, function)
     return bind_call("sqrt", (variance,)) if function.startswith("stddev") else variance
+
+
+def _skewness(column: Column, found: _Moments, measure: Measuring) -> Expression:
+    """The third moment about the mean beside the variance, made larger for a sample; NaN for values that do not vary."""
+    cubes = measure("cubes", (column,), DOUBLE, (found.count, found.mean, found.squares))
+    number = Cast(found.count, DOUBLE)
+    variance = bind_call("divide", (found.squares, number))
+    shape = bind_call("divide", (bind_call("divide", (cubes, number)), bind_call("power", (variance, _number(1.5)))))
+    grown = bind_call("sqrt", (bind_call("multiply", (number, bind_call("subtract", (number, _number(1.0))))),))
+    scaled = bind_call("divide", (bind_call("multiply", (grown, shape)), bind_call("subtract", (number, _number(2.0)))))
+    return Case((When(bind_call("greater", (number, _number(2.0))), scaled),), None, DOUBLE)
+
+
+def _kurtosis(function: str, column: Column, found: _Moments, measure: Measuring) -> Expression:
+    """The fourth moment about the mean beside the squared variance, without that of the normal distribution."""
+    cubes = measure("cubes", (column,), DOUBLE, (found.count, found.mean, found.squares))
+    fourths = measure("fourths", (column,), DOUBLE, (found.count, found.mean, found.squares, cubes))
+    number = Cast(found.count, DOUBLE)
+    squared = bind_call("multiply", (found.squares, found.squares))
+    shape = bind_call("divide", (bind_call("multiply", (fourths, number)), squared))
+    excess, fewest = bind_call("subtract", (shape, _number(3.0))), 1.0
+    if function == "kurtosis":
+        one, two, three = (bind_call("subtract", (number, _number(n))) for n in (1.0, 2.0, 3.0))
+        more = bind_call("add", (number, _number(1.0)))
+        grown = bind_call("subtract", (bind_call("multiply", (more, shape)), bind_call("multiply", (_number(3.0), one))))
+        excess, fewest = bind_call("multiply", (grown, bind_call("divide", (one, bind_call("multiply", (two, three)))))), 3.0
+    enough = bind_call("greater", (number, _number(fewest)))
+    varies = bind_call("greater", (found.squares, _number(0.0)))
+    return Case((When(bind_call("and", (enough, varies)), excess),), None, DOUBLE)
 
 
 def paired(function: str, y: Column, x: Column, measure: Measuring) -> Expression:

@@ -58,6 +58,8 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
     )
     inside = binder.within(within)
     args = _constants(name, [inside.bind(part) for part in parts], parts, binder.context)
+    if len(args) > 1 and isinstance(bare, exp.Count) and not distinct:
+        args = []  # a row value is never NULL
     kept = None if condition is None else inside.bind(condition)
     _refuse_outer(binder, args, node)
     order = [_sort_key(inside, part) for part in ordered]
@@ -176,7 +178,8 @@ def _constants(name: str, args: list[Expression], parts: list[exp.Expr], context
 
 
 def _check_distinct(args: list[Expression], order: list[SortKey], node: exp.Expr, context: Context) -> None:
-    if len(args) > 1 and not isinstance(args[-1], Literal):
+    free = isinstance(args[-1], Literal) or isinstance(node, exp.Count | exp.ArgMin | exp.ArgMax)
+    if len(args) > 1 and not free:
         raise context.source.unsupported("DISTINCT in an aggregate of several columns", node)
     if any(key.expression != args[0] for key in order):
         raise context.source.error("ORDER BY in a DISTINCT aggregate is by its argument", node)
@@ -191,8 +194,23 @@ def _refuse_outer(binder: ExpressionBinder, args: list[Expression], node: exp.Ex
             raise binder.context.source.unsupported("an aggregate over the columns of the query around it", node)
 
 
+def _is_row(node: exp.Expr) -> bool:
+    """(a, b) or row(a, b)."""
+    return isinstance(node, exp.Tuple) or (isinstance(node, exp.Anonymous) and node.name.lower() == "row")
+
+
+def _row_values(node: exp.Expr) -> list[exp.Expr]:
+    """What a row value is made of; two are the same where all of that is, so rows in it are nothing special."""
+    parts = [part.unnest() for part in node.expressions]
+    return [value for part in parts for value in (_row_values(part) if _is_row(part) else [part])]
+
+
 def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     """The arguments of an aggregate, and whether they are taken DISTINCT."""
+    most = node.args.get("count")
+    if isinstance(node, exp.Max | exp.Min | exp.ArgMax | exp.ArgMin) and most is not None:
+        hint = "number the rows with row_number() OVER (PARTITION BY ... ORDER BY ...) and keep the first ones"
+        raise context.source.unsupported("the n greatest or smallest values as a list", most, hint)
     parts = functions_map.arguments(node)
     distinct = False
     if parts and isinstance(parts[0], exp.Distinct):
@@ -203,7 +221,10 @@ def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
         if len(parts) == 1 and isinstance(parts[0], exp.Star):
             parts = []
         if len(parts) > 1:
-            raise context.source.unsupported("count of several columns", node, "count the rows of a SELECT DISTINCT")
+            raise context.source.unsupported("count of several columns", node, "count(DISTINCT (a, b)) counts distinct rows")
+        if parts and _is_row(parts[0].unnest()):
+            parts = _row_values(parts[0].unnest())
+            parts = [*parts, exp.true()] if len(parts) == 1 else parts
     for part in parts:
         if isinstance(part, exp.Order | exp.Limit):
             raise context.source.unsupported("ORDER BY in an aggregate", part)

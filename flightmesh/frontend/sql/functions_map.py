@@ -80,6 +80,8 @@ _AGGREGATES: dict[type[exp.Expr], str] = {
     exp.BitwiseAndAgg: "bit_and",
     exp.BitwiseOrAgg: "bit_or",
     exp.BitwiseXorAgg: "bit_xor",
+    exp.LogicalAnd: "bool_and",
+    exp.LogicalOr: "bool_or",
     exp.ApproxDistinct: "approx_count_distinct",
     exp.PercentileCont: "quantile_cont",
     exp.PercentileDisc: "quantile_disc",

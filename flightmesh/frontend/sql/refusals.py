@@ -38,6 +38,18 @@ _EXPRESSIONS: dict[type[exp.Expr], str] = {
     exp.Command: "this statement",
 }
 
+_AGGREGATES: dict[str, str | None] = {
+    "histogram": "it gives a map; group by the value and count",
+    "histogram_exact": "it gives a map; group by the value and count",
+    "bitstring_agg": "bits are not done",
+    "reservoir_quantile": "approx_quantile is close to it, and the same each time",
+    "sum_no_overflow": "sum is exact",
+    "arg_min_nulls_last": "arg_min leaves NULLs out, arg_min_null does not",
+    "arg_max_nulls_last": "arg_max leaves NULLs out, arg_max_null does not",
+    "approx_top_k": "it gives a list; group by the value, ORDER BY count(*) DESC LIMIT k",
+}
+"""Aggregates of DuckDB's that are not done, and what helps instead."""
+
 _CLAUSES: dict[str, str] = {
     "qualify": "QUALIFY",
     "windows": "WINDOW",
@@ -79,8 +91,12 @@ def refuse_expression(node: exp.Expr, source: Source) -> None:
     what = _EXPRESSIONS.get(type(node))
     if what is not None:
         raise source.unsupported(what, node)
+    name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+    if name in _AGGREGATES:
+        raise source.unsupported(f"the aggregate {name}", node, _AGGREGATES[name])
     if isinstance(node, exp.AggFunc):
-        raise source.unsupported(f"the aggregate {node.sql_name().lower()}", node)
+        name = node.sql_name().lower()
+        raise source.unsupported(f"the aggregate {name}", node, _AGGREGATES.get(name))
     if isinstance(node, exp.Query):
         raise source.error("a subquery in an expression stands in parentheses", node)
 

@@ -53,6 +53,8 @@ def title(node: exp.Expr) -> str:
         case exp.Cast():
             word = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
             return f"{word}({title(node.this)} AS {_type(node.args['to'])})"
+        case exp.Tuple():
+            return f"row({_listed(node.expressions)})"
         case exp.Neg():
             return f"-{title(node.this)}"
         case exp.Not() | exp.Is() | exp.In() | exp.Between():
