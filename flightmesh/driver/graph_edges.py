@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from flightmesh.config import MIB
 from flightmesh.driver.events import IN_PROCESS, JobOptions, ResultAt
 from flightmesh.ids import EdgeId
-from flightmesh.physical.operators import BuildSide, HashJoin, Operator, ReadExchange, operator_inputs
+from flightmesh.physical.operators import (
+    BuildSide,
+    FilterRows,
+    HashJoin,
+    Operator,
+    ProjectColumns,
+    ReadExchange,
+    operator_inputs,
+)
 from flightmesh.physical.partitioning import Broadcast
 from flightmesh.protocol.client_messages import Delivery
 from flightmesh.protocol.messages import EdgePlan, ExchangeMode, Retention
@@ -60,7 +68,11 @@ def _retention(edge: Edge, options: JobOptions) -> Retention:
 
 def _read_by_shared_builds(root: Operator) -> Iterator[EdgeId]:
     """Edges that one task of a worker reads for all of them."""
-    if isinstance(root, HashJoin) and root.side is BuildSide.SHARED and isinstance(root.build, ReadExchange):
-        yield root.build.edge
+    if isinstance(root, HashJoin) and root.side is BuildSide.SHARED:
+        build = root.build
+        while isinstance(build, ProjectColumns | FilterRows):
+            build = build.input
+        if isinstance(build, ReadExchange):
+            yield build.edge
     for part in operator_inputs(root):
         yield from _read_by_shared_builds(part)

@@ -27,9 +27,11 @@ from flightmesh.optimize.prune import prune_columns
 from flightmesh.optimize.push_filters import push_filters
 from flightmesh.optimize.redundant_aggregates import remove_aggregates
 from flightmesh.optimize.set_operations import rewrite_set_operations
+from flightmesh.optimize.share_equal import share_equal
 from flightmesh.optimize.shared import inline_shared
 from flightmesh.optimize.simplify import simplify
 from flightmesh.optimize.single_joins import simplify_single_joins
+from flightmesh.optimize.single_rows import merge_single_rows
 from flightmesh.optimize.sorts import remove_sorts
 from flightmesh.optimize.split_unions import split_shared_unions
 
@@ -59,6 +61,8 @@ RULES: tuple[Rule, ...] = (
     simplify,
     remove_aggregates,
     prune_columns,
+    merge_single_rows,
+    share_equal,
     order_joins,
     prune_columns,
     merge_projects,

@@ -20,7 +20,10 @@ from flightmesh.physical.aggregate_results import Parts
 from flightmesh.physical.grouping_sets import expanded, finest
 from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
 from flightmesh.physical.operators import ColumnOrder, GroupBy, GroupPhase, Measure, Operator, ProjectColumns
-from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by
+from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by, reads_shared
+
+ENOUGH_GROUPS = 8
+"""Groups a task, from which on what a shared relation gives is dealt by the keys at once: it is moved anyway."""
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
@@ -81,6 +84,8 @@ def two_phase(
 ) -> Planned:
     """PARTIAL in every task, rows with equal keys brought together, FINAL. One FINAL where they are together already."""
     key_columns = tuple(k.column() for k in keys)
+    if reads_shared(child) and rows >= ENOUGH_GROUPS * planning.config.tasks:
+        child = place_by(child, key_columns, planning)
     if child.placed_by(k.id for k in keys):
         return replace(child, operator=GroupBy(child.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
     partial = _partial(child, keys, measures, rows, planning)

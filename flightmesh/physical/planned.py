@@ -16,6 +16,7 @@ from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import Estimate, estimate
 from flightmesh.physical.operators import ColumnOrder, Exchange, Operator, ProjectColumns
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+from flightmesh.physical.redealing import is_reader, redealt
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def narrow(operator: Operator, keep: tuple[Field, ...], planning: Planning) -> O
 def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, order: tuple[ColumnOrder, ...] = ()) -> Planned:
     """The rows dealt anew. Sends the operator's columns as they are: narrow first."""
     operator = planned.operator if planned.operator.fields else narrow(planned.operator, (), planning)
-    made = Exchange(operator, partitioning, order=order, fields=operator.fields, estimate=planned.rows)
+    direct = None if order else redealt(operator, partitioning, planning.config.planner.share_builds)
+    made = direct or Exchange(operator, partitioning, order=order, fields=operator.fields, estimate=planned.rows)
     match partitioning:
         case Single():
             return Planned(made, True, None, planned.rows)
@@ -99,6 +101,11 @@ def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, o
             return Planned(made, False, tuple(k.id for k in keys), planned.rows)
         case RoundRobin() | Broadcast():
             return Planned(made, False, None, planned.rows)
+
+
+def reads_shared(planned: Planned) -> bool:
+    """Whether the rows come straight from a shared relation, so that dealing them by columns costs no further move."""
+    return is_reader(planned.operator)
 
 
 def gather(planned: Planned, planning: Planning, order: tuple[ColumnOrder, ...] = ()) -> Planned:

@@ -6,6 +6,7 @@ import pytest
 
 from flightmesh.expression.nodes import Field
 from flightmesh.ids import SharedId
+from flightmesh.logical.expressions import with_fresh_ids
 from flightmesh.logical.relations import (
     Definition,
     Filter,
@@ -28,8 +29,8 @@ from tests.optimize.random_relations import INT, RandomQuery
 from tests.running import run_relation
 
 FIRST_NEW_ID = 100_000
-SEEDS = 48
-CHUNK = 12
+SEEDS = 72
+CHUNK = 18
 
 
 class Sharing(RandomQuery):
@@ -69,6 +70,23 @@ class Sharing(RandomQuery):
             body = self.joined(body, self.reader(self.random.choice(definitions)))
         return With(tuple(definitions), body)
 
+    def twice(self) -> Relation:
+        """The same relation in two places, under a projection, a filter or a grouping of its own in each."""
+        base = self.random.choice([self.aggregate, self.aggregate, self.join, self.distinct])(3, ())
+        copy, _ = with_fresh_ids(base, self.ids)
+        return self.joined(self.over(base), self.over(copy))
+
+    def over(self, relation: Relation) -> Relation:
+        match self.random.randint(0, 3):
+            case 0:
+                return self.aggregated(relation, (), ())
+            case 1:
+                return Filter(relation, self.predicate(tuple(f.column() for f in relation.fields), ()))
+            case 2:
+                return Project(relation, tuple(passes(f.column()) for f in self.random.sample(relation.fields, 1)))
+            case _:
+                return relation
+
     def joined(self, left: Relation, right: Relation) -> Relation:
         kind = self.random.choice([JoinKind.INNER, JoinKind.INNER, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI])
         return Join(left, right, kind, self.condition(left, right, (), kind))
@@ -78,7 +96,7 @@ class Sharing(RandomQuery):
 def test_every_rule_keeps_the_answer(start: int) -> None:
     database = connection()
     for seed in range(start, start + CHUNK):
-        query = Sharing(seed).query()
+        query = Sharing(seed).twice() if seed % 2 else Sharing(seed).query()
         try:
             optimized = optimized_step_by_step(query, database, FIRST_NEW_ID)
             got = sorted(rows_of(run_relation(optimized, tables=STORED, partitions=1 + seed % 3)), key=repr)
