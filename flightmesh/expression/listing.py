@@ -33,6 +33,11 @@ is worth saying (NULL, NaN, decimals, overflow) it is in [semantics.md](semantic
 """
 
 
+_WINDOWS = """These stand before `OVER` only. Every aggregate may stand there too, over any frame (`ROWS`, `RANGE` and `GROUPS`,
+with distances and `EXCLUDE`), with `DISTINCT`, `FILTER` and `ORDER BY`. `lag`, `lead`, `first_value`, `last_value` and
+`nth_value` take `IGNORE NULLS`."""
+
+
 def functions_markdown() -> str:
     """The whole document."""
     parts = [_HEAD]
@@ -45,12 +50,13 @@ def functions_markdown() -> str:
     )
     parts.append(_chapter("Aggregates", rows))
     windows = (_line(name, (), (entry.usage,), entry.doc) for name, entry in sorted(WINDOW_FUNCTIONS.items()))
-    parts.append(_chapter("Window functions", windows))
+    parts.append(_chapter("Window functions", windows, _WINDOWS))
     return "\n".join(parts)
 
 
-def _chapter(title: str, rows: Iterable[str]) -> str:
-    return "\n".join([f"## {title}", "", "| function | calls | meaning |", "|---|---|---|", *rows, ""])
+def _chapter(title: str, rows: Iterable[str], head: str | None = None) -> str:
+    said = () if head is None else (head, "")
+    return "\n".join([f"## {title}", "", *said, "| function | calls | meaning |", "|---|---|---|", *rows, ""])
 
 
 def _row(function: ScalarFunction) -> str:

@@ -1,61 +1,71 @@
-"""The window functions: names, type rules and frames. Aggregates are window functions too, by the rules of `aggregates`.
+"""The window functions: names and type rules. Aggregates are window functions too, by the rules of `aggregates`.
 
-Handed a name, typed arguments and a frame; hands on a typed call. What always holds: a frame's bounds are distances from the
-row (negative before it, None unbounded); in RANGE only 0 and None occur, and 0 takes in the row's peers.
+Handed a name, typed arguments and a frame; hands on a typed call. What always holds: a function that sees the whole partition
+has the default frame, whatever was written.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from flightmesh.errors import InternalError, InvalidQuery, Position
-from flightmesh.expression import aggregates
+from flightmesh.expression.frames import DEFAULT_FRAME, Frame, format_frame
 from flightmesh.expression.functions.declare import Binding
-from flightmesh.expression.nodes import Expression, Literal
+from flightmesh.expression.nodes import AggregateCall, Expression, Literal, SortKey
 from flightmesh.expression.registry import coerce
-from flightmesh.expression.text import format_expression
-from flightmesh.expression.types import Family, family, is_numeric, normal_type, sql_type_name
+from flightmesh.expression.text import format_aggregate, format_expression
+from flightmesh.expression.types import normal_type, sql_type_name
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
 
 
-class FrameUnit(enum.Enum):
-    """ROWS counts rows, RANGE takes peers together."""
-
-    ROWS = "rows"
-    RANGE = "range"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The rows that a function sees of its partition, from `start` to `end`, both included."""
-
-    unit: FrameUnit
-    start: int | None
-    end: int | None
-
-    def __post_init__(self) -> None:
-        if self.unit is FrameUnit.RANGE and (self.start or self.end):
-            raise InternalError("a RANGE frame with an offset")
-
-
-DEFAULT_FRAME = Frame(FrameUnit.RANGE, None, 0)
-"""What SQL takes where no frame is written; without ORDER BY all rows are peers."""
-
-
 @dataclass(frozen=True, slots=True)
 class WindowCall:
-    """A window function or an aggregate over a frame. `args` have exactly the types that the kernel takes."""
+    """A window function or an aggregate over a frame. `args` have exactly the types that the kernel takes.
+
+    `bounds`: what the frame's bounds read. `distinct`, `filter` and `order` are an aggregate's, `skips_nulls` that of a
+    function that gives the value of a row.
+    """
 
     function: str
     args: tuple[Expression, ...]
     type: pa.DataType
     frame: Frame = DEFAULT_FRAME
     at: Position | None = field(default=None, compare=False)
+    bounds: tuple[Expression, ...] = ()
+    distinct: bool = False
+    filter: Expression | None = None
+    order: tuple[SortKey, ...] = ()
+    skips_nulls: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.bounds) != self.frame.varying:
+            raise InternalError(
+                f"{self.function} has {len(self.bounds)} expressions for bounds, and its frame {self.frame.varying}"
+            )
+
+    @property
+    def aggregate(self) -> AggregateCall:
+        """The same over the rows of a group, where it is an aggregate."""
+        return AggregateCall(self.function, self.args, self.type, self.distinct, self.filter, self.at, self.order)
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """All expressions that it reads."""
+        kept = () if self.filter is None else (self.filter,)
+        return (*self.args, *self.bounds, *kept, *(key.expression for key in self.order))
+
+    def with_parts(self, parts: Iterable[Expression]) -> WindowCall:
+        """The same call over other expressions, given as `parts` lists them."""
+        rest = iter(parts)
+        args = tuple(next(rest) for _ in self.args)
+        bounds = tuple(next(rest) for _ in self.bounds)
+        kept = None if self.filter is None else next(rest)
+        order = tuple(replace(key, expression=next(rest)) for key in self.order)
+        return replace(self, args=args, bounds=bounds, filter=kept, order=order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,49 +129,44 @@ _ALL = (
 WINDOW_FUNCTIONS: dict[str, WindowFunction] = {entry.name: entry for entry in _ALL}
 """Every function that is nothing but a window function, by its one name."""
 
-WINDOW_AGGREGATES = frozenset({"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"})
-"""The aggregates that are done over windows."""
+NULLS_MATTER = frozenset({"lag", "lead", "first_value", "last_value", "nth_value"})
+"""The functions that IGNORE NULLS says something to."""
 
 NEVER_NULL = frozenset({"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "count", "count_star"})
 
 
-def bind_window(name: str, args: Sequence[Expression], frame: Frame, at: Position | None = None) -> WindowCall:
-    """A typed call of a function of WINDOW_FUNCTIONS, or of an aggregate of WINDOW_AGGREGATES."""
-    entry = WINDOW_FUNCTIONS.get(name)
-    if entry is not None:
-        binding, usage = entry.rule(args), entry.usage
-        frame = frame if entry.framed else DEFAULT_FRAME
-    else:
-        name = "count_star" if name == "count" and not args else name
-        binding, usage = aggregates.resolve(name, args), "; ".join(aggregates.usage(name))
-        if name == "avg" and args and not (is_numeric(args[0].type) or pa.types.is_null(args[0].type)):
-            binding, usage = None, "avg(number) -> DOUBLE"
-    if binding is not None and name in ("min", "max") and family(binding.result) is Family.LIST:
-        binding, usage = None, f"{name}(any but lists) -> any"
+def bind_window(
+    name: str,
+    args: Sequence[Expression],
+    frame: Frame,
+    at: Position | None = None,
+    bounds: tuple[Expression, ...] = (),
+    skips_nulls: bool = False,
+) -> WindowCall:
+    """A typed call of a function of WINDOW_FUNCTIONS."""
+    entry = WINDOW_FUNCTIONS[name]
+    binding = entry.rule(args)
     if binding is None:
         types = ", ".join(sql_type_name(arg.type) for arg in args)
-        raise InvalidQuery(f"no window function {name}({types})", hint=f"accepted: {usage}", position=at)
+        raise InvalidQuery(f"no window function {name}({types})", hint=f"accepted: {entry.usage}", position=at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
     if name == "ntile" and isinstance(cast[0], Literal) and not cast[0].is_null and cast[0].value.as_py() < 1:
         raise InvalidQuery("ntile takes a number of buckets from 1 up", position=at)
-    return WindowCall(name, cast, binding.result, frame, at)
+    if not entry.framed:
+        frame, bounds = DEFAULT_FRAME, ()
+    return WindowCall(name, cast, binding.result, frame, at, bounds, skips_nulls=skips_nulls)
+
+
+def over_frame(call: AggregateCall, frame: Frame, bounds: tuple[Expression, ...]) -> WindowCall:
+    """An aggregate over frames."""
+    order = call.order
+    return WindowCall(call.function, call.args, call.type, frame, call.at, bounds, call.distinct, call.filter, order)
 
 
 def format_window_call(call: WindowCall) -> str:
     """The call as plans show it; the default frame is not said."""
-    arguments = "*" if call.function == "count_star" else ", ".join(format_expression(arg) for arg in call.args)
-    name = "count" if call.function == "count_star" else call.function
-    return f"{name}({arguments}){format_frame(call.function, call.frame)}"
-
-
-def format_frame(function: str, frame: Frame) -> str:
-    """` rows 2 preceding to current`, or nothing where it is the default or does not matter."""
-    entry = WINDOW_FUNCTIONS.get(function)
-    if frame == DEFAULT_FRAME or (entry is not None and not entry.framed):
-        return ""
-    start = "first" if frame.start is None else _bound(frame.start)
-    return f" {frame.unit.value} {start} to {'last' if frame.end is None else _bound(frame.end)}"
-
-
-def _bound(offset: int) -> str:
-    return "current" if offset == 0 else f"{abs(offset)} {'preceding' if offset < 0 else 'following'}"
+    frame = format_frame(call.frame, [format_expression(part) for part in call.bounds])
+    if call.function not in WINDOW_FUNCTIONS:
+        return f"{format_aggregate(call.aggregate)}{frame}"
+    arguments = ", ".join(format_expression(arg) for arg in call.args)
+    return f"{call.function}({arguments}{' IGNORE NULLS' if call.skips_nulls else ''}){frame}"

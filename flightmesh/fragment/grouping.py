@@ -57,29 +57,31 @@ class Aggregation:
         return self.groups(make_batch(list(columns.values()), list(columns), 0))
 
     def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
-        results = [self._measure(measure, grouping, batch) for measure in self._measures]
+        results = [measured(measure, grouping, batch) for measure in self._measures]
         return make_batch([*keys, *results], self._names, grouping.count)
 
-    def _measure(self, measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Array:
-        type_ = measure.field.type
-        try:
-            if measure.argument is None:
-                return aggregate(measure.function, grouping, None, type_)
-            if measure.where is not None:
-                batch, grouping = _kept(batch, grouping, batch.column(measure.where.key))
-            if measure.order:
-                batch, grouping = _ordered(batch, grouping, measure.order)
-            values = batch.column(measure.argument.key)
-            if measure.constant is not None:
-                return _with_constant(measure, grouping, values)
-            columns = [values, *(batch.column(column.key) for column in measure.more)]
-            if measure.distinct:
-                return aggregate_distinct(measure.function, grouping, columns, type_)
-            if measure.more:
-                return aggregate_several(measure.function, grouping, columns, type_)
-            return aggregate(measure.function, grouping, values, type_)
-        except DataError as error:
-            raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error
+
+def measured(measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Array:
+    """A measure of each group of the batch's rows."""
+    type_ = measure.field.type
+    try:
+        if measure.argument is None:
+            return aggregate(measure.function, grouping, None, type_)
+        if measure.where is not None:
+            batch, grouping = _kept(batch, grouping, batch.column(measure.where.key))
+        if measure.order:
+            batch, grouping = _ordered(batch, grouping, measure.order)
+        values = batch.column(measure.argument.key)
+        if measure.constant is not None:
+            return _with_constant(measure, grouping, values)
+        columns = [values, *(batch.column(column.key) for column in measure.more)]
+        if measure.distinct:
+            return aggregate_distinct(measure.function, grouping, columns, type_)
+        if measure.more:
+            return aggregate_several(measure.function, grouping, columns, type_)
+        return aggregate(measure.function, grouping, values, type_)
+    except DataError as error:
+        raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error
 
 
 def _kept(batch: pa.RecordBatch, grouping: Grouping, where: Array) -> tuple[pa.RecordBatch, Grouping]:

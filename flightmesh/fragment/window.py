@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import pyarrow as pa
 
-from flightmesh.expression.windows import Frame, FrameUnit
+from flightmesh.expression.frames import Frame
+from flightmesh.expression.nodes import Column
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.ordering import sort_keys
 from flightmesh.fragment.site import Memory, Site, batch_bytes
+from flightmesh.fragment.window_aggregate import aggregate_over
+from flightmesh.fragment.window_extent import extent
 from flightmesh.kernel.batches import OFFSET_LIMIT, concat_batches, make_batch, take_rows
 from flightmesh.kernel.byte_words import longest_bytes
 from flightmesh.kernel.sort import SortKey, sort_indices
 from flightmesh.kernel.values import Array
-from flightmesh.kernel.window import window_function
-from flightmesh.kernel.window_layout import Counted, Extent, layouts
-from flightmesh.physical.operators import WindowRows
+from flightmesh.kernel.window import FRAME_VALUES, PARTITION_FUNCTIONS, frame_value, partition_function
+from flightmesh.kernel.window_frames import Frames, frames
+from flightmesh.kernel.window_layout import Layout, layouts
+from flightmesh.kernel.window_values import Nulls
+from flightmesh.physical.operators import WindowFunction, WindowRows
+
+Over: TypeAlias = tuple[Frame, int, tuple[Column, ...]]
+"""What functions share that are over the same frames."""
 
 SCRATCH_BYTES = 64
 """Bytes a row that computing a function takes, about, while it is computed."""
@@ -54,7 +63,7 @@ def _results(node: WindowRows, merged: pa.RecordBatch, order: Array, memory: Mem
     """One column a function, in the order of the sorted rows."""
     rows = merged.num_rows
     sorted_: dict[str, Array] = {}
-    for column in (*node.partition, *(k.column for k in node.order), *(a for f in node.functions for a in f.arguments)):
+    for column in (*node.partition, *(k.column for k in node.order), *(c for f in node.functions for c in f.columns)):
         if column.key not in sorted_:
             values = merged.column(column.key).take(order)
             memory.take(values.nbytes)
@@ -66,17 +75,40 @@ def _results(node: WindowRows, merged: pa.RecordBatch, order: Array, memory: Mem
         rows,
         [f.keys for f in node.functions],
     )
+    frames_of: dict[Over, Frames] = {}
     results: list[Array] = []
     for function in node.functions:
         site.context.check()
-        arguments = [_roomy(sorted_[c.key]) for c in function.arguments]
-        values = window_function(
-            function.function, made[function.keys], _extent(function.frame), arguments, function.field.type
-        )
+        values = _computed(function, node, made[function.keys], sorted_, frames_of, memory, site)
         memory.take(values.nbytes)
         results.append(values)
     memory.give_back(SCRATCH_BYTES * rows + sum(values.nbytes for values in sorted_.values()))
     return results
+
+
+def _computed(
+    function: WindowFunction,
+    node: WindowRows,
+    layout: Layout,
+    columns: dict[str, Array],
+    frames_of: dict[Over, Frames],
+    memory: Memory,
+    site: Site,
+) -> Array:
+    """The values of one function, in the order of the sorted rows."""
+    nulls = Nulls.IGNORED if function.skips_nulls else Nulls.RESPECTED
+    if function.function in PARTITION_FUNCTIONS:
+        return partition_function(function.function, layout, [_roomy(columns[c.key]) for c in function.arguments], nulls)
+    over = function.frame, function.keys, function.bounds
+    if over not in frames_of:
+        read = [columns[c.key] for c in function.bounds]
+        descending = bool(node.order) and node.order[0].descending
+        frames_of[over] = frames(extent(function.frame, read, descending), layout)
+    found = frames_of[over]
+    if function.function in FRAME_VALUES:
+        return frame_value(function.function, found, [_roomy(columns[c.key]) for c in function.arguments], nulls)
+    roomy = {c.key: _roomy(columns[c.key]) if c in function.arguments else columns[c.key] for c in function.columns}
+    return aggregate_over(function, found, roomy, memory, site)
 
 
 def _roomy(values: Array) -> Array:
@@ -86,11 +118,6 @@ def _roomy(values: Array) -> Array:
     if longest_bytes(values) * len(values) < OFFSET_LIMIT:
         return values
     return values.cast(pa.large_string() if pa.types.is_string(values.type) else pa.large_binary())
-
-
-def _extent(frame: Frame) -> Extent:
-    """The frame as the kernels take it."""
-    return Extent(Counted.ROWS if frame.unit is FrameUnit.ROWS else Counted.PEERS, frame.start, frame.end)
 
 
 def _typed(values: Array, kind: pa.DataType) -> Array:

@@ -33,7 +33,7 @@ _DOUBLES = 1 << 53
 def discrete_quantile(grouping: Grouping, argument: Array, fraction: Number) -> Array:
     """The first value at or past the fraction."""
     rows, starts, counts = _in_order(grouping, argument, fraction < 0)
-    place = np.maximum(_share_of(counts, -fraction if fraction < 0 else fraction), 1) - 1
+    place = np.maximum(share_of(counts, -fraction if fraction < 0 else fraction), 1) - 1
     return _at(argument, rows, starts + place, counts)
 
 
@@ -44,7 +44,7 @@ def continuous_quantile(grouping: Grouping, argument: Array, fraction: Number) -
     low = np.floor(exact)
     first = _at(argument, rows, starts + low.astype(np.int64), counts)
     second = _at(argument, rows, starts + np.ceil(exact).astype(np.int64), counts)
-    return _between(first, second, exact - low)
+    return between(first, second, exact - low)
 
 
 def absolute_deviations(grouping: Grouping, argument: Array) -> Array:
@@ -67,7 +67,7 @@ def _in_order(grouping: Grouping, argument: Array, descending: bool) -> tuple[In
     return rows[order], np.cumsum(counts) - counts, counts
 
 
-def _share_of(counts: Int64s, fraction: Number) -> Int64s:
+def share_of(counts: Int64s, fraction: Number) -> Int64s:
     """The fraction of each count, rounded up."""
     if isinstance(fraction, Decimal | int):
         exact = Fraction(fraction)
@@ -84,7 +84,8 @@ def _at(argument: Array, rows: Int64s, places: Int64s, counts: Int64s) -> Array:
     return argument.take(pa.array(found, mask=~filled))
 
 
-def _between(first: Array, second: Array, part: npt.NDArray[np.float64]) -> Array:
+def between(first: Array, second: Array, part: npt.NDArray[np.float64]) -> Array:
+    """The value so far on the way from the first to the second, for each pair."""
     kind = first.type
     null = None if first.null_count == 0 else ~_mask(first)
     if pa.types.is_floating(kind):

@@ -1,12 +1,13 @@
-"""Aggregates over frames: counts and exact sums by running totals, floats and extremes by folding ranges.
+"""Aggregates over frames: counts and exact sums by running totals, floats and extremes by folding ranges, quantiles by order.
 
-Handed the frames and the argument in the layout's order; hands on one value a row. What always holds: NULLs count for nothing,
-and a frame without values gives NULL (0 for counts); integer and decimal sums are exact and raise DataError past 38 digits; in
-min and max NaN is the greatest number.
+Handed the frames and the arguments in the layout's order; hands on one value a row. What always holds: NULLs count for
+nothing, but to first and last, and a frame without values gives NULL (0 for counts); integer and decimal sums are exact and
+raise DataError past 38 digits; in min and max NaN is the greatest number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,98 +15,98 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
-from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
-from flightmesh.kernel.key_codes import integer_values
-from flightmesh.kernel.range_folds import fold_ranges
-from flightmesh.kernel.sort import SortKey, sort_indices
-from flightmesh.kernel.values import Array, Int64s, Mask, Words, buffer_view, decimal_words, validity
-from flightmesh.kernel.window_layout import Ranges
-from flightmesh.kernel.window_values import taken
+from flightmesh.kernel.values import Array, Int64s, Mask, buffer_view, integers, unpack_bits, validity
+from flightmesh.kernel.window_extremes import extreme_rows
+from flightmesh.kernel.window_folds import folded, products, spread_out
+from flightmesh.kernel.window_frames import Frames
+from flightmesh.kernel.window_quantiles import continuous, discrete
+from flightmesh.kernel.window_sums import differences, sums
+from flightmesh.kernel.window_values import first_value, last_value, taken
 
-_EXACT_INT = 1 << 63
+FRAME_KERNELS = frozenset(
+    {"count_star", "count", "sum", "min", "max", "any_value", "first", "last", "bool_and", "bool_or", "bit_and", "bit_or"}
+    | {"bit_xor", "product", "arg_min", "arg_max", "mean", "squares", "products", "quantile_cont", "quantile_disc"}
+)
+"""The aggregates that are computed of frames here; for others the rows of each frame are brought together."""
+
+_SEES_NULLS = frozenset({"first", "last"})
 
 
-def window_aggregate(function: str, frames: Ranges, argument: Array | None, result: pa.DataType) -> Array:
+def window_aggregate(
+    function: str, frames: Frames, arguments: Sequence[Array], result: pa.DataType, constant: Any = None
+) -> Array:
     """The aggregate of each row's frame."""
-    by_range = _aggregate(function, frames, argument, result)
-    return by_range if frames.of_row is None else by_range.take(pa.array(frames.of_row))
+    frames, columns = with_values(function, frames, arguments)
+    by_frame = _aggregate(function, frames, columns, result, constant)
+    return by_frame if frames.of_row is None else by_frame.take(pa.array(frames.of_row))
 
 
-def _aggregate(function: str, frames: Ranges, argument: Array | None, result: pa.DataType) -> Array:
-    if argument is None:
-        return pa.array(frames.high - frames.low)
-    valid = validity(argument)
-    counts = _counts(frames, argument, valid)
+def with_values(function: str, frames: Frames, arguments: Sequence[Array]) -> tuple[Frames, list[Array]]:
+    """The frames over the rows that count for the aggregate, and the arguments in those."""
+    if function in _SEES_NULLS or not arguments:
+        return frames, list(arguments)
+    # A value beside a key (arg_min) may be NULL, the partners of a product are NULL together.
+    valid = validity(arguments[-1])
+    if valid is None:
+        return frames, list(arguments)
+    rows = pa.array(np.flatnonzero(valid))
+    return frames.within(valid), [argument.take(rows) for argument in arguments]
+
+
+def _aggregate(function: str, frames: Frames, arguments: list[Array], result: pa.DataType, constant: Any) -> Array:
+    sizes = frames.sizes()
+    if function in ("count", "count_star"):
+        return pa.array(sizes)
+    values, null = arguments[0], sizes == 0
     match function:
-        case "count":
-            return pa.array(counts)
         case "sum":
-            return _sum(frames, argument, valid, counts == 0, result)
+            return sums(frames, values, null, result)
         case "min" | "max":
-            return _extreme(function, frames, argument, valid)
+            return taken(values, *extreme_rows(function, frames, values))
+        case "arg_min" | "arg_max":
+            return taken(values, *extreme_rows(function.removeprefix("arg_"), frames, arguments[1]))
+        case "any_value" | "first":
+            return first_value(frames, values)
+        case "last":
+            return last_value(frames, values)
+        case "bool_and" | "bool_or":
+            return _all_or_any(function, frames, unpack_bits(values), sizes)
+        case "bit_and" | "bit_or" | "bit_xor":
+            return _bits(function, frames, values, null)
+        case "product":
+            return pa.array(folded(frames, _doubles(values), np.multiply, 1.0), mask=null)
+        case "mean" | "squares":
+            return spread_out(function, frames, _doubles(values), null)
+        case "products":
+            return products(frames, _doubles(values), _doubles(arguments[1]), null)
+        case "quantile_disc":
+            return discrete(frames, values, sizes, constant)
+        case "quantile_cont":
+            return continuous(frames, values, sizes, constant)
         case _:
             raise InternalError(f"there is no window kernel named {function}")
 
 
-def _counts(frames: Ranges, argument: Array, valid: Mask | None) -> Int64s:
-    if pa.types.is_null(argument.type):
-        return np.zeros(len(frames.low), np.int64)
-    return frames.high - frames.low if valid is None else _difference(frames, valid)
+def _all_or_any(function: str, frames: Frames, values: Mask, sizes: Int64s) -> Array:
+    true = differences(frames, values)
+    return pa.array(true == sizes if function == "bool_and" else true > 0, mask=sizes == 0)
 
 
-def _difference(frames: Ranges, values: npt.NDArray[Any]) -> Int64s:
-    """The sum of each range by running totals, for sums that cannot wrap."""
-    totals = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(values, out=totals[1:])
-    return np.subtract(totals[frames.high], totals[frames.low])
+def _bits(function: str, frames: Frames, argument: Array, null: Mask) -> Array:
+    values = integers(argument)
+    if function == "bit_xor":
+        found = np.zeros(frames.count, np.int64)
+        totals = np.zeros(len(values) + 1, np.int64)
+        np.bitwise_xor.accumulate(values, out=totals[1:])
+        for low, high in frames.spans:
+            found ^= totals[low] ^ totals[high]
+    elif function == "bit_or":
+        found = folded(frames, values, np.bitwise_or, 0)
+    else:
+        found = folded(frames, values, np.bitwise_and, -1)
+    narrow = found.astype(argument.type.to_pandas_dtype())  # from a 64-bit view of the same bits
+    return pa.array(narrow, argument.type, mask=null)
 
 
-def _sum(frames: Ranges, argument: Array, valid: Mask | None, null: Mask, result: pa.DataType) -> Array:
-    if pa.types.is_floating(argument.type):
-        values = buffer_view(argument.cast(pa.float64()), np.dtype("<f8"))
-        values = values if valid is None else np.where(valid, values, 0.0)
-        return pa.array(fold_ranges(values, frames.low, frames.high, np.add, 0.0), mask=null)
-    found = integer_values(argument)
-    if found is None:
-        raise InternalError(f"cannot add up values of type {argument.type}")
-    values, too_wide = found
-    values = values if valid is None else np.where(valid, values, 0)
-    if too_wide is None and argument.type != pa.uint64() and _largest(values) * len(values) < _EXACT_INT:
-        return decimals_from_int64(_difference(frames, values), result, null)
-    low, high = _words(argument)
-    if valid is not None:
-        low, high = np.where(valid, low, np.uint64(0)), np.where(valid, high, np.uint64(0))
-    a, b, c, d = (_difference(frames, limb) for limb in decimal_limbs(low, high))
-    return decimals_from_limbs((a, b, c, d), result, null)
-
-
-def _largest(values: Int64s) -> int:
-    return max(int(values.max()), -int(values.min())) if len(values) else 0
-
-
-def _words(argument: Array) -> tuple[Words, Words]:
-    """The two words of each value as a 128-bit integer."""
-    if pa.types.is_decimal128(argument.type):
-        return decimal_words(argument)
-    found = integer_values(argument)
-    if found is None:
-        raise InternalError(f"cannot add up values of type {argument.type}")
-    values = found[0]
-    low = values.view(np.uint64)
-    return low, np.zeros_like(low) if argument.type == pa.uint64() else (values >> 63).view(np.uint64)
-
-
-def _extreme(function: str, frames: Ranges, argument: Array, valid: Mask | None) -> Array:
-    """By the place of each value in the order of all: one number, whatever the type."""
-    rows = len(argument)
-    order = np.asarray(sort_indices(pa.RecordBatch.from_arrays([argument], ["value"]), [SortKey("value")])).astype(np.int64)
-    places = np.empty(rows, np.int64)
-    places[order] = np.arange(rows)
-    nothing = rows if function == "min" else -1
-    if pa.types.is_null(argument.type):
-        places[:] = nothing
-    elif valid is not None:
-        places[~valid] = nothing
-    best = fold_ranges(places, frames.low, frames.high, np.minimum if function == "min" else np.maximum, nothing)
-    there = best != nothing
-    return taken(argument, order[np.where(there, best, 0)], there)
+def _doubles(values: Array) -> npt.NDArray[np.float64]:
+    return buffer_view(values.cast(pa.float64()), np.dtype("<f8"))

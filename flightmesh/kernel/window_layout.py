@@ -1,12 +1,10 @@
-"""Where partitions, peers and frames begin and end, in rows that are sorted by partition and order.
+"""Where partitions and peers begin and end, in rows that are sorted by partition and order.
 
-Handed key columns in that order; hands on row numbers. What always holds: a range of rows is half open, and lies within the
-partition of the row that it is for.
+Handed key columns in that order; hands on row numbers. What always holds: a range of rows is half open.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,22 +12,6 @@ import numpy as np
 
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.values import Array, Int64s, Mask
-
-
-class Counted(enum.Enum):
-    """What a frame's bounds count: ROWS, or whole runs of PEERS."""
-
-    ROWS = "rows"
-    PEERS = "peers"
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How far frames reach from their row, both ends included: negative before it, None unbounded. Of PEERS, 0 or None."""
-
-    counted: Counted
-    start: int | None
-    end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +35,6 @@ class Layout:
     def numbers(self) -> Int64s:
         """Each row's own number."""
         return np.arange(self.rows, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Ranges:
-    """The frames of rows. `of_row`: which range is each row's; None: the ranges are those of the rows, in order."""
-
-    low: Int64s
-    high: Int64s
-    of_row: Int64s | None
-
-    def by_row(self) -> tuple[Int64s, Int64s]:
-        """(low, high) of each row."""
-        return (self.low, self.high) if self.of_row is None else (self.low[self.of_row], self.high[self.of_row])
 
 
 def layouts(partition: Sequence[Array], order: Sequence[Array], rows: int, keys: Sequence[int]) -> dict[int, Layout]:
@@ -93,24 +62,3 @@ def _runs(changes: Mask, rows: int) -> Runs:
     ids = np.zeros(rows, np.int64)
     np.cumsum(changes, out=ids[1:])
     return Runs(ids, starts, np.append(starts[1:], rows))
-
-
-def ranges(extent: Extent, layout: Layout) -> Ranges:
-    """The frames of all rows; rows that certainly share one are one range."""
-    partitions = layout.partitions
-    if extent.start is None and extent.end is None:
-        return Ranges(partitions.starts, partitions.ends, partitions.ids)
-    if extent.counted is Counted.PEERS:
-        peers = layout.peers
-        owners = partitions.ids[peers.starts]
-        low = partitions.starts[owners] if extent.start is None else peers.starts
-        return Ranges(low, partitions.ends[owners] if extent.end is None else peers.ends, peers.ids)
-    first, last = partitions.starts[partitions.ids], partitions.ends[partitions.ids]
-    low = first if extent.start is None else np.clip(layout.numbers + _near(extent.start, layout), first, last)
-    high = last if extent.end is None else np.clip(layout.numbers + _near(extent.end, layout) + 1, first, last)
-    return Ranges(low, np.maximum(low, high), None)
-
-
-def _near(offset: int, layout: Layout) -> int:
-    """An offset past all rows as one that is just past them: sums with it do not wrap."""
-    return max(-layout.rows - 1, min(offset, layout.rows + 1))

@@ -80,7 +80,7 @@ def _with_window_expressions(node: Window, new: list[Expression]) -> Window:
     rest = iter(new)
     partition = tuple(next(rest) for _ in node.partition)
     order = tuple(replace(key, expression=next(rest)) for key in node.order)
-    items = tuple(replace(item, call=replace(item.call, args=tuple(next(rest) for _ in item.call.args))) for item in node.items)
+    items = tuple(replace(item, call=item.call.with_parts(rest)) for item in node.items)
     return replace(node, partition=partition, order=order, items=items)
 
 

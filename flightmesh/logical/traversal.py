@@ -110,7 +110,7 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
                 found.extend(key.expression for key in item.call.order)
             return tuple(found)
         case Window(partition=partition, order=order, items=windows):
-            return (*partition, *(key.expression for key in order), *(arg for item in windows for arg in item.call.args))
+            return (*partition, *(key.expression for key in order), *(part for item in windows for part in item.call.parts))
         case Sort(keys=keys):
             return tuple(key.expression for key in keys)
         case Values() | Limit() | SetOperation() | Reference() | With():

@@ -14,8 +14,8 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from flightmesh.catalog.table import Table
+from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
-from flightmesh.expression.windows import Frame
 from flightmesh.ids import EdgeId
 from flightmesh.logical.relations import Item, JoinKind
 from flightmesh.physical.partitioning import Partitioning
@@ -246,14 +246,30 @@ class SortRows:
 
 @dataclass(frozen=True, slots=True)
 class WindowFunction:
-    """One function of WindowRows: a ranking or value function of `expression.windows`, or count_star, count, sum, min, max,
-    over `arguments`. Rows that agree in the first `keys` of the order are peers."""
+    """One function of WindowRows: one of `expression.windows`, or a primitive aggregate as a Measure has it, over
+    `arguments`. Rows that agree in the first `keys` of the order are peers.
+
+    `bounds`: what the frame's bounds read. `where`, `distinct`, `constant` and `order` are as in a Measure; `skips_nulls`: rows
+    without a value do not count.
+    """
 
     field: Field
     function: str
     arguments: tuple[Column, ...]
     frame: Frame
     keys: int
+    bounds: tuple[Column, ...] = ()
+    where: Column | None = None
+    distinct: bool = False
+    constant: Literal | None = None
+    order: tuple[ColumnOrder, ...] = ()
+    skips_nulls: bool = False
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All that it reads."""
+        where = () if self.where is None else (self.where,)
+        return (*self.arguments, *self.bounds, *where, *(key.column for key in self.order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flightmesh.expression.nodes import Field
+from flightmesh.expression.frames import format_frame
+from flightmesh.expression.nodes import Column, Field
 from flightmesh.expression.text import format_expression
-from flightmesh.expression.windows import format_frame
 from flightmesh.physical.operators import (
     ColumnOrder,
     DynamicFilter,
@@ -152,10 +152,20 @@ def _window(node: WindowRows) -> str:
 
 
 def _window_function(function: WindowFunction, keys: int) -> str:
-    arguments = ", ".join(f"{c.name}#{c.id}" for c in function.arguments)
+    constant = [] if function.constant is None else [format_expression(function.constant)]
+    arguments = ", ".join([*(_column(c) for c in function.arguments), *constant])
+    order = f" order by {format_orders(function.order)}" if function.order else ""
+    word = "distinct " if function.distinct else ""
+    nulls = " ignore nulls" if function.skips_nulls else ""
+    where = "" if function.where is None else f" where {_column(function.where)}"
     fewer = "" if function.keys == keys else f" by {function.keys} keys"
-    frame = format_frame(function.function, function.frame)
-    return f"{function.field.name}#{function.field.id} := {function.function}({arguments}){frame}{fewer}"
+    frame = format_frame(function.frame, [_column(c) for c in function.bounds])
+    call = f"{function.function}({word}{arguments}{order}{nulls})"
+    return f"{function.field.name}#{function.field.id} := {call}{where}{frame}{fewer}"
+
+
+def _column(column: Column) -> str:
+    return f"{column.name}#{column.id}"
 
 
 def _join(node: HashJoin) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 import flightmesh.fragment.coalesce as coalesce
 import flightmesh.kernel.batches as module
+from flightmesh.expression.frames import DEFAULT_FRAME
 from flightmesh.expression.nodes import Field
-from flightmesh.expression.windows import DEFAULT_FRAME
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import (

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from flightmesh.errors import ResourceExhausted
+from flightmesh.expression.frames import CURRENT, DEFAULT_FRAME, Bound, Frame, FrameUnit, Side
 from flightmesh.expression.nodes import Field
-from flightmesh.expression.windows import DEFAULT_FRAME, Frame, FrameUnit
 from flightmesh.ids import ColumnId
 from flightmesh.physical.operators import ColumnOrder, WindowFunction, WindowRows
 from tests.fragment.harness import Context, Tables, run
@@ -21,7 +21,7 @@ def windowed(context: Context, table: pa.Table) -> pa.Table:
     group, value = (f.column() for f in source.fields)
     functions = (
         WindowFunction(NUMBER, "row_number", (), DEFAULT_FRAME, 1),
-        WindowFunction(SUM, "sum", (value,), Frame(FrameUnit.ROWS, -1, 0), 1),
+        WindowFunction(SUM, "sum", (value,), Frame(FrameUnit.ROWS, Bound(Side.PRECEDING, 1), CURRENT), 1),
     )
     return run(WindowRows(source, (group,), (ColumnOrder(value, descending=True),), functions), context)
 

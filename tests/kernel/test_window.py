@@ -11,10 +11,13 @@ import pytest
 
 from flightmesh.errors import DataError
 from flightmesh.kernel.range_folds import fold_ranges
-from flightmesh.kernel.window import window_function
-from flightmesh.kernel.window_layout import Counted, Extent, layouts, ranges
+from flightmesh.kernel.window import partition_function
+from flightmesh.kernel.window_aggregates import window_aggregate
+from flightmesh.kernel.window_frames import Counted, Extent, frames
+from flightmesh.kernel.window_layout import layouts
+from flightmesh.kernel.window_values import Nulls
 
-DEFAULT = Extent(Counted.PEERS, None, 0)
+DEFAULT = Extent(Counted.GROUPS, None, 0)
 HUGEINT = pa.decimal128(38, 0)
 PARTITION = pa.array([1, 1, 1, 1, 2, 2, None], pa.int32())
 ORDER = pa.array([1, 2, 2, None, 1, 1, 1], pa.int32())
@@ -22,7 +25,16 @@ ORDER = pa.array([1, 2, 2, None, 1, 1, 1], pa.int32())
 
 
 def run(function: str, extent: Extent, *arguments: pa.Array, result: pa.DataType = HUGEINT) -> list[Any]:
-    return window_function(function, LAYOUT, extent, arguments, result).to_pylist()
+    return window_aggregate(function, frames(extent, LAYOUT), arguments, result).to_pylist()
+
+
+def placed(function: str, *arguments: pa.Array) -> list[Any]:
+    return partition_function(function, LAYOUT, arguments, Nulls.RESPECTED).to_pylist()
+
+
+def spans(extent: Extent) -> list[list[int]]:
+    ((low, high),) = frames(extent, LAYOUT).by_row().spans
+    return [low.tolist(), high.tolist()]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 64, 100])
@@ -37,12 +49,11 @@ def test_folds_are_those_of_each_range(rows: int, combine: np.ufunc, identity: i
 
 
 def test_frames_stay_within_partitions() -> None:
-    found = ranges(Extent(Counted.ROWS, -1, 1), LAYOUT).by_row()
-    assert [part.tolist() for part in found] == [[0, 0, 1, 2, 4, 4, 6], [2, 3, 4, 4, 6, 6, 7]]
-    found = ranges(DEFAULT, LAYOUT).by_row()
-    assert [part.tolist() for part in found] == [[0, 0, 0, 0, 4, 4, 6], [1, 3, 3, 4, 6, 6, 7]]
-    found = ranges(Extent(Counted.ROWS, 2, 10**18), LAYOUT).by_row()
-    assert [part.tolist() for part in found] == [[2, 3, 4, 4, 6, 6, 7], [4, 4, 4, 4, 6, 6, 7]]
+    assert spans(Extent(Counted.ROWS, -1, 1)) == [[0, 0, 1, 2, 4, 4, 6], [2, 3, 4, 4, 6, 6, 7]]
+    assert spans(DEFAULT) == [[0, 0, 0, 0, 4, 4, 6], [1, 3, 3, 4, 6, 6, 7]]
+    assert spans(Extent(Counted.ROWS, 2, 10**18)) == [[2, 3, 4, 4, 6, 6, 7], [4, 4, 4, 4, 6, 6, 7]]
+    assert spans(Extent(Counted.GROUPS, -1, -1)) == [[0, 0, 0, 1, 4, 4, 6], [0, 1, 1, 3, 4, 4, 6]]
+    assert spans(Extent(Counted.GROUPS, 1, 10**18)) == [[1, 3, 3, 4, 6, 6, 7], [4, 4, 4, 4, 6, 6, 7]]
 
 
 def test_sums_do_not_wrap() -> None:
@@ -69,12 +80,12 @@ def test_an_infinity_before_the_frame_does_not_reach_into_it() -> None:
 
 
 def test_a_bucket_below_one_is_an_error() -> None:
-    assert run("ntile", DEFAULT, pa.array([2, 2, 2, 2, None, 9, 1], pa.int64())) == [1, 1, 2, 2, None, 2, 1]
+    assert placed("ntile", pa.array([2, 2, 2, 2, None, 9, 1], pa.int64())) == [1, 1, 2, 2, None, 2, 1]
     with pytest.raises(DataError, match="ntile"):
-        run("ntile", DEFAULT, pa.array([1, 1, 1, 0, 1, 1, 1], pa.int64()))
+        placed("ntile", pa.array([1, 1, 1, 0, 1, 1, 1], pa.int64()))
 
 
 def test_a_shift_past_all_rows_gives_the_default() -> None:
     values, far = pa.array(list("abcdefg")), pa.array([2**63 - 1, -(2**63), 1, 0, None, 1, 1], pa.int64())
     default = pa.array(["-"] * 7)
-    assert run("lag", DEFAULT, values, far, default) == ["-", "-", "b", "d", None, "e", "-"]
+    assert placed("lag", values, far, default) == ["-", "-", "b", "d", None, "e", "-"]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from flightmesh.catalog.table import File, FileSplit, FileTable, Format, MemorySplit, MemoryTable, Storage, Table
 from flightmesh.driver.graph_edges import edge_plans
 from flightmesh.errors import InvalidMessage, InvalidQuery, Position
+from flightmesh.expression.frames import CURRENT, DEFAULT_FRAME, UNBOUNDED, Bound, Exclude, Frame, FrameUnit, Side
 from flightmesh.expression.nodes import (
     Call,
     Case,
@@ -29,7 +30,6 @@ from flightmesh.expression.nodes import (
     Literal,
     When,
 )
-from flightmesh.expression.windows import DEFAULT_FRAME, Frame, FrameUnit
 from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId
 from flightmesh.logical.relations import Item
 from flightmesh.physical.operators import (
@@ -140,10 +140,22 @@ scans = st.builds(lambda t, e, n: TableScan(t, 0, (K,), (PREDICATE,), (K,), n, e
 values = st.lists(st.integers(-9, 9), max_size=3).map(
     lambda rows: ValuesRows((K,), pa.record_batch({"k": pa.array(rows, pa.int64())}))
 )
-bounds = st.none() | st.integers(-9, 9)
-frames = st.builds(Frame, st.just(FrameUnit.ROWS), bounds, bounds) | st.just(DEFAULT_FRAME)
+distances = st.builds(Bound, st.sampled_from((Side.PRECEDING, Side.FOLLOWING)), st.none() | st.integers(-9, 9))
+bounds = st.sampled_from((UNBOUNDED, CURRENT)) | distances
+frames = st.builds(Frame, st.sampled_from((FrameUnit.ROWS, FrameUnit.GROUPS)), bounds, bounds, st.sampled_from(Exclude))
 windowed = st.builds(
-    WindowFunction, st.just(Field(ColumnId(8), "w", pa.int64())), names, st.just((K.column(),)), frames, st.integers(0, 2)
+    WindowFunction,
+    st.just(Field(ColumnId(8), "w", pa.int64())),
+    names,
+    st.just((K.column(),)),
+    frames | st.just(DEFAULT_FRAME),
+    st.integers(0, 2),
+    st.sampled_from(((), (K.column(),))),
+    st.none() | st.just(K.column()),
+    st.booleans(),
+    st.none() | st.just(Literal(pa.scalar(","))),
+    st.sampled_from(((), (ColumnOrder(K.column(), descending=True),))),
+    st.booleans(),
 )
 
 

@@ -1,6 +1,7 @@
 """Random queries with window functions over one of the tables of `tables`, which here has a column `n` that numbers its rows.
 
-What always holds: a function whose value depends on the order among peers gets an order that ends with `n`.
+What always holds: a function whose value depends on the order among peers gets an order that ends with `n`; one that takes
+any of several values (mode, first, arg_min of equal keys) gets values or an order that leave no choice.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import random
 
 from tests.random.tables import COLUMNS, NAMES
+from tests.random.window_frames import any_order_aggregate, exclusion, filtered, range_frame, rounded
 
 _RANKS = ("rank()", "dense_rank()", "percent_rank()", "cume_dist()")
-_SUMMED = ("k", "j", "s", "y", "w", "d", "f", "g")
 _ANY = tuple(COLUMNS)
 _BOUNDS = (
     "unbounded preceding",
@@ -96,55 +97,80 @@ class _Windows:
         return f"{self._rng.choice(_RANKS)} over ({self._rng.choice(self._partitions)} order by {self._order(1)})"
 
     def _call(self) -> str:
+        return rounded(self._window())
+
+    def _window(self) -> str:
         rng = self._rng
-        if rng.random() < 0.2:
+        if rng.random() < 0.15:
             return self._rank()
+        partition = rng.choice(self._partitions)
+        if rng.random() < 0.2:
+            order, frame = range_frame(rng)
+            return f"{self._aggregate()} over ({partition} order by {order} {frame})"
         if rng.random() < 0.4:
             order = self._order(0)
-            frame = rng.choice(("", "", self._range())) if order else ""
+            frame = rng.choice(("", "", self._range(), self._groups())) if order else ""
             order = f"order by {order}" if order else ""
-            return f"{self._aggregate()} over ({rng.choice(self._partitions)} {order} {frame})"
+            return f"{self._aggregate()} over ({partition} {order} {frame})"
         order = ", ".join(part for part in (self._order(0), f"n{rng.choice(('', ' desc'))}") if part)
-        function = self._aggregate() if rng.random() < 0.4 else self._value()
-        frame = rng.choice(("", self._rows(), self._rows(), self._range()))
-        return f"{function} over ({rng.choice(self._partitions)} order by {order} {frame})"
+        function = rng.choice((self._aggregate(), self._ordered_aggregate(), self._value(), self._value()))
+        frame = rng.choice(("", self._rows(), self._rows(), self._range(), self._groups()))
+        return f"{function} over ({partition} order by {order} {frame})"
 
     def _aggregate(self) -> str:
-        rng = self._rng
-        return rng.choice(
+        """One that sees no order."""
+        return filtered(self._rng, any_order_aggregate(self._rng))
+
+    def _ordered_aggregate(self) -> str:
+        """One whose value the order of the frame's rows decides."""
+        rng, column = self._rng, self._rng.choice(_ANY)
+        call = rng.choice(
             (
-                "count(*)",
-                f"count({rng.choice(_ANY)})",
-                f"sum({rng.choice(_SUMMED)})",
-                f"avg({rng.choice(_SUMMED)})",
-                f"min({rng.choice(_ANY)})",
-                f"max({rng.choice(_ANY)})",
-                "sum(j * 1000000)",
-                "bool_and(b)",
-                "bool_or(b)",
+                f"first({column})",
+                f"last({column})",
+                f"any_value({column})",
+                f"arg_min({column}, {rng.choice(('n', '-n'))})",
+                f"arg_max_null({column}, {rng.choice(('n', '-n'))})",
+                "string_agg(t, '-')",
+                "string_agg(t, '' order by n desc)",
+                "first(k order by n desc)",
             )
         )
+        # DuckDB takes first and last for window functions, which have no FILTER.
+        return call if call.startswith(("first", "last")) else filtered(rng, call)
 
     def _value(self) -> str:
         rng, column = self._rng, self._rng.choice(_ANY)
         shift = rng.choice(("", "", ", 0", ", 2", ", -1", ", 100", ", s", ", 1, k" if column in ("k", "j") else ", 3"))
+        nulls = rng.choice(("", "", " ignore nulls", " respect nulls"))
         return rng.choice(
             (
                 "row_number()",
                 f"ntile({rng.choice(('1', '3', '7', '100', 'n + 1'))})",
-                f"lag({column}{shift})",
-                f"lead({column}{shift})",
-                f"first_value({column})",
-                f"last_value({column})",
-                f"nth_value({column}, {rng.choice(('1', '2', '5', 'k'))})",
+                f"lag({column}{shift}{nulls})",
+                f"lead({column}{shift}{nulls})",
+                f"first_value({column}{nulls})",
+                f"last_value({column}{nulls})",
+                f"nth_value({column}, {rng.choice(('1', '2', '5', 'k'))}{nulls})",
             )
         )
 
     def _rows(self) -> str:
         start = self._rng.randrange(len(_BOUNDS) - 1)
         first, last = _BOUNDS[start], _BOUNDS[self._rng.randrange(max(1, start), len(_BOUNDS))]
-        return f"rows between {first} and {last}"
+        if self._rng.random() < 0.2:
+            first, last = self._rng.choice((("n % 3 preceding", "2 following"), ("n % 5 - 2 preceding", "n % 4 + 2 following")))
+        return f"rows between {first} and {last}{exclusion(self._rng)}"
+
+    def _groups(self) -> str:
+        rng = self._rng
+        start = rng.randrange(len(_BOUNDS) - 1)
+        first, last = _BOUNDS[start], _BOUNDS[rng.randrange(max(1, start), len(_BOUNDS))]
+        if rng.random() < 0.2:
+            first, last = rng.choice((("n % 3 preceding", "1 following"), ("1 preceding", "n % 4 following")))
+        return f"groups between {first} and {last}{exclusion(rng)}"
 
     def _range(self) -> str:
         ends = ("current row", "unbounded following")
-        return f"range between {self._rng.choice(('unbounded preceding', 'current row'))} and {self._rng.choice(ends)}"
+        start = self._rng.choice(("unbounded preceding", "current row"))
+        return f"range between {start} and {self._rng.choice(ends)}{exclusion(self._rng)}"

@@ -7,13 +7,14 @@ holds: an aggregate stands only where its clause collects them, and none is comp
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.lower import compile_expressions
-from flightmesh.expression.nodes import Expression, Literal, SortKey, columns_of
+from flightmesh.expression.nodes import AggregateCall, Expression, Literal, SortKey, columns_of
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.expression.types import is_numeric
 from flightmesh.frontend.sql import functions_map
@@ -44,8 +45,6 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
             _refuse_outer(binder, [inside.bind(part) for part in arguments(node, binder.context)[0]], node)
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
-    bare, ordered = _without_order(node)
-    parts, distinct = arguments(bare, binder.context)
     within = dataclasses.replace(
         clause,
         name=INSIDE,
@@ -57,16 +56,28 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         sets=None,
     )
     inside = binder.within(within)
-    args = _constants(name, [inside.bind(part) for part in parts], parts, binder.context)
+    return clause.aggregates.add(aggregate_call(binder, node, name, condition, inside.bind), title(node))
+
+
+def aggregate_call(
+    binder: ExpressionBinder,
+    node: exp.Expr,
+    name: str,
+    condition: exp.Expr | None,
+    bind: Callable[[exp.Expr], Expression],
+) -> AggregateCall:
+    """The aggregate with DISTINCT, FILTER and the order of its rows; `bind` binds what stands in it."""
+    bare, ordered = _without_order(node)
+    parts, distinct = arguments(bare, binder.context)
+    args = _constants(name, [bind(part) for part in parts], parts, binder.context)
     if len(args) > 1 and isinstance(bare, exp.Count) and not distinct:
         args = []  # a row value is never NULL
-    kept = None if condition is None else inside.bind(condition)
+    kept = None if condition is None else bind(condition)
     _refuse_outer(binder, args, node)
-    order = [_sort_key(inside, part) for part in ordered]
+    order = [_sort_key(bind, part, binder.context) for part in ordered]
     if distinct:
         _check_distinct(args, order, node, binder.context)
-    call = bind_aggregate(name, args, distinct, kept, binder.at(node), order)
-    return clause.aggregates.add(call, title(node))
+    return bind_aggregate(name, args, distinct, kept, binder.at(node), order)
 
 
 def grouping(binder: ExpressionBinder, node: exp.Expr) -> Expression:
@@ -98,7 +109,7 @@ def filtered(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     if isinstance(inner, exp.IgnoreNulls) and isinstance(inner.this, exp.AnyValue):
         inner = inner.this
     if isinstance(inner, exp.WithinGroup):
-        inner = _over_order(binder, inner)
+        inner = over_order(binder, inner)
     name = functions_map.aggregate_name(inner)
     if name is None:
         return binder.call(inner) if isinstance(inner, exp.AggFunc) else _no_aggregate(binder, node)
@@ -118,11 +129,11 @@ def ignoring_nulls(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 def within_group(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """percentile_cont(fraction) WITHIN GROUP (ORDER BY x), percentile_disc and mode()."""
-    inner = _over_order(binder, node)
+    inner = over_order(binder, node)
     return aggregate(binder, inner, functions_map.aggregate_name(inner) or node.key, None)
 
 
-def _over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
+def over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
     """The aggregate of the one key that WITHIN GROUP orders by, as it is written without WITHIN GROUP."""
     inner, keys = node.this, node.args["expression"].expressions
     if not isinstance(inner, exp.PercentileCont | exp.PercentileDisc | exp.Mode):
@@ -151,11 +162,11 @@ def _without_order(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
     return bare, list(node.this.expressions)
 
 
-def _sort_key(binder: ExpressionBinder, node: exp.Expr) -> SortKey:
+def _sort_key(bind: Callable[[exp.Expr], Expression], node: exp.Expr, context: Context) -> SortKey:
     if node.args.get("with_fill"):
-        raise binder.context.source.unsupported("WITH FILL", node)
+        raise context.source.unsupported("WITH FILL", node)
     inner = node.this if isinstance(node, exp.Ordered) else node
-    return SortKey(binder.bind(inner), bool(node.args.get("desc")), bool(node.args.get("nulls_first")))
+    return SortKey(bind(inner), bool(node.args.get("desc")), bool(node.args.get("nulls_first")))
 
 
 def _constants(name: str, args: list[Expression], parts: list[exp.Expr], context: Context) -> list[Expression]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.expression.frames import DEFAULT_FRAME
 from flightmesh.expression.nodes import Call, Column, Expression, Field, Literal, children, columns_of, with_children
-from flightmesh.expression.windows import DEFAULT_FRAME, bind_window
+from flightmesh.expression.windows import bind_window
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ordering import Key
 from flightmesh.ids import ColumnId

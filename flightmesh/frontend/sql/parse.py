@@ -284,11 +284,6 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
     if required:
         return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
     if missing:
-        groups = _groups_frame(token, tokens)
-        if groups is not None:
-            refused = source.unsupported("GROUPS frames", None)
-            refused.position = source.at(groups.start, groups.end)
-            return refused
         return InvalidQuery(
             f"syntax error at {token.text!r}: expected {missing[1].split(' but got')[0].rstrip('.')}",
             position=position,
@@ -297,16 +292,6 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
     return InvalidQuery(
         f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text
     )
-
-
-def _groups_frame(token: Token, tokens: Sequence[Token]) -> Token | None:
-    """The word GROUPS, if it is a frame's: the parser, which does not know such frames, stops at it or right after it."""
-    place = tokens.index(token)
-    for number in (place, place - 1):
-        after = tokens[number + 1].text.upper() if number + 1 < len(tokens) else ""
-        if tokens[number].text.upper() == "GROUPS" and (after in ("BETWEEN", "UNBOUNDED", "CURRENT") or after.isdigit()):
-            return tokens[number]
-    return None
 
 
 def _token_at(tokens: Sequence[Token], place: dict[str, Any]) -> Token | None:

@@ -31,6 +31,10 @@ class Source:
             span, node = self._span(node), node.parent
         return None if span is None else self.at(*span)
 
+    def has_place(self, node: exp.Expr) -> bool:
+        """Whether it is known where the node itself stands."""
+        return self._span(node) is not None
+
     def at(self, start: int, end: int) -> Position:
         """The position of the characters from `start` to `end`, both included; one that spans lines ends with its first."""
         line = self.text.count("\n", 0, start) + 1

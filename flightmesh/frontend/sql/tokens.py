@@ -15,13 +15,14 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 _SIGN_AFTER_EXPONENT = re.compile(r"[0-9_]+(?:\.[0-9_]*)?[eE][0-9]+(?=[+-][0-9])")
+_FRAME_STARTS = frozenset({TokenType.BETWEEN, TokenType.NUMBER})
 _NUMBERS = frozenset({TokenType.NUMBER, TokenType.VAR})
 _TYPE_WORDS = frozenset(Parser.TYPE_TOKENS) - {TokenType.IDENTIFIER, TokenType.VAR, TokenType.INTERVAL}
 
 
 def tokenized(text: str, dialect: Dialect) -> list[Token]:
     """The tokens of a text. Raises sqlglot's TokenError."""
-    return _typed_literals([_string(token, text) for token in _numbers_apart(text, dialect)])
+    return _groups_frames(_typed_literals([_string(token, text) for token in _numbers_apart(text, dialect)]))
 
 
 def _numbers_apart(text: str, dialect: Dialect) -> list[Token]:
@@ -65,6 +66,18 @@ def _string(token: Token, text: str) -> Token:
     if not escaped and token.token_type is not TokenType.HEREDOC_STRING:
         return token
     return Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end, token.comments)
+
+
+def _groups_frames(tokens: list[Token]) -> list[Token]:
+    """Tokens with GROUPS as a word of frames where it is one right after an opening parenthesis: there the parser takes it
+    for the name of a window."""
+    for number in range(1, len(tokens) - 1):
+        token, after = tokens[number], tokens[number + 1]
+        if token.text.upper() != "GROUPS" or tokens[number - 1].token_type is not TokenType.L_PAREN:
+            continue
+        if after.token_type in _FRAME_STARTS or after.text.upper() in ("UNBOUNDED", "CURRENT"):
+            tokens[number] = Token(TokenType.ROWS, token.text, token.line, token.col, token.start, token.end, token.comments)
+    return tokens
 
 
 def _typed_literals(tokens: list[Token]) -> list[Token]:

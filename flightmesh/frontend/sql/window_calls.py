@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flightmesh.errors import InvalidQuery
-from flightmesh.expression.aggregates import canonical
-from flightmesh.expression.nodes import Expression, Literal, SortKey, columns_of
-from flightmesh.expression.windows import DEFAULT_FRAME, WINDOW_AGGREGATES, Frame, FrameUnit, bind_window
+from flightmesh.expression.frames import Frame
+from flightmesh.expression.nodes import AggregateCall, Expression, Literal, SortKey, columns_of
+from flightmesh.expression.windows import NULLS_MATTER, WindowCall, bind_window, over_frame
 from flightmesh.frontend.sql import aggregate_calls, functions_map
 from flightmesh.frontend.sql.clause import Windows
 from flightmesh.frontend.sql.refusals import refuse_clauses, refuse_expression
 from flightmesh.frontend.sql.scope import nearest
 from flightmesh.frontend.sql.titles import title
+from flightmesh.frontend.sql.window_frames import Bounds, frame
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -39,13 +40,12 @@ def window(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         hints = {"WHERE": "use QUALIFY", INSIDE: "compute the inner one in a subquery", "HAVING": "use QUALIFY"}
         raise source.error(f"a window function cannot stand in {clause.name}", node, hints.get(clause.name))
     refuse_clauses(node, ("this", "alias", "over", *_PARTS), source)
-    function, name = _function(binder, node.this)
     partition, order, spec = _described(binder, node, windows)
     inside = binder.within(dataclasses.replace(clause, name=INSIDE, site=windows.site, windows=None))
-    args = [_bound(inside, part, windows) for part in aggregate_calls.arguments(function, binder.context)[0]]
     keys = tuple(dict.fromkeys(_bound(inside, part, windows) for part in partition))
     orders = tuple(key for part in order for key in _sort_key(inside, part, windows))
-    call = bind_window(name, args, _frame(binder, spec, node), binder.at(function))
+    over = frame(spec, node, orders, lambda part: _bound(inside, part, windows), source)
+    call = _call(binder, node.this, inside, over, windows)
     return windows.add(tuple(k for k in keys if not isinstance(k, Literal)), orders, call, title(node), node)
 
 
@@ -55,30 +55,59 @@ def without_over(binder: ExpressionBinder, node: exp.Expr) -> InvalidQuery:
     return binder.context.source.error(f"{name} is a window function", node, f"write {name}(...) OVER (ORDER BY ...)")
 
 
-def _function(binder: ExpressionBinder, node: exp.Expr) -> tuple[exp.Expr, str]:
-    """The call without what is written around it, and the name of its function."""
-    source = binder.context.source
-    if isinstance(node, exp.RespectNulls):
-        node = node.this
-    if isinstance(node, exp.IgnoreNulls) and not isinstance(node.this, exp.AnyValue):
-        raise source.unsupported("IGNORE NULLS", node)
+def _call(
+    binder: ExpressionBinder, node: exp.Expr, inside: ExpressionBinder, over: tuple[Frame, Bounds], windows: Windows
+) -> WindowCall:
+    """The function over its frames."""
+    source, (framed, bounds) = binder.context.source, over
+    condition, nulls, bare = _unwrapped(node)
+    name = functions_map.window_name(bare)
+    if name is None:
+        aggregate = _aggregate(binder, bare, inside, condition, windows)
+        if nulls is not None:
+            raise source.error("an aggregate leaves NULLs out by itself", node, "leave out IGNORE or RESPECT NULLS")
+        return over_frame(aggregate, framed, bounds)
+    if condition is not None:
+        raise source.error(f"FILTER belongs to an aggregate, and {name} is none", node, "filter the rows in a subquery")
+    parts = functions_map.arguments(bare)
+    for part in parts:
+        if isinstance(part, exp.Distinct):
+            raise source.error(f"DISTINCT belongs to an aggregate, and {name} is none", node)
+        if isinstance(part, exp.Order):
+            raise source.unsupported(f"ORDER BY in the arguments of {name}", node, "write it in the window")
+    if nulls is not None and name not in NULLS_MATTER:
+        raise source.error(f"{name} reads no values that could be NULL", node, "leave out IGNORE or RESPECT NULLS")
+    args = [_bound(inside, part, windows) for part in parts]
+    return bind_window(name, args, framed, binder.at(bare), bounds, isinstance(nulls, exp.IgnoreNulls))
+
+
+def _unwrapped(node: exp.Expr) -> tuple[exp.Expr | None, exp.Expr | None, exp.Expr]:
+    """(condition of FILTER, IGNORE or RESPECT NULLS, the call without what is written around it)."""
+    condition: exp.Expr | None = None
+    nulls: exp.Expr | None = None
     if isinstance(node, exp.Filter):
-        raise source.unsupported("FILTER in a window function", node, "write a CASE in its argument")
-    node = node.this if isinstance(node, exp.IgnoreNulls) else node
-    name = functions_map.window_name(node)
-    if name is not None:
-        return node, name
-    written = functions_map.aggregate_name(node)
-    if written is None:
+        condition, node = node.args["expression"].this, node.this
+    if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
+        # The parser marks any_value as ignoring NULLs, which it does.
+        nulls, node = None if isinstance(node.this, exp.AnyValue) else node, node.this
+    elif isinstance(node.this, exp.IgnoreNulls | exp.RespectNulls):
+        nulls, node = node.this, node.copy()
+        node.set("this", node.this.this)
+    return condition, nulls, node
+
+
+def _aggregate(
+    binder: ExpressionBinder, node: exp.Expr, inside: ExpressionBinder, condition: exp.Expr | None, windows: Windows
+) -> AggregateCall:
+    source = binder.context.source
+    if isinstance(node, exp.WithinGroup):
+        node = aggregate_calls.over_order(binder, node)
+    name = functions_map.aggregate_name(node)
+    if name is None:
         refuse_expression(node, source)
         word = source.word(node) or node.key
         raise source.error(f"{word.lower()} is neither an aggregate nor a window function", node, "write it without OVER")
-    if any(isinstance(part, exp.Distinct) for part in functions_map.arguments(node)):
-        raise source.unsupported("DISTINCT in a window function", node)
-    name = canonical(written.lower()) or written
-    if name not in WINDOW_AGGREGATES:
-        raise source.unsupported(f"the aggregate {name} as a window function", node)
-    return node, name
+    return aggregate_calls.aggregate_call(binder, node, name, condition, lambda part: _bound(inside, part, windows))
 
 
 def _described(
@@ -126,42 +155,3 @@ def _sort_key(inside: ExpressionBinder, node: exp.Expr, windows: Windows) -> lis
     if isinstance(bound, Literal):
         return []
     return [SortKey(bound, bool(node.args.get("desc")), bool(node.args.get("nulls_first")))]
-
-
-def _frame(binder: ExpressionBinder, spec: exp.Expr | None, node: exp.Expr) -> Frame:
-    if spec is None:
-        return DEFAULT_FRAME
-    source = binder.context.source
-    place = spec if source.position(spec) is not None else node
-    if spec.args.get("exclude"):
-        raise source.unsupported("EXCLUDE in a frame", place)
-    kind = str(spec.args.get("kind") or "ROWS").upper()
-    if kind not in ("ROWS", "RANGE"):
-        raise source.unsupported(f"{kind} frames", place)
-    start = _offset(binder, spec, "start", place)
-    end = _offset(binder, spec, "end", place) if spec.args.get("end") is not None else 0
-    if kind == "RANGE" and (start or end):
-        raise source.unsupported("RANGE with an offset", place)
-    if start is not None and end is not None and start > end and (start > 0 >= end or start == 0 > end):
-        raise source.error("the frame ends before it starts", place)
-    return Frame(FrameUnit[kind], start, end)
-
-
-def _offset(binder: ExpressionBinder, spec: exp.Expr, bound: str, place: exp.Expr) -> int | None:
-    """The distance of a frame's bound from the row; None for an unbounded one."""
-    source = binder.context.source
-    value, side = spec.args.get(bound), str(spec.args.get(f"{bound}_side") or "").upper()
-    if isinstance(value, str):
-        if value.upper() == "CURRENT ROW":
-            return 0
-        if (side == "FOLLOWING") == (bound == "start"):
-            raise source.error(f"the frame's {bound} cannot be UNBOUNDED {side}", place)
-        return None
-    assert isinstance(value, exp.Expr)
-    given = binder.within(dataclasses.replace(binder.clause, name="a frame", aggregates=None, windows=None)).bind(value)
-    if not isinstance(given, Literal):
-        raise source.unsupported("a frame whose bounds are not plain numbers", value)
-    number = given.value.as_py()
-    if number is None or isinstance(number, bool | str) or number != int(number) or number < 0:
-        raise source.error(f"a frame counts rows, it cannot reach {number} of them", value, "write a whole number from 0 up")
-    return int(number) if side == "FOLLOWING" else -int(number)

@@ -57,7 +57,7 @@ def over_windows(relation: Relation, windows: Windows, grouping: Grouping | None
 
         partition = tuple(over(part) for part in item.partition)
         order = tuple(replace(key, expression=over(key.expression)) for key in item.order)
-        call = replace(item.call, args=tuple(over(arg) for arg in item.call.args))
+        call = item.call.with_parts(over(part) for part in item.call.parts)
         shared = next((each for each in made if each.takes(partition, order)), None)
         if shared is None:
             shared = _Shared(partition, order)
