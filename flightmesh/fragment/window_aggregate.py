@@ -38,25 +38,27 @@ def aggregate_over(function: WindowFunction, frames: Frames, columns: Columns, m
     if function.where is not None:
         frames, columns = _kept(frames, columns, unpack_bits(columns[function.where.key]))
     distinct = function.distinct
+    arguments = function.arguments
     if distinct:
-        values = columns[function.arguments[0].key]
-        valid = validity(values)
+        # Of several columns the first says which rows count, but where rows are counted: then all do.
+        valid = None if function.function == "count_star" else validity(columns[arguments[0].key])
         if valid is not None:
             frames, columns = _kept(frames, columns, valid)
-            values = columns[function.arguments[0].key]
+        values = [columns[column.key] for column in arguments]
         if frames.running is not None:
             frames, columns = _kept(frames, columns, first_of_each(values, frames.running))
             distinct = False
-        elif function.function == "count" and len(frames.spans) == 1:
+            arguments = () if function.function.startswith("count") else arguments
+        elif function.function.startswith("count") and len(frames.spans) == 1:
             return _to_rows(pa.array(distinct_counts(frames, values)), frames, memory)
     try:
         if not distinct and not function.order and function.function in FRAME_KERNELS:
             constant: Any = None if function.constant is None else function.constant.value.as_py()
-            arguments = [columns[column.key] for column in function.arguments]
-            return window_aggregate(function.function, frames, arguments, function.field.type, constant)
+            read = [columns[column.key] for column in arguments]
+            return window_aggregate(function.function, frames, read, function.field.type, constant)
         if function.function == "mode" and not distinct and frames.running is not None:
-            held, (values,) = with_values("mode", frames, [columns[function.arguments[0].key]])
-            found = running_modes(held, values)
+            held, (column,) = with_values("mode", frames, [columns[arguments[0].key]])
+            found = running_modes(held, column)
             if found is not None:
                 return _to_rows(found, frames, memory)
     except DataError as error:
@@ -95,7 +97,7 @@ def _of_members(
         place[chosen], filled[chosen] = np.arange(len(chosen)), True
         values = _roomy(pa.chunked_array(made, made[0].type), 1).combine_chunks()
         found = values.take(pa.array(place, mask=~filled))
-    return pc.fill_null(found, 0) if function.function == "count" else found
+    return pc.fill_null(found, 0) if function.function.startswith("count") else found
 
 
 def _of_block(measure: Measure, block: Members, columns: Columns) -> Array:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from flightmesh.errors import InternalError
 from flightmesh.kernel.values import Array, Int64s, Mask, buffer_view, integers, unpack_bits, validity
 from flightmesh.kernel.window_extremes import extreme_rows
-from flightmesh.kernel.window_folds import folded, products, spread_out
+from flightmesh.kernel.window_folds import folded, higher, products, spread_out
 from flightmesh.kernel.window_frames import Frames
 from flightmesh.kernel.window_quantiles import continuous, discrete
 from flightmesh.kernel.window_sums import differences, sums
@@ -25,7 +25,20 @@ from flightmesh.kernel.window_values import first_value, last_value, taken
 
 FRAME_KERNELS = frozenset(
     {"count_star", "count", "sum", "min", "max", "any_value", "first", "last", "bool_and", "bool_or", "bit_and", "bit_or"}
-    | {"bit_xor", "product", "arg_min", "arg_max", "mean", "squares", "products", "quantile_cont", "quantile_disc"}
+    | {
+        "bit_xor",
+        "product",
+        "arg_min",
+        "arg_max",
+        "mean",
+        "squares",
+        "cubes",
+        "fourths",
+        "products",
+        "careful_sum",
+        "quantile_cont",
+        "quantile_disc",
+    }
 )
 """The aggregates that are computed of frames here; for others the rows of each frame are brought together."""
 
@@ -77,6 +90,10 @@ def _aggregate(function: str, frames: Frames, arguments: list[Array], result: pa
             return pa.array(folded(frames, _doubles(values), np.multiply, 1.0), mask=null)
         case "mean" | "squares":
             return spread_out(function, frames, _doubles(values), null)
+        case "cubes" | "fourths":
+            return higher(function, frames, _doubles(values), null)
+        case "careful_sum":
+            return pa.array(folded(frames, _doubles(values), np.add, 0.0), mask=null)
         case "products":
             return products(frames, _doubles(values), _doubles(arguments[1]), null)
         case "quantile_disc":

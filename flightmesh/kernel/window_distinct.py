@@ -6,6 +6,8 @@ value, and -0.0 is that of 0.0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -16,17 +18,17 @@ from flightmesh.kernel.values import Array, Int64s, Mask
 from flightmesh.kernel.window_frames import Frames
 
 
-def first_of_each(values: Array, partitions: Int64s) -> Mask:
-    """Whether each row is the first of its partition with its value: in a frame from the partition's start on, all of those are
-    the distinct values."""
-    return _previous(group_rows([pa.array(partitions), values], len(values))) < 0
+def first_of_each(values: Sequence[Array], partitions: Int64s) -> Mask:
+    """Whether each row is the first of its partition with its values: in a frame from the partition's start on, all of those
+    are the distinct values."""
+    return _previous(group_rows([pa.array(partitions), *values], len(partitions))) < 0
 
 
-def distinct_counts(frames: Frames, values: Array) -> Int64s:
+def distinct_counts(frames: Frames, values: Sequence[Array]) -> Int64s:
     """The number of distinct values of each frame, which is one range: of its rows those whose value was last seen before
     it."""
     ((low, high),) = frames.spans
-    before = _previous(group_rows([values], len(values))) + 1
+    before = _previous(group_rows(values, len(values[0]))) + 1
     return count_below(before, low, high, low + 1)
 
 

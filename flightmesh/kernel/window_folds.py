@@ -47,6 +47,14 @@ def products(frames: Frames, left: Floats, right: Floats, null: Mask) -> Array:
         return pa.array(_fold(frames, start, _merge_products, (0.0, 0.0, 0.0, 0.0))[3], mask=null)
 
 
+def higher(function: str, frames: Frames, values: Floats, null: Mask) -> Array:
+    """`cubes` or `fourths`: the sum of third or fourth powers of the distances from the mean."""
+    zero = np.zeros(len(values))
+    with np.errstate(all="ignore"):
+        found = _fold(frames, (np.ones(len(values)), values, zero, zero, zero), _merge_powers, (0.0,) * 5)
+    return pa.array(found[3 if function == "cubes" else 4], mask=null)
+
+
 def _fold(frames: Frames, values: State, combine: Callable[[State, State], State], identity: tuple[Any, ...]) -> State:
     low, high = (np.concatenate(edges) for edges in zip(*frames.spans, strict=True))
     by_span = fold_states(values, low, high, combine, identity)
@@ -68,3 +76,14 @@ def _merge_products(a: State, b: State) -> State:
     count = a[0] + b[0]
     x, y, share = b[1] - a[1], b[2] - a[2], b[0] / np.maximum(count, 1.0)
     return count, a[1] + x * share, a[2] + y * share, a[3] + b[3] + (x * a[0]) * (y * share)
+
+
+def _merge_powers(a: State, b: State) -> State:
+    count = a[0] + b[0]
+    apart, most = b[1] - a[1], np.maximum(count, 1.0)
+    left, right = a[0] / most, b[0] / most
+    square = (apart * a[0]) * (apart * right)
+    cube = a[3] + b[3] + square * apart * (left - right) + 3.0 * apart * (left * b[2] - right * a[2])
+    fourth = a[4] + b[4] + square * apart * apart * (left * left - left * right + right * right)
+    fourth += 6.0 * apart * apart * (left * left * b[2] + right * right * a[2]) + 4.0 * apart * (left * b[3] - right * a[3])
+    return count, a[1] + apart * right, a[2] + b[2] + square, cube, fourth

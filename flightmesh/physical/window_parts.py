@@ -8,7 +8,7 @@ computed once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from flightmesh.expression.frames import Frame
@@ -27,6 +27,7 @@ _Over: TypeAlias = tuple[Frame, int, tuple[Column, ...]]
 
 def parts_read(call: WindowCall) -> tuple[Expression, ...]:
     """The expressions that the functions of a call read, in the order in which `WindowParts` takes them as columns."""
+    call = _exact(call)
     if call.function in WINDOW_FUNCTIONS:
         return (*call.args, *call.bounds)
     condition = rows_condition(call.aggregate)
@@ -45,7 +46,7 @@ class WindowParts:
 
     def result(self, item: WindowItem, columns: tuple[Column, ...]) -> Item:
         """The item that gives a call's result."""
-        call = item.call
+        call = _exact(item.call)
         if call.function in WINDOW_FUNCTIONS:
             arguments, bounds = columns[: len(call.args)], columns[len(call.args) :]
             self.functions.append(
@@ -72,6 +73,17 @@ class WindowParts:
         """The functions that results are made of; measures that only merging would read are left out."""
         read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in results))
         return tuple(function for function in self.functions if function.field.id in read)
+
+
+def _exact(call: WindowCall) -> WindowCall:
+    """Over frames the exact value costs less than a sketch of each frame would."""
+    match call.function:
+        case "approx_count_distinct":
+            return replace(call, function="count", distinct=True)
+        case "approx_quantile":
+            return replace(call, function="quantile_disc")
+        case _:
+            return call
 
 
 def _over(measure: Measure, over: _Over) -> WindowFunction:
