@@ -159,7 +159,7 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("create table x (a int)", "not supported yet: CREATE TABLE without AS", (1, 14, 4), "write CREATE TABLE name AS SELECT ..."),
     Case("select * from t tablesample 10%", "not supported yet: TABLESAMPLE", (1, 29, 2), None),
     Case("select * from t asof join u on t.a > u.a", "not supported yet: ASOF JOIN", (1, 27, 14), None),
-    Case("select count(distinct a, b) from t", "not supported yet: count of several columns", (1, 8, 19), "count the rows of a SELECT DISTINCT"),
+    Case("select count(distinct a, b) from t", "not supported yet: count of several columns", (1, 8, 19), "count(DISTINCT (a, b)) counts distinct rows"),
     Case("select (select max(t.a)) from t", "not supported yet: an aggregate over the columns of the query around it", (1, 20, 3), None),
     Case("select max(a), (select max(c) from u where u.a = max(t.a)) from t", "not supported yet: an aggregate over the columns of the query around it", (1, 54, 3), None),
     Case("select a from t fetch first 5 rows with ties", "not supported yet: WITH TIES", (1, 29, 1), None),
