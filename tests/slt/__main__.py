@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import flightmesh
 from tests.mesh.cluster import Cluster, cluster
 from tests.meshes import AnySession
-from tests.slt.run import Messages, Ran, Verdict, run_file
+from tests.slt.run import Ran, Suite, Verdict, run_file
 
 Sessions: TypeAlias = Callable[[], AbstractContextManager[AnySession]]
 
@@ -28,15 +28,18 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.slt", description=__doc__)
     arguments.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     arguments.add_argument("--workers", type=int, default=0, help="of a mesh that is started for it; 0, the default: embedded")
-    arguments.add_argument("--messages", action="store_true", help="texts of expected errors count")
+    arguments.add_argument(
+        "--own", action="store_true", help="texts of expected errors count, and so does the order of rows without ORDER BY"
+    )
+    arguments.add_argument("--seconds", type=float, help="give a query up as unsupported that takes longer")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
-    messages = Messages.COUNT if given.messages else Messages.FREE
+    suite = Suite.OURS if given.own else Suite.FOREIGN
     ran: list[Ran] = []
     with place(given.workers) as sessions:
         for path in files(given.paths):
             with sessions() as session:
-                ran += run_file(session, path, messages)
+                ran += run_file(session, path, suite, given.seconds)
     print(json.dumps(as_map(ran), indent=2) if given.json else as_text(ran))
     return any(one.verdict is Verdict.FAILED for one in ran)
 

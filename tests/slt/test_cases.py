@@ -12,7 +12,7 @@ import flightmesh
 from flightmesh.config import Config
 from tests.mesh.cluster import Cluster, cluster
 from tests.meshes import AT_MESHES, AnySession, Meshes, session_at
-from tests.slt.run import Messages, Verdict, run_file
+from tests.slt.run import Suite, Verdict, run_file
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.slt"))
 EACH = pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -36,7 +36,7 @@ def three_workers(request: pytest.FixtureRequest, meshes: Meshes) -> Cluster:
 
 
 def check(session: AnySession, path: Path) -> None:
-    ran = list(run_file(session, path, Messages.COUNT))
+    ran = list(run_file(session, path, Suite.OURS))
     assert len(ran) >= 5
     assert [str(one) for one in ran if one.verdict is not Verdict.PASSED] == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import flightmesh
-from tests.slt.run import Messages, Verdict, run_file
+from tests.slt.run import Suite, Verdict, run_file
 
 NINE = "select * from (values (1), (2), (3), (4), (5), (6), (7), (8), (9)) t(x) order by x"
 
@@ -22,10 +22,10 @@ def session() -> Iterator[flightmesh.Session]:
         yield made
 
 
-def verdicts(session: flightmesh.Session, folder: Path, text: str, messages: Messages = Messages.FREE) -> list[tuple[str, str]]:
+def verdicts(session: flightmesh.Session, folder: Path, text: str, suite: Suite = Suite.FOREIGN) -> list[tuple[str, str]]:
     path = folder / "case.slt"
     path.write_text(text)
-    return [(one.verdict.value, one.reason) for one in run_file(session, path, messages)]
+    return [(one.verdict.value, one.reason) for one in run_file(session, path, suite)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def verdicts(session: flightmesh.Session, folder: Path, text: str, messages: Mes
         ("query T\nselect null\n----\n(empty)\n", "row 1, column 1: 'NULL', expected '(empty)'"),
         ("query R\nselect 1.0 / 3\n----\n0.3\n", "row 1, column 1: '0.3333333333333333', expected '0.3'"),
         ("query T\nselect 'ab'\n----\n<REGEX>:b.*\n", "row 1, column 1: 'ab', expected '<REGEX>:b.*'"),
-        ("query I nosort\nvalues (2), (1)\n----\n1\n2\n", "row 1, column 1: '2', expected '1'"),
+        ("query I nosort\nvalues (2), (1) order by 1 desc\n----\n1\n2\n", "row 1, column 1: '2', expected '1'"),
         ("query II rowsort\nvalues (1, 2), (3, 4)\n----\n1\t4\n3\t2\n", "row 1, column 2: '2', expected '4'"),
         (f"query I\n{NINE}\n----\n9 values hashing to {'0' * 32}\n", "9 values do not hash to"),
         (f"query I\n{NINE}\n----\n8 values hashing to {'0' * 32}\n", "9 values, expected 8"),
@@ -59,24 +59,112 @@ def test_what_is_wrong_fails(session: flightmesh.Session, tmp_path: Path, text: 
 def test_the_text_of_an_error_counts_where_it_is_ours(session: flightmesh.Session, tmp_path: Path) -> None:
     text = "statement error\nselect nothing\n----\nBinder Error\n"
     assert verdicts(session, tmp_path, text) == [("passed", "")]
-    ((verdict, reason),) = verdicts(session, tmp_path, text, Messages.COUNT)
+    ((verdict, reason),) = verdicts(session, tmp_path, text, Suite.OURS)
     assert verdict == "failed"
     assert "Binder Error" in reason
 
 
 def test_what_is_refused_by_name_is_unsupported_and_so_is_what_needs_it(session: flightmesh.Session, tmp_path: Path) -> None:
-    text = "statement ok\ncreate table later(a int)\n\nquery I\nselect a from later\n----\n1\n\nquery I\nselect 1\n----\n1\n"
+    text = "statement ok\ncreate table later(a uuid)\n\nquery I\nselect a from later\n----\n1\n\nquery I\nselect 1\n----\n1\n"
     first, second, third = verdicts(session, tmp_path, text)
-    assert first == ("unsupported", "not supported yet: CREATE TABLE without AS")
-    assert second == ("unsupported", "follows a statement of which: not supported yet: CREATE TABLE without AS")
+    assert first == ("unsupported", "not supported yet: the type UUID")
+    assert second == ("unsupported", "follows a statement of which: not supported yet: the type UUID")
     assert third == ("passed", "")
+
+
+TABLES = """
+statement ok
+create table a(i integer primary key, j varchar default 'x', k decimal(10, 2), l integer[])
+
+statement ok
+insert into a values (1, 'a', 2.5, [1, 2]), (2, null, '3', null)
+
+statement ok
+insert into a(I) select 5 union all select 6
+
+statement ok
+update a set k = i + 1 where j = 'x'
+
+statement ok
+delete from a where j is null
+
+query ITRT
+select * from a
+----
+1	a	2.50	[1, 2]
+5	x	6.00	NULL
+6	x	7.00	NULL
+
+statement error
+insert into a values ('one', 'a', 1, null)
+
+statement error
+insert into a values (1)
+
+statement error
+insert into a(nothing) values (1)
+
+statement error
+create table a(i integer)
+
+statement ok
+create table if not exists a(i integer)
+
+statement ok
+create table b as select 1 as i, 'a' as j
+
+statement ok
+insert into b values ('2', 3)
+
+query IT
+select * from b order by i
+----
+1	a
+2	3
+
+statement ok
+drop table a
+
+statement error
+select * from a
+"""
+
+
+def test_tables_are_created_filled_and_changed(session: flightmesh.Session, tmp_path: Path) -> None:
+    assert set(verdicts(session, tmp_path, TABLES, Suite.OURS)) == {("passed", "")}
+
+
+def test_constraints_are_not_kept(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = "statement ok\ncreate table c(i integer unique)\n\nstatement error\ninsert into c values (1), (1)\n"
+    assert verdicts(session, tmp_path, text)[1] == ("unsupported", "this runner's tables keep no constraints")
+
+
+@pytest.mark.parametrize(
+    ("query", "theirs", "ours"),
+    [
+        ("values (2), (1)", "passed", "failed"),
+        ("select * from (values (2), (1)) t(a) order by a desc", "failed", "failed"),
+    ],
+)
+def test_order_counts_where_the_text_asks_for_it(
+    session: flightmesh.Session, tmp_path: Path, query: str, theirs: str, ours: str
+) -> None:
+    text = f"query I\n{query}\n----\n1\n2\n"
+    assert [verdicts(session, tmp_path, text, suite)[0][0] for suite in (Suite.FOREIGN, Suite.OURS)] == [theirs, ours]
+
+
+def test_what_takes_too_long_is_given_up(session: flightmesh.Session, tmp_path: Path) -> None:
+    path = tmp_path / "long.slt"
+    path.write_text("query I\nselect count(*) from range(100000000) a, range(1000) b where a.range <> b.range\n----\n1\n")
+    (ran,) = run_file(session, path, seconds=0.2)
+    assert (ran.verdict, ran.reason) == (Verdict.UNSUPPORTED, "the query was cancelled")
 
 
 @pytest.mark.parametrize(
     ("statement", "verdict"), [("set threads = 3", "failed"), ("set default_null_order = 'first'", "unsupported")]
 )
 def test_a_setting_may_explain_what_differs(session: flightmesh.Session, tmp_path: Path, statement: str, verdict: str) -> None:
-    text = f"statement ok\n{statement}\n\nquery I\nvalues (2), (1)\n----\n1\n2\n"
+    text = f"statement ok\n{statement}\n\nquery I\nvalues (2), (1) order by 1 desc\n----\n1\n2\n"
     assert [one for one, _ in verdicts(session, tmp_path, text)] == ["unsupported", verdict]
 
 
