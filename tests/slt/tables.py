@@ -56,9 +56,10 @@ class Tables:
             case exp.TruncateTable(expressions=[exp.Table() as table]):
                 return self._delete(exp.Delete(this=table))
             case _:
-                return self._query(sql)
+                return self.query(sql)
 
-    def _query(self, sql: str) -> pa.Table:
+    def query(self, sql: str) -> pa.Table:
+        """The rows of what the session knows itself."""
         result = self.session.sql(sql)
         if self.seconds is None:
             return result.to_arrow()
@@ -77,7 +78,7 @@ class Tables:
             raise InvalidQuery(f"there is a table {name} already")
         columns = tuple(_column(part) for part in tree.this.expressions if isinstance(part, exp.ColumnDef))
         empty = ", ".join(f"CAST(NULL AS {column.type}) AS {_quoted(column.name)}" for column in columns)
-        self.session.upload(name, self._query(f"SELECT {empty} WHERE false"))
+        self.session.upload(name, self.query(f"SELECT {empty} WHERE false"))
         self.declared[name] = columns
         return _NOTHING
 
@@ -96,7 +97,7 @@ class Tables:
             for column in columns
         )
         source = self._source(tree.expression, [_named(columns, name).type for name in wanted])
-        added = self._query(f"SELECT {values} FROM ({source}) AS source({', '.join(place.values())})")
+        added = self.query(f"SELECT {values} FROM ({source}) AS source({', '.join(place.values())})")
         return self._replace(target, pa.concat_tables([self._rows(target), added]), added.num_rows)
 
     def _source(self, rows: exp.Expression, types: list[str]) -> str:
@@ -128,8 +129,8 @@ class Tables:
             for column in columns
         )
         source = tree.this.sql("duckdb")
-        count = self._query(f"SELECT count(*) FROM {source} WHERE {met}")[0][0].as_py()
-        return self._replace(tree.this, self._query(f"SELECT {values} FROM {source}"), count)
+        count = self.query(f"SELECT count(*) FROM {source} WHERE {met}")[0][0].as_py()
+        return self._replace(tree.this, self.query(f"SELECT {values} FROM {source}"), count)
 
     def _delete(self, tree: exp.Delete) -> pa.Table:
         _refuse(tree, "using", "returning", "with_")
@@ -138,7 +139,7 @@ class Tables:
         kept = before.slice(0, 0)
         if where:
             met = where.this.sql("duckdb")
-            kept = self._query(f"SELECT * FROM {tree.this.sql('duckdb')} WHERE ({met}) IS NOT TRUE")
+            kept = self.query(f"SELECT * FROM {tree.this.sql('duckdb')} WHERE ({met}) IS NOT TRUE")
         return self._replace(tree.this, kept, before.num_rows - kept.num_rows)
 
     def _columns(self, table: exp.Table) -> tuple[_Column, ...]:
@@ -147,7 +148,7 @@ class Tables:
         return tuple(known.get(part.name) or _Column(part.name, _sql_type(part.type)) for part in rows.schema)
 
     def _rows(self, table: exp.Table) -> pa.Table:
-        return self._query(f"SELECT * FROM {_name(table)}")
+        return self.query(f"SELECT * FROM {_name(table)}")
 
     def _replace(self, table: exp.Table, rows: pa.Table, count: int) -> pa.Table:
         self.session.upload(_name(table), rows)

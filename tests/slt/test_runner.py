@@ -131,7 +131,7 @@ select * from a
 
 
 def test_tables_are_created_filled_and_changed(session: flightmesh.Session, tmp_path: Path) -> None:
-    assert set(verdicts(session, tmp_path, TABLES, Suite.OURS)) == {("passed", "")}
+    assert set(verdicts(session, tmp_path, TABLES)) == {("passed", "")}
 
 
 def test_constraints_are_not_kept(session: flightmesh.Session, tmp_path: Path) -> None:
