@@ -38,6 +38,7 @@ from flightmesh.expression.functions import (
     math,
     regex,
     rounding,
+    series,
     sketches,
     string,
     temporal,
@@ -76,6 +77,7 @@ _MODULES = (
     datetext,
     sketches,
     lists,
+    series,
 )
 
 FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}

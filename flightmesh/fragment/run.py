@@ -26,6 +26,7 @@ from flightmesh.fragment.sort import run_sort
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
 from flightmesh.fragment.union import run_union
+from flightmesh.fragment.unnest import run_unnest
 from flightmesh.fragment.values import run_values
 from flightmesh.fragment.window import run_window
 from flightmesh.kernel.allocation import keep_freed_memory
@@ -44,6 +45,7 @@ from flightmesh.physical.operators import (
     TableScan,
     TopRows,
     UnionRows,
+    UnnestRows,
     ValuesRows,
     WindowRows,
     operator_inputs,
@@ -106,6 +108,8 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
             return run_group_by(node, inputs[0], site)
         case ExpandSets():
             return run_expand(node, inputs[0], site)
+        case UnnestRows():
+            return run_unnest(node, inputs[0], site)
         case HashJoin():
             return run_hash_join(node, inputs[0], inputs[1], site)
         case SortRows():

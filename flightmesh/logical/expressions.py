@@ -26,6 +26,8 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
+    UnnestItem,
     Values,
     Window,
     WindowItem,
@@ -50,6 +52,8 @@ def with_expressions(node: Relation, change: Callable[[Expression], Expression])
             return replace(node, items=tuple(Item(i.field, e) for i, e in zip(items, new, strict=True)))
         case Expand(keys=made):
             return replace(node, keys=tuple(Item(i.field, e) for i, e in zip(made, new, strict=True)))
+        case Unnest(lists=lists):
+            return replace(node, lists=tuple(UnnestItem(i.field, e) for i, e in zip(lists, new, strict=True)))
         case Join() | Apply():
             return replace(node, condition=new[0])
         case Aggregate():
@@ -106,7 +110,7 @@ def produced(node: Relation) -> tuple[Field, ...]:
             return (*made, *(item.field for item in aggregates))
         case Window(items=windows):
             return tuple(item.field for item in windows)
-        case Expand():
+        case Expand() | Unnest():
             return node.made
         case Filter() | Sort() | Limit() | With():
             return ()
@@ -172,6 +176,12 @@ def renamed(node: Relation, names: dict[ColumnId, ColumnId]) -> Relation:
                 keys=tuple(Item(field(i.field), i.expression) for i in made),
                 number=field(number),
                 present=None if present is None else field(present),
+            )
+        case Unnest(lists=lists, ordinal=ordinal):
+            return replace(
+                node,
+                lists=tuple(UnnestItem(field(i.field), i.expression) for i in lists),
+                ordinal=None if ordinal is None else field(ordinal),
             )
         case _:
             return node

@@ -272,6 +272,45 @@ class Expand:
 
 
 @dataclass(frozen=True, slots=True)
+class UnnestItem:
+    """The elements of a list as a column: `field` names them."""
+
+    field: Field
+    expression: Expression
+
+    def __post_init__(self) -> None:
+        kind = self.expression.type
+        if not pa.types.is_list(kind) or kind.value_type != self.field.type:
+            raise InternalError(f"column {self.field.name} is {self.field.type}, its list {kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """The input's rows once for each element of their lists: with several lists as often as the longest has elements, the
+    others giving NULL past their ends. `kind`: INNER, or LEFT, which keeps a row without elements once, with NULLs. `ordinal`
+    numbers the elements of a row from 1."""
+
+    input: Relation
+    lists: tuple[UnnestItem, ...]
+    kind: JoinKind = JoinKind.INNER
+    ordinal: Field | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in (JoinKind.INNER, JoinKind.LEFT) or not self.lists:
+            raise InternalError("an Unnest is of lists, and inner or left")
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input, then the elements', then the ordinal."""
+        return (*self.input.fields, *self.made)
+
+    @property
+    def made(self) -> tuple[Field, ...]:
+        """The columns that are not the input's."""
+        return (*(item.field for item in self.lists), *(() if self.ordinal is None else (self.ordinal,)))
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """The input in order of `keys`."""
 
@@ -371,6 +410,7 @@ Relation: TypeAlias = (
     | Apply
     | Aggregate
     | Expand
+    | Unnest
     | Window
     | Sort
     | Limit

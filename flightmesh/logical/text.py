@@ -26,6 +26,7 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     WindowItem,
@@ -76,6 +77,8 @@ def format_node(relation: Relation) -> str:
             return _window(relation)
         case Expand():
             return _expand(relation)
+        case Unnest():
+            return _unnest(relation)
         case Sort(keys=keys):
             return f"Sort by {', '.join(format_sort_key(key) for key in keys)}"
         case Limit(count=count, offset=offset):
@@ -87,6 +90,12 @@ def format_node(relation: Relation) -> str:
             return f"Reference {relation.name}@{relation.shared} [{', '.join(pairs)}]"
         case With():
             return f"With {', '.join(f'{d.name}@{d.id}' for d in relation.definitions)}"
+
+
+def _unnest(node: Unnest) -> str:
+    lists = ", ".join(f"{i.field.name}#{i.field.id} = {format_expression(i.expression)}" for i in node.lists)
+    ordinal = "" if node.ordinal is None else f" numbered {node.ordinal.name}#{node.ordinal.id}"
+    return f"Unnest {node.kind.value} [{lists}]{ordinal}"
 
 
 def _scan(scan: Scan) -> str:

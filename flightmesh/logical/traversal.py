@@ -20,6 +20,7 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -33,7 +34,7 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
             return ()
         case Filter(input=child) | Project(input=child) | Aggregate(input=child) | Sort(input=child) | Limit(input=child):
             return (child,)
-        case Window(input=child) | Expand(input=child):
+        case Window(input=child) | Expand(input=child) | Unnest(input=child):
             return (child,)
         case Join(left=left, right=right) | Apply(left=left, right=right):
             return (left, right)
@@ -48,7 +49,7 @@ def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
     match node:
         case Scan() | Values() | Reference():
             return node
-        case Filter() | Project() | Aggregate() | Expand() | Window() | Sort() | Limit():
+        case Filter() | Project() | Aggregate() | Expand() | Unnest() | Window() | Sort() | Limit():
             return replace(node, input=parts[0])
         case Join() | Apply():
             return replace(node, left=parts[0], right=parts[1])
@@ -99,6 +100,8 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
             return tuple(item.expression for item in items)
         case Expand(keys=made):
             return tuple(item.expression for item in made)
+        case Unnest(lists=lists):
+            return tuple(item.expression for item in lists)
         case Join(condition=condition) | Apply(condition=condition):
             return () if condition is None else (condition,)
         case Aggregate(groups=groups, aggregates=aggregates):

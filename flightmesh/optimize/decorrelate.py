@@ -46,6 +46,7 @@ from flightmesh.optimize.domain import unnest_by_domain
 from flightmesh.optimize.keys import at_most_one_row, exactly_one_row
 from flightmesh.optimize.nullability import may_be_null, never_null
 from flightmesh.optimize.order_of_fields import in_order
+from flightmesh.optimize.over_left import over_left
 from flightmesh.optimize.pulling import Pulled, pull, without_limit
 from flightmesh.optimize.sharing import Sharing
 
@@ -94,6 +95,9 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
     outer = frozenset(f.id for f in node.left.fields)
     if not free_columns(node.right) & outer:
         return Join(node.left, node.right, node.kind, node.condition, node.mark)
+    over = over_left(node)
+    if over is not None:
+        return over
     pulled = pull(node.right, outer, sharing.context)
     if pulled is not None:
         joined = (

@@ -11,18 +11,7 @@ from __future__ import annotations
 from flightmesh.expression.nodes import Call, Column, Expression, Literal, columns_of, conjuncts, substitute, walk
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import (
-    Aggregate,
-    Filter,
-    Join,
-    JoinKind,
-    Limit,
-    Project,
-    Relation,
-    Scan,
-    Sort,
-    Window,
-)
+from flightmesh.logical.relations import Aggregate, Filter, Join, JoinKind, Limit, Project, Relation, Scan, Sort, Unnest, Window
 from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.booleans import disjuncts, joined, simplify_or_parts
 from flightmesh.optimize.context import Context
@@ -54,7 +43,7 @@ def _derive(node: Relation) -> tuple[Relation, Known]:
             below, known = _derive(child)
             renames = {i.expression.id: i.field.column() for i in items if isinstance(i.expression, Column)}
             return node if below is child else Project(below, items), _renamed(known, renames)
-        case Sort(input=child) | Limit(input=child) | Window(input=child):
+        case Sort(input=child) | Limit(input=child) | Window(input=child) | Unnest(input=child):
             below, known = _derive(child)
             return (node if below is child else with_inputs(node, (below,))), known
         case Aggregate(input=child, groups=groups):

@@ -32,6 +32,7 @@ from flightmesh.logical.relations import (
     Relation,
     SetOperation,
     Sort,
+    Unnest,
     Window,
     passes,
 )
@@ -40,16 +41,16 @@ from flightmesh.optimize.nullability import NEVER_NULL_AGGREGATES
 from flightmesh.optimize.pulling import empty_value
 from flightmesh.optimize.sharing import Sharing, cheap_to_repeat, read_as
 
-Unnest = Callable[[Relation, Sharing], Relation]
+Turn = Callable[[Relation, Sharing], Relation]
 
 Bound = dict[ColumnId, Expression]
 """For each outer column, the column of the pushed relation that holds its value."""
 
 
-def unnest_by_domain(node: Apply, sharing: Sharing, unnest: Unnest) -> Relation:
+def unnest_by_domain(node: Apply, sharing: Sharing, turn: Turn) -> Relation:
     """The Apply as a join of its left side with the right side computed for every value of the domain.
 
-    `unnest` is asked to turn what is left of inner Applies before a relation that holds them is shared.
+    `turn` is asked to turn what is left of inner Applies before a relation that holds them is shared.
     """
     read = free_columns(node.right)
     columns = tuple(f for f in node.left.fields if f.id in read)
@@ -66,7 +67,7 @@ def unnest_by_domain(node: Apply, sharing: Sharing, unnest: Unnest) -> Relation:
         by_id = {f.id: f for f in copy.fields}
         inner = [by_id[names[c.id]] for c in columns]
     values = Aggregate(source, tuple(passes(f.column()) for f in inner), ())
-    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns), unnest)
+    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns), turn)
     pushed, bound = domain.push(node.right)
     tied = tuple(same(f.column(), bound[f.id]) for f in columns)
     return Join(left, pushed, node.kind, conjunction((*conjuncts(node.condition), *tied)), node.mark)
@@ -84,7 +85,7 @@ class _Domain:
     sharing: Sharing
     definition: Definition
     outer: tuple[ColumnId, ...]
-    unnest: Unnest
+    turn: Turn
 
     def read(self) -> tuple[Relation, Bound]:
         """The domain under fresh ids."""
@@ -113,7 +114,7 @@ class _Domain:
                 below, bound = self.push(node.input)
                 keys = node.input.keys if isinstance(node.input, Sort) else ()
                 changed = tuple(replace(k, expression=substitute(k.expression, bound)) for k in keys)
-                return limit_each(self.unnest(below, self.sharing), _columns(bound), changed, node, self.sharing), bound
+                return limit_each(self.turn(below, self.sharing), _columns(bound), changed, node, self.sharing), bound
             case Aggregate():
                 return self._aggregate(node)
             case Window():
@@ -121,6 +122,9 @@ class _Domain:
                 window = with_expressions(replace(node, input=below), lambda e: substitute(e, bound))
                 assert isinstance(window, Window)
                 return replace(window, partition=(*window.partition, *bound.values())), bound
+            case Unnest():
+                below, bound = self.push(node.input)
+                return with_expressions(replace(node, input=below), lambda e: substitute(e, bound)), bound
             case Expand():
                 return self._expand(node)
             case Join():

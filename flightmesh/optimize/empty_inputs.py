@@ -26,6 +26,7 @@ from flightmesh.logical.relations import (
     SetKind,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     passes,
@@ -59,6 +60,8 @@ def _node(node: Relation) -> Relation:
         case Aggregate(input=child, groups=groups) if groups and is_empty(child):
             return empty(node)
         case Expand(input=child, present=None) if is_empty(child):
+            return empty(node)
+        case Unnest(input=child) if is_empty(child):
             return empty(node)
         case Join() if is_empty(node.left) or is_empty(node.right):
             return _join(node)

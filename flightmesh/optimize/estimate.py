@@ -26,6 +26,7 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -84,6 +85,8 @@ def _estimate(node: Relation, context: Context) -> Estimate:
             return _of(below.rows, below.columns | made)
         case Expand():
             return _expanded(node, estimate(node.input, context))
+        case Unnest():
+            return _unnested(node, estimate(node.input, context))
         case Sort(input=child):
             return estimate(child, context)
         case Limit(input=child, count=count, offset=offset):
@@ -95,6 +98,16 @@ def _estimate(node: Relation, context: Context) -> Estimate:
         case With(definitions=definitions, body=body):
             context.shared.update((d.id, d.relation) for d in definitions)
             return estimate(body, context)
+
+
+MEAN_ELEMENTS = 4.0
+"""Elements a list, for want of any statistics of them."""
+
+
+def _unnested(node: Unnest, below: Estimate) -> Estimate:
+    rows = below.rows * MEAN_ELEMENTS
+    made = {f.id: ColumnEstimate(max(rows, 1.0), width=width_of(f.type)) for f in node.made}
+    return _of(rows, below.columns | made)
 
 
 def _scan(node: Scan, context: Context) -> Estimate:

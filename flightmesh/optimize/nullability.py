@@ -25,6 +25,7 @@ from flightmesh.logical.relations import (
     SetKind,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -93,6 +94,9 @@ def never_null(relation: Relation, context: Context) -> Ids:
             return never_null(child, context) | frozenset(w.field.id for w in windows if not w.field.nullable)
         case Expand(input=child, number=number, present=present):
             return frozenset({number.id}) | (never_null(child, context) if present is None else frozenset())
+        case Unnest(input=child, kind=kind, ordinal=ordinal):
+            numbered = frozenset({ordinal.id}) if ordinal is not None and kind is JoinKind.INNER else frozenset()
+            return never_null(child, context) | numbered
         case Join():
             return _join(relation, context)
         case SetOperation(kind=kind, inputs=parts, fields=fields):

@@ -29,6 +29,7 @@ from flightmesh.logical.relations import (
     SetKind,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -92,6 +93,9 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
         case Expand(input=child, keys=made):
             read = (required & _ids(child)) | _read(tuple(item.expression for item in made))
             return _over(node, _prune(child, read, wanted))
+        case Unnest(input=child, lists=lists):
+            read = (required & _ids(child)) | _read(tuple(item.expression for item in lists))
+            return _over(node, _prune(child, read, wanted))
         case SetOperation():
             return _set_operation(node, required, wanted)
         case Reference():
@@ -100,7 +104,7 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
             return node
 
 
-def _over(node: Filter | Sort | Limit | Expand, below: Relation) -> Relation:
+def _over(node: Filter | Sort | Limit | Expand | Unnest, below: Relation) -> Relation:
     return node if below is node.input else replace(node, input=below)
 
 

@@ -28,6 +28,7 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -60,6 +61,8 @@ def _push(node: Relation, predicates: Predicates) -> Relation:
             return _window(node, predicates)
         case Expand():
             return _expand(node, predicates)
+        case Unnest():
+            return _unnest(node, predicates)
         case SetOperation():
             return _set_operation(node, predicates)
         case Sort(input=child):
@@ -147,6 +150,18 @@ def _expand(node: Expand, predicates: Predicates) -> Relation:
     stay = tuple(p for p in predicates if p not in down)
     child = _push(node.input, down)
     return above(node if child is node.input else replace(node, input=child), stay)
+
+
+def _unnest(node: Unnest, predicates: Predicates) -> Relation:
+    """Below it, what reads the input only; what may fail is left to the rows that have elements."""
+    below = {f.id for f in node.input.fields}
+    down: list[Expression] = []
+    stay: list[Expression] = []
+    for part in predicates:
+        moves = columns_of(part) and columns_of(part) <= below and not is_volatile(part) and not is_fragile(part)
+        (down if moves else stay).append(part)
+    child = _push(node.input, tuple(down))
+    return above(node if child is node.input else replace(node, input=child), tuple(stay))
 
 
 def _set_operation(node: SetOperation, predicates: Predicates) -> Relation:

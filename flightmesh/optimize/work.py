@@ -19,6 +19,7 @@ from flightmesh.logical.relations import (
     Scan,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -56,7 +57,7 @@ def work(relation: Relation, context: Context) -> float:
             return work(child, context) + GROUP * estimate(child, context).rows
         case Window(input=child) | Sort(input=child):
             return work(child, context) + ORDER * estimate(child, context).rows
-        case Expand():
+        case Expand() | Unnest():
             return work(relation.input, context) + estimate(relation, context).rows
         case SetOperation(inputs=parts):
             return sum(work(part, context) for part in parts)

@@ -29,6 +29,7 @@ from flightmesh.physical.operators import (
     TableScan,
     TopRows,
     UnionRows,
+    UnnestRows,
     ValuesRows,
     WindowRows,
 )
@@ -81,6 +82,8 @@ def _pushed(node: Operator, column: ColumnId, keys: DynamicFilter) -> Operator |
             return _through_join(node, column, keys)
         case UnionRows():
             return _through_union(node, column, keys)
+        case UnnestRows():
+            return _below(node, column, keys) if any(f.id == column for f in node.input.fields) else None
         case Exchange() | ExpandSets() | LimitRows() | ReadExchange() | TopRows() | ValuesRows():
             return None
 
@@ -94,7 +97,7 @@ def _at_scan(scan: TableScan, column: ColumnId, keys: DynamicFilter) -> TableSca
 
 
 def _below(
-    node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows, column: ColumnId, keys: DynamicFilter
+    node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows | UnnestRows, column: ColumnId, keys: DynamicFilter
 ) -> Operator | None:
     pushed = _pushed(node.input, column, keys)
     return None if pushed is None else replace(node, input=pushed)

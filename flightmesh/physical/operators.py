@@ -17,7 +17,7 @@ from flightmesh.catalog.table import Table
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.ids import EdgeId
-from flightmesh.logical.relations import Item, JoinKind
+from flightmesh.logical.relations import Item, JoinKind, UnnestItem
 from flightmesh.physical.partitioning import Partitioning
 
 
@@ -232,6 +232,18 @@ class ExpandSets:
 
 
 @dataclass(frozen=True, slots=True)
+class UnnestRows:
+    """The input's rows once for each element of `lists`, as the logical Unnest says. `fields`: any subset of the input's, the
+    elements' and the ordinal, in any order."""
+
+    input: Operator
+    lists: tuple[UnnestItem, ...]
+    kind: JoinKind
+    ordinal: Field | None
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SortRows:
     """This task's rows in order. Collects."""
 
@@ -347,6 +359,7 @@ Operator: TypeAlias = (
     | ProjectColumns
     | GroupBy
     | ExpandSets
+    | UnnestRows
     | HashJoin
     | SortRows
     | WindowRows
@@ -371,6 +384,7 @@ def operator_inputs(node: Operator) -> tuple[Operator, ...]:
             | ProjectColumns(input=child)
             | GroupBy(input=child)
             | ExpandSets(input=child)
+            | UnnestRows(input=child)
             | SortRows(input=child)
             | WindowRows(input=child)
             | TopRows(input=child)

@@ -28,6 +28,7 @@ from flightmesh.logical.relations import (
     SetKind,
     SetOperation,
     Sort,
+    Unnest,
     Values,
     Window,
     With,
@@ -48,6 +49,7 @@ from flightmesh.physical.operators import (
 from flightmesh.physical.partitioning import RoundRobin, Single
 from flightmesh.physical.planned import Planned, Planning, narrow, spread
 from flightmesh.physical.sorting import plan_limit, plan_sort
+from flightmesh.physical.unnests import plan_unnest
 from flightmesh.physical.windows import plan_window
 
 
@@ -90,6 +92,8 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             return plan_window(relation, required, planning, plan)
         case Expand():
             return plan_expand(relation, required, planning, plan)
+        case Unnest():
+            return plan_unnest(relation, required, planning, plan)
         case Sort():
             return plan_sort(relation, required, planning, plan)
         case Limit():

@@ -24,6 +24,7 @@ from flightmesh.physical.operators import (
     TableScan,
     TopRows,
     UnionRows,
+    UnnestRows,
     ValuesRows,
     WindowFunction,
     WindowRows,
@@ -64,6 +65,8 @@ def describe(node: Operator) -> str:
             return f"GroupBy {node.phase.value} {keys} {', '.join(_measure(m) for m in node.measures)}".rstrip()
         case ExpandSets():
             return _expand(node)
+        case UnnestRows():
+            return _unnest(node)
         case HashJoin():
             return _join(node)
         case SortRows():
@@ -133,6 +136,12 @@ def _expand(node: ExpandSets) -> str:
     sets = ", ".join(f"({', '.join(names[place] for place in kept)})" for kept in node.sets)
     keys = ", ".join(_item(i.field, format_expression(i.expression)) for i in node.keys)
     return f"ExpandSets {keys} numbered {node.number.name}#{node.number.id} over {sets}"
+
+
+def _unnest(node: UnnestRows) -> str:
+    lists = ", ".join(_item(i.field, format_expression(i.expression)) for i in node.lists)
+    ordinal = "" if node.ordinal is None else f" numbered {node.ordinal.name}#{node.ordinal.id}"
+    return f"Unnest {node.kind.value} {lists}{ordinal}"
 
 
 def _measure(measure: Measure) -> str:

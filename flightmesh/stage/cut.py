@@ -26,6 +26,7 @@ from flightmesh.physical.operators import (
     TableScan,
     TopRows,
     UnionRows,
+    UnnestRows,
     ValuesRows,
     WindowRows,
 )
@@ -115,7 +116,15 @@ class _Cutting:
             case UnionRows():
                 return replace(node, inputs=tuple(self._below(part, leaves) for part in node.inputs))
             case (
-                FilterRows() | ProjectColumns() | GroupBy() | ExpandSets() | WindowRows() | SortRows() | TopRows() | LimitRows()
+                FilterRows()
+                | ProjectColumns()
+                | GroupBy()
+                | ExpandSets()
+                | UnnestRows()
+                | WindowRows()
+                | SortRows()
+                | TopRows()
+                | LimitRows()
             ):
                 return replace(node, input=self._below(node.input, leaves))
 

@@ -49,7 +49,7 @@ def _bound_otherwise(name: str) -> bool:
     samples = {
         "not": "not a = 1", "negate": "-a", "divide": "a / 2", "int_divide": "a // 2", "modulo": "a % 2",
         "is_null": "a is null", "date_add": "d + 1",
-        "list_value": "[a, 1]",
+        "list_value": "[a, 1]", "range": "range(a)", "generate_series": "generate_series(1, a)",
     }  # fmt: skip
     return name in samples and bool(query(f"select {samples[name]} as x from t").names)
 

@@ -30,8 +30,9 @@ from flightmesh.expression.nodes import (
     Literal,
     When,
 )
+from flightmesh.expression.registry import bind_call
 from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId
-from flightmesh.logical.relations import Item
+from flightmesh.logical.relations import Item, JoinKind, UnnestItem
 from flightmesh.physical.operators import (
     ColumnOrder,
     Exchange,
@@ -47,6 +48,7 @@ from flightmesh.physical.operators import (
     TableScan,
     TopRows,
     UnionRows,
+    UnnestRows,
     ValuesRows,
     WindowFunction,
     WindowRows,
@@ -164,6 +166,12 @@ def _expanded(child: Operator, present: Field | None) -> ExpandSets:
     return ExpandSets(child, (Item(key, K.column()),), ((0,), ()), (1,), number, present, (key, number))
 
 
+def _unnested(child: Operator, kind: JoinKind, numbered: bool) -> UnnestRows:
+    made, ordinal = Field(ColumnId(8), "e", pa.int64()), Field(ColumnId(9), "o", pa.int64(), False) if numbered else None
+    lists = (UnnestItem(made, bind_call("list_value", (K.column(), K.column()))),)
+    return UnnestRows(child, lists, kind, ordinal, (K, made))
+
+
 def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     orders = st.lists(st.builds(ColumnOrder, st.just(K.column()), st.booleans(), st.booleans()), min_size=1, max_size=2)
     return (
@@ -171,6 +179,7 @@ def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.builds(lambda child, e: ProjectColumns(child, (Item(Field(ColumnId(7), "x", e.type), e),)), inner, expressions)
         | inner.map(lambda child: GroupBy(child, GroupPhase.FINAL, (K,), (Measure(K, "count_star", None),)))
         | st.builds(_expanded, inner, st.none() | st.just(Field(ColumnId(3), "present", pa.bool_())))
+        | st.builds(_unnested, inner, st.sampled_from((JoinKind.INNER, JoinKind.LEFT)), st.booleans())
         | st.builds(lambda child, keys: SortRows(child, tuple(keys)), inner, orders)
         | st.builds(lambda child, keys, made: WindowRows(child, (K.column(),), tuple(keys), (made,)), inner, orders, windowed)
         | st.builds(lambda child, keys, n: TopRows(child, tuple(keys), n), inner, orders, st.integers(0, 9))

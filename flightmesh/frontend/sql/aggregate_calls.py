@@ -54,6 +54,7 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         alias=None,
         grouped=None,
         sets=None,
+        unnests=None,
     )
     inside = binder.within(within)
     return clause.aggregates.add(aggregate_call(binder, node, name, condition, inside.bind), title(node))

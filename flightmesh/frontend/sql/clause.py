@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey
+from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, columns_of
 from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
 from flightmesh.frontend.sql.grouping_sets import GroupingSets
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation
+from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation, UnnestItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,25 @@ class Windows:
         return frozenset(item.field.id for item in self.items)
 
 
+@dataclass(slots=True)
+class Unnests:
+    """The lists whose elements one select list gives as rows; `deep`: those of lists of lists at once."""
+
+    state: State
+    items: list[UnnestItem] = field(default_factory=list)
+    deep: bool = False
+
+    def add(self, expression: Expression, title: str) -> Column:
+        """The column of a list's elements; each unnest is its own, however equal."""
+        made = Field(self.state.ids.fresh(), title, expression.type.value_type)
+        self.items.append(UnnestItem(made, expression))
+        return made.column()
+
+    def is_read_by(self, expression: Expression) -> bool:
+        """Whether an expression reads elements: it cannot be computed before the lists are unnested."""
+        return any(item.field.id in columns_of(expression) for item in self.items)
+
+
 Alias = Callable[[str], Expression | None]
 """What a bare name means as a name of the select list, if anything."""
 
@@ -114,7 +133,8 @@ class Clause:
     """One clause: its name for errors, where subqueries go, which aggregates and windows may stand in it, what aliases it has.
 
     A column of the query's own tables wins over an `alias` of the same name; where `grouped` is given (HAVING), only a column
-    that the query groups by does. `alias_names` are for suggestions. `sets` is what grouping() may ask of, where it may stand.
+    that the query groups by does. `alias_names` are for suggestions. `sets` is what grouping() may ask of, `unnests` where
+    lists to unnest go, where those may stand.
     """
 
     name: str
@@ -125,3 +145,4 @@ class Clause:
     alias_names: dict[str, str] = field(default_factory=dict)
     grouped: frozenset[ColumnId] | None = None
     sets: GroupingSets | None = None
+    unnests: Unnests | None = None

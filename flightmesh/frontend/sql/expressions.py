@@ -15,7 +15,17 @@ from sqlglot import exp
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.registry import bind_call, bind_function
-from flightmesh.frontend.sql import aggregate_calls, functions_map, lists, literals, operators, subquery, temporal, window_calls
+from flightmesh.frontend.sql import (
+    aggregate_calls,
+    functions_map,
+    lists,
+    literals,
+    operators,
+    subquery,
+    temporal,
+    unnests,
+    window_calls,
+)
 from flightmesh.frontend.sql.clause import Clause
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.parameters import parameter_name
@@ -157,6 +167,7 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Cast: operators.cast,
     exp.TryCast: operators.cast,
     exp.Array: lists.array,
+    exp.Explode: unnests.unnest,
     exp.Concat: operators.concatenated,
     exp.Greatest: operators.extreme,
     exp.Least: operators.extreme,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from flightmesh.frontend.sql import table_source, values
+from flightmesh.frontend.sql import series, table_source, unnest_tables, values
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.joined import Joined, side_by_side
@@ -96,7 +96,7 @@ class FromBinder:
             case exp.Lateral():
                 return self._lateral(node, before)
             case exp.Unnest():
-                raise self.context.source.unsupported("unnest", node)
+                return self._named(unnest_tables.bind_unnest(node, self.context, self._own_scope(before)), node, "unnest")
             case exp.Select() | exp.SetOperation():
                 bound = self.context.bind_query(node, self.context, self.environment, self._around(before))
                 return self._named(bound, node, "subquery")
@@ -109,9 +109,18 @@ class FromBinder:
     def _beside(self, before: Joined | None) -> Scope | None:
         return self.parent if before is None else Scope(before.tables, self.parent, self.environment)
 
+    def _own_scope(self, before: Joined | None) -> Scope:
+        """No columns of its own, those of the tables before it around."""
+        return Scope(Tables(), self._beside(before), self.environment)
+
     def _lateral(self, node: exp.Lateral, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias"), self.context.source)
         inner = node.this
+        if isinstance(inner, exp.Unnest):
+            return self._named(unnest_tables.bind_unnest(inner, self.context, self._own_scope(before)), node, "unnest")
+        if isinstance(inner, exp.GenerateSeries):
+            bound, name = unnest_tables.bind_series(inner, self.context, self._own_scope(before))
+            return self._named(bound, node, name)
         if not isinstance(inner, exp.Query | exp.Values):
             raise self.context.source.unsupported(
                 f"LATERAL {inner.sql_name() if isinstance(inner, exp.Func) else inner.key.upper()}", node
@@ -121,7 +130,11 @@ class FromBinder:
 
     def _table(self, node: exp.Table, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias", "db", "catalog", "joins", "hints", "only", "final"), self.context.source)
-        bound, name, path = table_source.bind_table(node, self.context, self.environment)
+        if isinstance(node.this, exp.GenerateSeries) and not series.is_of_numbers(node.this):
+            path: tuple[str, ...] = ()
+            bound, name = unnest_tables.bind_series(node.this, self.context, self._own_scope(before))
+        else:
+            bound, name, path = table_source.bind_table(node, self.context, self.environment)
         source = self._named(bound, node, name, path)
         joins = node.args.get("joins") or []
         if not joins:

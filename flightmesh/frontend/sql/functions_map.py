@@ -268,6 +268,11 @@ def _contains(node: exp.Expr) -> Call:
     return "contains", [node.this, node.args["expression"]]
 
 
+def _series(node: exp.Expr) -> Call:
+    name = "range" if node.args.get("is_end_exclusive") else "generate_series"
+    return name, [part for key in ("start", "end", "step") if (part := node.args.get(key)) is not None]
+
+
 _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call | None]] = {
     exp.Like: _like("like"),
     exp.ILike: _like("ilike"),
@@ -282,4 +287,5 @@ _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call | None]] = {
     exp.SimilarTo: _similar,
     exp.RegexpILike: _regexp_ilike,
     exp.Contains: _contains,
+    exp.GenerateSeries: _series,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Expression
-from flightmesh.frontend.sql.clause import Aggregates, Clause, Site, Windows
+from flightmesh.frontend.sql.clause import Aggregates, Clause, Site, Unnests, Windows
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -27,7 +27,7 @@ from flightmesh.frontend.sql.scope import Scope
 from flightmesh.frontend.sql.select_list import Aliases, SelectItem, expand
 from flightmesh.frontend.sql.windows import named_windows, over_windows
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import Aggregate, Filter, Item, Relation
+from flightmesh.logical.relations import Aggregate, Filter, Item, Relation, Unnest, UnnestItem
 
 _BOUND = (
     *("with_", "expressions", "from_", "joins", "where", "group", "having", "windows", "qualify"),
@@ -56,6 +56,10 @@ class _Select:
     sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in _SITES})
     groups: list[Item] = field(default_factory=list)
     sets: GroupingSets | None = None
+    unnests: Unnests = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.unnests = Unnests(self.context.state)
 
     def bind(self) -> Bound:
         """Binds the clauses, then builds the relation."""
@@ -142,7 +146,7 @@ class _Select:
     def _bind_items(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> None:
         site = self.sites["select"]
         clause = Clause("the select list", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
-        clause.sets = self.sets
+        clause.sets, clause.unnests = self.sets, self.unnests
         binder = ExpressionBinder(self.context, self.scope, clause)
         for item in self.items:
             if item.bound is None:
@@ -204,10 +208,20 @@ class _Select:
             return Filter(site.attach(relation), condition)
         return Filter(grouping.over_site(site, node).attach(relation), grouping.over(condition, node))
 
+    def _unnested(self, relation: Relation, grouping: Grouping | None) -> Relation:
+        """The rows once for each element of the lists that the select list unnests."""
+        if not self.unnests.items:
+            return relation
+        lists = self.unnests.items
+        if grouping is not None:
+            lists = [UnnestItem(item.field, grouping.over(item.expression, self.node)) for item in lists]
+        return Unnest(relation, tuple(lists))
+
     def _finished(self, relation: Relation, keys: list[Key], on: list[Key], grouping: Grouping | None) -> Bound:
         for name in ("select", "order"):
             site = self.sites[name]
             relation = (grouping.over_site(site, self.node) if grouping is not None else site).attach(relation)
+        relation = self._unnested(relation, grouping)
         outputs = []
         for item in self.items:
             bound = item.bound

@@ -48,6 +48,19 @@ def bind_series(call: exp.GenerateSeries, node: exp.Expr, context: Context) -> t
     return Bound(Project(numbers, (Item(field, value),)), (field,)), name
 
 
+def is_of_numbers(call: exp.GenerateSeries) -> bool:
+    """Whether its arguments are constants that are no dates: those of a table that `bind_series` makes of digits."""
+    parts = [part for key, _ in _ARGUMENTS if (part := call.args.get(key)) is not None]
+    return not any(isinstance(node, _OTHER) or _is_moment(node) for part in parts for node in part.walk())
+
+
+_OTHER = (exp.Column, exp.Query, exp.Interval, exp.CurrentDate, exp.CurrentTimestamp)
+
+
+def _is_moment(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Cast) and node.args["to"].this in exp.DataType.TEMPORAL_TYPES
+
+
 def _numbers(count: int, context: Context) -> tuple[Relation, Column]:
     """The numbers from 0 to below `count`, highest digit first, so that the first join has the fewest rows."""
     place = BLOCK

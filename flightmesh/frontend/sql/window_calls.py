@@ -41,11 +41,14 @@ def window(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         raise source.error(f"a window function cannot stand in {clause.name}", node, hints.get(clause.name))
     refuse_clauses(node, ("this", "alias", "over", *_PARTS), source)
     partition, order, spec = _described(binder, node, windows)
-    inside = binder.within(dataclasses.replace(clause, name=INSIDE, site=windows.site, windows=None))
+    inside = binder.within(dataclasses.replace(clause, name=INSIDE, site=windows.site, windows=None, unnests=None))
     keys = tuple(dict.fromkeys(_bound(inside, part, windows) for part in partition))
     orders = tuple(key for part in order for key in _sort_key(inside, part, windows))
     over = frame(spec, node, orders, lambda part: _bound(inside, part, windows), source)
     call = _call(binder, node.this, inside, over, windows)
+    reads = (*call.args, *keys, *(key.expression for key in orders))
+    if clause.unnests is not None and any(map(clause.unnests.is_read_by, reads)):
+        raise source.error("a window function cannot read what the same select list unnests", node, "unnest in a subquery")
     return windows.add(tuple(k for k in keys if not isinstance(k, Literal)), orders, call, title(node), node)
 
 
