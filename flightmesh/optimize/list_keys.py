@@ -7,14 +7,18 @@ key (`list_key`) are. What always holds: a grouping by a list gives the list sti
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from flightmesh.expression.nodes import AggregateCall, Call, Expression, Field, InList, Literal, SortKey, rewrite
 from flightmesh.expression.registry import COMPARISONS, as_key
 from flightmesh.expression.types import Family, family
+from flightmesh.expression.windows import WindowCall
 from flightmesh.logical.expressions import is_pass, renamed, with_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Project, Relation, Sort, Window, passes
 from flightmesh.logical.traversal import rewrite_up
 from flightmesh.optimize.context import Context
+
+AnyCall = TypeVar("AnyCall", AggregateCall, WindowCall)
 
 _EXTREMES = {"min": "arg_min", "max": "arg_max"}
 
@@ -29,11 +33,18 @@ def _node(node: Relation, context: Context) -> Relation:
     match node:
         case Sort(keys=keys) if any(_is_list(key.expression) for key in keys):
             return replace(node, keys=_sort_keys(keys))
-        case Window(partition=partition, order=order) if any(map(_is_list, (*partition, *(k.expression for k in order)))):
-            return replace(node, partition=tuple(map(as_key, partition)), order=_sort_keys(order))
+        case Window():
+            return _windowed(node)
         case Aggregate():
             return _grouped(_over_keys(node), context)
     return node
+
+
+def _windowed(node: Window) -> Window:
+    items = tuple(replace(item, call=_call(item.call)) for item in node.items)
+    partition, order = tuple(map(as_key, node.partition)), _sort_keys(node.order)
+    same = (items, partition, order) == (node.items, node.partition, node.order)
+    return node if same else replace(node, partition=partition, order=order, items=items)
 
 
 def _is_list(expression: Expression) -> bool:
@@ -59,7 +70,7 @@ def _over_keys(node: Aggregate) -> Aggregate:
     return node if items == node.aggregates else replace(node, aggregates=items)
 
 
-def _call(call: AggregateCall) -> AggregateCall:
+def _call(call: AnyCall) -> AnyCall:
     """The aggregate with keys where it compares lists: what it counts once, what it is an extreme of, what it is ordered by."""
     if any(_is_list(key.expression) for key in call.order):
         call = replace(call, order=_sort_keys(call.order))

@@ -11,7 +11,22 @@ from flightmesh.expression.registry import FUNCTIONS, aggregate_names, find_func
 from flightmesh.frontend.sql.functions_map import aggregate_name, arguments, translate
 from tests.frontend_sql.tables import query
 
-_OPERATORS = {"and", "or", "not", "time_bucket", "between", "bit_and", "bit_or", "xor", "like", "is_not_null", "ifnull", "if"}
+_OPERATORS = {
+    "and",
+    "or",
+    "not",
+    "time_bucket",
+    "between",
+    "bit_and",
+    "bit_or",
+    "xor",
+    "like",
+    "is_not_null",
+    "ifnull",
+    "if",
+    "range",
+}
+_OPERATORS |= {"generate_series"}
 """Written as operators or keywords; as functions the parser reads them otherwise."""
 _WORDS = {"date_trunc", "date_diff", "date_part"}
 """Their first argument is a part of a date."""

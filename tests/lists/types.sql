@@ -49,3 +49,7 @@ select xs from t where xs > [1] order by xs limit 2
 select entropy(xs) from t
 select g, arg_min(xs, a) from t group by g
 select [1,2] = [1,2], [1.5]=[1.50], [] = [], [[1]] < [[2]]
+select a, max(xs) over () from t order by a
+select a, min(xs) over (order by a) from t order by a
+select a, count(distinct xs) over (partition by g) from t order by a
+select a, first_value(xs) over (order by a), nth_value(xs, 2) over (order by a), lead(xs, 1, [0]) over (order by a) from t order by a
