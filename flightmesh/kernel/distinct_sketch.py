@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flightmesh.kernel.group import Grouping, group_rows
+from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.hash import COMBINE, hash_columns, mix
-from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.values import Array, Int64s, Words, validity
+from flightmesh.kernel.within import sorted_within
 from flightmesh.sketches.distinct import MOST_HASHES, REGISTERS, REST_BITS
 from flightmesh.sketches.ragged import large_array, large_values, places_in, row_of_each
 
@@ -52,10 +52,8 @@ def distinct_sketches(grouping: Grouping, argument: Array) -> Array:
         dense = _Dense(dense.groups[sure], dense.registers[sure])
         rest = dense.places(grouping.count)[ids] < 0
         ids, values = ids[rest], values.filter(pa.array(rest))
-    if len(ids) == 0:
-        return _packed(ids, np.zeros(0, np.uint64), dense, grouping.count)
-    pairs = group_rows([pa.array(ids), values], len(ids))
-    return _packed(ids[pairs.rows], _hashes(values.take(pa.array(pairs.rows))), dense, grouping.count)
+    hashes = _hashes(values) if len(ids) else np.zeros(0, np.uint64)
+    return _packed(ids, hashes, dense, grouping.count)
 
 
 def merged_sketches(grouping: Grouping, sketches: Array) -> Array:
@@ -76,8 +74,7 @@ def merged_sketches(grouping: Grouping, sketches: Array) -> Array:
             rows = place[more.groups]
             dense.registers[rows] = np.maximum(dense.registers[rows], more.registers)
             ids, hashes = ids[~inside], hashes[~inside]
-    pairs = group_rows([pa.array(ids), pa.array(hashes)], len(ids))
-    return _packed(ids[pairs.rows], hashes[pairs.rows], dense, grouping.count)
+    return _packed(ids, hashes, dense, grouping.count)
 
 
 def _none() -> _Dense:
@@ -132,9 +129,11 @@ def _united(words: Words, starts: Int64s, ids: Int64s) -> _Dense:
 
 
 def _packed(ids: Int64s, hashes: Words, dense: _Dense, groups: int) -> Array:
-    """Sketches of the distinct hashes of groups, those that are too many as registers, and of the `dense` ones."""
-    order = stable_order(ids, groups)
-    ids, hashes = ids[order], hashes[order]
+    """Sketches of the hashes of groups, those that are too many as registers, and of the `dense` ones."""
+    ids, keys = sorted_within(ids, hashes.view(np.int64), groups)
+    first = np.ones(len(ids), np.bool_)
+    first[1:] = (ids[1:] != ids[:-1]) | (keys[1:] != keys[:-1])
+    ids, hashes = ids[first], keys[first].view(np.uint64)
     sizes = np.bincount(ids, minlength=groups).astype(np.int64, copy=False)
     many = sizes > MOST_HASHES
     if many.any():

@@ -14,6 +14,7 @@ import pyarrow as pa
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.radix import stable_order
 from flightmesh.kernel.values import Array, Int64s, Words, buffer_view, integers, is_integer_like, validity
+from flightmesh.kernel.within import order_within, sorted_within
 from flightmesh.sketches.quantiles import HEAD, MOST_BUCKETS, ordered_keys
 from flightmesh.sketches.ragged import large_array, large_values, places_in, row_of_each
 
@@ -35,6 +36,7 @@ def quantile_sketches(grouping: Grouping, argument: Array) -> Array:
         counts = np.bincount(pairs.ids, minlength=pairs.count).astype(np.int64, copy=False)
         ids, keys = ids[pairs.rows], buckets[pairs.rows]
     else:
+        ids, keys = sorted_within(ids, keys, groups)
         counts = np.ones(len(ids), np.int64)
     return _packed(*_compact(ids, keys, counts, shifts, groups), shifts, least, greatest)
 
@@ -106,9 +108,10 @@ def _ends(ids: Int64s, keys: Int64s, groups: int) -> tuple[Int64s, Int64s]:
 def _compact(ids: Int64s, buckets: Int64s, counts: Int64s, shifts: Int64s, groups: int) -> tuple[Int64s, Int64s, Int64s]:
     """Groups, buckets and counts in order, each bucket once and no group with more than the most of them: `shifts`, by which
     the buckets have been shifted, grow where need be."""
-    order = np.argsort(buckets)
-    order = order[stable_order(ids[order], groups)]
-    ids, buckets, counts = _runs(ids[order], buckets[order], counts[order])
+    if ((ids[1:] < ids[:-1]) | ((ids[1:] == ids[:-1]) & (buckets[1:] < buckets[:-1]))).any():
+        order = order_within(ids, buckets, groups)
+        ids, buckets, counts = ids[order], buckets[order], counts[order]
+    ids, buckets, counts = _runs(ids, buckets, counts)
     sizes = np.bincount(ids, minlength=groups)
     over = sizes > MOST_BUCKETS
     if not over.any():

@@ -21,6 +21,7 @@ from flightmesh.errors import DataError, InternalError
 from flightmesh.kernel.decimals import decimals_from_int64
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.key_codes import integer_values
+from flightmesh.kernel.selection import selection
 from flightmesh.kernel.sort import SortKey, sort_indices
 from flightmesh.kernel.values import Array, Int64s, buffer_view, validity
 
@@ -32,13 +33,25 @@ _DOUBLES = 1 << 53
 
 def discrete_quantile(grouping: Grouping, argument: Array, fraction: Number) -> Array:
     """The first value at or past the fraction."""
+    share = -fraction if fraction < 0 else fraction
+    chosen = selection(grouping, argument)
+    if chosen is not None:
+        place = np.maximum(share_of(chosen.counts, share), 1) - 1
+        return chosen.at([chosen.counts - 1 - place if fraction < 0 else place])[0]
     rows, starts, counts = _in_order(grouping, argument, fraction < 0)
-    place = np.maximum(share_of(counts, -fraction if fraction < 0 else fraction), 1) - 1
+    place = np.maximum(share_of(counts, share), 1) - 1
     return _at(argument, rows, starts + place, counts)
 
 
 def continuous_quantile(grouping: Grouping, argument: Array, fraction: Number) -> Array:
     """The value at the fraction, between two where it falls there: of floats, decimals, timestamps and times."""
+    chosen = selection(grouping, argument)
+    if chosen is not None:
+        exact = np.maximum(chosen.counts - 1, 0) * abs(float(fraction))
+        low, high = (part.astype(np.int64) for part in (np.floor(exact), np.ceil(exact)))
+        places = (chosen.counts - 1 - part if fraction < 0 else part for part in (low, high))
+        first, second = chosen.at(list(places))
+        return between(first, second, exact - low)
     rows, starts, counts = _in_order(grouping, argument, fraction < 0)
     exact = np.maximum(counts - 1, 0) * abs(float(fraction))
     low = np.floor(exact)
