@@ -20,8 +20,7 @@ import duckdb
 
 def generated(benchmark: str, scale: str, name: str, *options: str) -> Path:
     """The folder `name` of this user's test data, which tpcgen-cli fills when it is first asked for."""
-    kept = Path(tempfile.gettempdir()) / f"flightmesh-tests-{os.getuid()}"
-    kept.mkdir(exist_ok=True, mode=0o700)
+    kept = kept_folder()
     folder = kept / name
     if folder.is_dir():
         return folder
@@ -35,6 +34,13 @@ def generated(benchmark: str, scale: str, name: str, *options: str) -> Path:
                 raise
         Path(made).mkdir(exist_ok=True)
     return folder
+
+
+def kept_folder() -> Path:
+    """Where this user's test data stays, from one run of the tests to the next."""
+    kept = Path(tempfile.gettempdir()) / f"flightmesh-tests-{os.getuid()}"
+    kept.mkdir(exist_ok=True, mode=0o700)
+    return kept
 
 
 def _generator() -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, help="give a query up as unsupported that takes longer")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it does not know
     suite = Suite.OURS if given.own else Suite.FOREIGN
     ran: list[Ran] = []
     with place(given.workers) as sessions:

@@ -93,9 +93,14 @@ def _unrolled(lines: list[Line]) -> Iterator[Line]:
         values = _looped(words)
         for value in values:
             yield 0, ""
-            inside = [(n, text.replace(f"${{{words[1]}}}", value)) for n, text in lines[at + 1 : end]]
+            inside = [(n, _with_value(text, words[1], value)) for n, text in lines[at + 1 : end]]
             yield from _unrolled(inside)
         at = end + 1
+
+
+def _with_value(text: str, name: str, value: str) -> str:
+    """The line with a loop's variable filled in, which is written `${name}` or `{name}`."""
+    return text.replace(f"${{{name}}}", value).replace(f"{{{name}}}", value)
 
 
 def _looped(words: list[str]) -> list[str]:
@@ -172,4 +177,12 @@ def _query(number: int, words: list[str], lines: list[Line]) -> Record:
         return Unknown(number, "query without results")
     hashed = _HASHED.fullmatch(below[0].strip()) if len(below) == 1 else None
     found = (int(hashed[1]), hashed[2]) if hashed else None
-    return Query(number, sql, types, "rowsort" if sort == "sort" else sort, label, tuple(below) if has_rows else None, found)
+    return Query(
+        number,
+        sql,
+        types,
+        "rowsort" if sort == "sort" else sort,
+        label,
+        tuple(below) if has_rows and (below or not label) else None,
+        found,
+    )

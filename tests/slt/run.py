@@ -31,6 +31,8 @@ _WITHOUT_EFFECT = re.compile(
 
 
 _CHANGES = re.compile(r"\s*(create|insert|update|delete|drop|alter|truncate)\b", re.I)
+_LACKS = re.compile(r"^there is no (function|type)|neither an aggregate nor a window function|^syntax error|transpiled")
+"""How a refusal begins of what another engine has and this one has not heard of: a function, or syntax."""
 _ORDERS = re.compile(r"\border\s+by\b", re.I)
 
 
@@ -117,6 +119,10 @@ class _Run:
         reason = error.message.partition("\n")[0]
         if isinstance(error, UnsupportedFeature):
             if isinstance(record, Statement) and record.expects != "error" and not _WITHOUT_EFFECT.match(record.sql):
+                self.untaken = self.untaken or reason
+            return Verdict.UNSUPPORTED, reason
+        if isinstance(error, InvalidQuery) and self.suite is Suite.FOREIGN and _LACKS.search(reason):
+            if isinstance(record, Statement):
                 self.untaken = self.untaken or reason
             return Verdict.UNSUPPORTED, reason
         if isinstance(error, InvalidQuery):

@@ -20,6 +20,8 @@ from tests.meshes import AnySession
 _CHANGES = re.compile(r"\s*(create|insert|update|delete|truncate)\b", re.I)
 _TRANSACTION = re.compile(r"\s*(begin|start|commit|end)(\s+transaction|\s+work)?\s*$", re.I)
 """Statements that begin or end what was never to be undone. ROLLBACK is refused by the session."""
+_ENCLOSED = re.compile(r"^(\s*insert\s+into\s+\S+\s*)\((\s*values\b.*?),?\s*\)\s*$", re.I | re.S)
+"""VALUES of an INSERT in parentheses, which sqlglot takes for the names of columns."""
 _NOTHING = pa.table({})
 
 
@@ -102,6 +104,8 @@ class Tables:
 
     def _source(self, rows: exp.Expression, types: list[str]) -> str:
         """The rows to insert: each value of VALUES is cast by itself, as they need not have one type together."""
+        while isinstance(rows, exp.Subquery) and isinstance(rows.this, exp.Values):
+            rows = rows.this
         if not isinstance(rows, exp.Values):
             return rows.sql("duckdb")
         written = []
@@ -157,7 +161,7 @@ class Tables:
 
 def _parsed(sql: str) -> exp.Expr | None:
     try:
-        return sqlglot.parse_one(sql, dialect="duckdb")
+        return sqlglot.parse_one(_ENCLOSED.sub(r"\1\2", sql), dialect="duckdb")
     except sqlglot.errors.SqlglotError:
         return None  # the session says what is wrong with it
 

@@ -183,6 +183,32 @@ def test_loops_in_loops(session: flightmesh.Session, tmp_path: Path) -> None:
     assert (verdict, "without endloop" in reason) == (Verdict.UNSUPPORTED.value, True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foreach x <signed>\n\nquery I\nselect 1::{x}\n----\n1\n\nendloop\n",
+        "query TT\nselect 'a', 'b'\n----\na\t\tb\t\n",
+        "query T\nselect 1 = 1\n----\nTrue\n",
+        "query R\nselect 'nan'::double\n----\nNAN\n",
+        "query TT\nselect interval '14' month, interval '-1' day\n----\n1 year 2 months\t-1 day\n",
+        "query T\nselect interval '3725.5' second\n----\n01:02:05.5\n",
+        "query T\nselect interval '0' second\n----\n00:00:00\n",
+        "query T\nselect [1, null, 3]\n----\n[1, NULL, 3]\n",
+        "query I nosort one\nselect 1\n----\n\nquery I nosort one\nselect 1\n----\n",
+        "statement ok\ncreate table v(a integer, b text)\n\nstatement ok\ninsert into v (values (1, 'x'), (2, 'y'),)\n"
+        "\nquery IT\nselect * from v\n----\n2\ty\n1\tx\n\nstatement ok\ndrop table v\n",
+    ],
+)
+def test_what_other_suites_write(session: flightmesh.Session, tmp_path: Path, text: str) -> None:
+    assert {verdict for verdict, _ in verdicts(session, tmp_path, text)} == {"passed"}
+
+
+@pytest.mark.parametrize("text", ["select nosuch(1)", "select count(*) nosuch_clause over (", "select sum(1) over (order by)"])
+def test_what_only_another_engine_knows_is_unsupported(session: flightmesh.Session, tmp_path: Path, text: str) -> None:
+    text = f"query I\n{text}\n----\n1\n"
+    assert [verdicts(session, tmp_path, text, suite)[0][0] for suite in Suite] == ["failed", "unsupported"]
+
+
 def test_sqlite_writes_hashes_in_its_own_way(session: flightmesh.Session, tmp_path: Path) -> None:
     text = "query IR rowsort\nvalues (2, 1.25), (1, 0.5)\n----\n4 values hashing to b88755498b3abe0f7fd006f5e69a0841\n"
     assert verdicts(session, tmp_path, text) == [("passed", "")]

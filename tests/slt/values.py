@@ -19,6 +19,7 @@ import pyarrow as pa
 from tests.slt.records import Query
 
 _FIXED = re.compile(r"-?\d+\.(\d{3,})")
+_TABS = re.compile(r"\t+")
 _CONTROL = re.compile(r"[^ -~]")
 
 
@@ -58,10 +59,10 @@ def is_same(value: Any, wanted: str) -> bool:
         return re.fullmatch(wanted.removeprefix("<REGEX>:"), text, re.DOTALL) is not None
     if wanted.startswith("<!REGEX>:"):
         return re.fullmatch(wanted.removeprefix("<!REGEX>:"), text, re.DOTALL) is None
-    if text == wanted:
+    if text == wanted.strip() or (value != value and wanted.strip().lower() == "nan"):
         return True
     if isinstance(value, bool):
-        return wanted == str(int(value))
+        return wanted.lower() in (text, str(int(value)))
     if isinstance(value, int | float | Decimal):
         return _is_same_number(value, wanted)
     return isinstance(value, str) and _CONTROL.sub("@", text) == wanted
@@ -82,6 +83,10 @@ def _is_same_number(value: int | float | Decimal, wanted: str) -> bool:
 
 def shown(value: Any) -> str:
     """A value as DuckDB prints it."""
+    if isinstance(value, pa.MonthDayNano):
+        return _interval(value)
+    if isinstance(value, list):
+        return f"[{', '.join(shown(part) for part in value)}]"
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -93,11 +98,24 @@ def shown(value: Any) -> str:
     return str(value) if value != "" else "(empty)"
 
 
+def _interval(value: pa.MonthDayNano) -> str:
+    sign = "-" if value.months < 0 else ""
+    years, months = divmod(abs(value.months), 12)
+    counts = ((f"{sign}{years}", "year"), (f"{sign}{months}", "month"), (str(value.days), "day"))
+    parts = [f"{count} {unit}{'' if count in ('1', '-1') else 's'}" for count, unit in counts if int(count)]
+    seconds, microseconds = divmod(abs(value.nanoseconds) // 1000, 1_000_000)
+    if seconds or microseconds or not parts:
+        fraction = f".{microseconds:06}".rstrip("0") if microseconds else ""
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"
+        parts.append(("-" if value.nanoseconds < 0 else "") + clock)
+    return " ".join(parts)
+
+
 def _expected_rows(lines: Sequence[str], width: int) -> list[list[str]] | None:
-    """The lines as rows: one a line with tabs between values, or one value a line."""
-    split = [line.split("\t") for line in lines]
-    if all(len(row) == width for row in split):
-        return split
+    """The lines as rows: one a line with tabs between values (some files line them up with several), or one value a line."""
+    for split in ([line.split("\t") for line in lines], [_TABS.split(line.strip("\t")) for line in lines]):
+        if all(len(row) == width for row in split):
+            return split
     if len(lines) % width:
         return None
     return [list(lines[start : start + width]) for start in range(0, len(lines), width)]

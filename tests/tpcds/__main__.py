@@ -1,45 +1,92 @@
 """How many of the 99 are right, and what the others are refused for: `python -m tests.tpcds [--scale 0.1] [QUERY...]`.
 
-Prints a line for each query that is not right, then the refusals by feature, most frequent first, and what time was spent.
-Ends with 1 if an answer was wrong.
+Prints a line for each query that is not right, then the refusals by feature, most frequent first, and what time was spent;
+`--mesh 3` runs them on a driver and three worker processes, `--against duckdb,sail` measures engines side by side. Ends with 1
+if an answer was wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import flightmesh
+from tests.mesh.cluster import cluster
+from tests.meshes import AnySession
 from tests.tpcds.data import NUMBERS, SMALL, queries, reference, table_files, tpcds_folder
 from tests.tpcds.outcome import RIGHT, answer, is_trivial, outcome
+from tests.tpcds.sail import sail
+from tests.tpcds.timing import DUCKDB, OURS, Run, as_text, timed
 
 WRONG = "WRONG"
+SAIL = "sail"
 
 
 def main() -> int:
-    """Runs the queries embedded."""
+    """Runs the queries."""
     arguments = argparse.ArgumentParser(prog="python -m tests.tpcds", description=__doc__)
     arguments.add_argument("queries", nargs="*", type=int, metavar="QUERY", help="numbers; all 99 by default")
     arguments.add_argument("--scale", default=SMALL, help=f"of the data, {SMALL} by default")
-    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--threads", type=int, default=2, help="of the embedded session")
+    arguments.add_argument("--mesh", type=int, default=0, metavar="N", help="on a driver and N worker processes of a slot each")
+    arguments.add_argument("--against", default="", metavar="ENGINES", help="compare times with duckdb, sail, or both")
+    arguments.add_argument("--rounds", type=int, default=1, help="of measuring, after one that warms up")
     given = arguments.parse_args()
     folder = tpcds_folder(given.scale)
-    with flightmesh.connect(threads=given.threads) as session:
+    numbers = given.queries or list(NUMBERS)
+    with place(given.mesh, given.threads) as session:
         for table, path in table_files(folder).items():
             session.register(table, path)
-        became = {number: examined(session, folder, number) for number in given.queries or NUMBERS}
+        if given.against:
+            return compared(session, folder, numbers, given.against.split(","), given.rounds)
+        start = time.perf_counter()
+        became = {number: examined(session, folder, number) for number in numbers}
+        spent = time.perf_counter() - start
         right = [number for number, what in became.items() if what == RIGHT]
         print(report(became))
         trivial = [number for number in right if is_trivial(answer(folder, queries()[number]).plain)]
         print(f"of those that are right, {len(trivial)} prove little at this scale (no rows, or NULL and 0 only): {trivial}")
+        print(f"{spent:.0f} s with DuckDB's answers and their comparison; load average {os.getloadavg()[0]:.1f}")
         print(times(session, folder, right))
     return WRONG in became.values()
 
 
-def examined(session: flightmesh.Session, folder: Path, number: int) -> str:
+@contextmanager
+def place(workers: int, threads: int) -> Iterator[AnySession]:
+    """A session here, or one at a mesh of so many workers."""
+    with ExitStack() as ends:
+        if workers:
+            yield ends.enter_context(ends.enter_context(cluster(workers)).connect())
+        else:
+            yield ends.enter_context(flightmesh.connect(threads=threads))
+
+
+def compared(session: AnySession, folder: Path, numbers: list[int], others: list[str], rounds: int) -> int:
+    """Prints the times of this engine and others. Gives 1 if an answer of this one was wrong."""
+    with ExitStack() as ends:
+        engines: dict[str, Run] = {OURS: lambda sql: session.sql(sql).to_arrow()}
+        if DUCKDB in others:
+            engines[DUCKDB] = lambda sql: reference(folder).execute(sql).to_arrow_table()
+        if SAIL in others:
+            engines[SAIL] = ends.enter_context(sail(folder)).run
+        found = {}
+        for number in numbers:
+            sql = queries()[number]
+            expected = answer(folder, sql)
+            found[number] = {name: timed(name, run, sql, expected, rounds) for name, run in engines.items()}
+            print(f"q{number:02}", {name: round(one.seconds, 3) for name, one in found[number].items()}, file=sys.stderr)
+    print(as_text(found))
+    print(f"\nload average {os.getloadavg()[0]:.1f} at the end, {os.cpu_count()} cores")
+    return int(any(by_name[OURS].fault for by_name in found.values()))
+
+
+def examined(session: AnySession, folder: Path, number: int) -> str:
     """What became of a query, said at once unless it is right."""
     try:
         what = outcome(session, folder, queries()[number])
@@ -62,7 +109,7 @@ def report(became: dict[int, str]) -> str:
     return "\n".join(lines)
 
 
-def times(session: flightmesh.Session, folder: Path, numbers: list[int]) -> str:
+def times(session: AnySession, folder: Path, numbers: list[int]) -> str:
     """Times of the queries that are right, run once more: planning, and in all, beside DuckDB."""
     measured = []
     for number in numbers:
