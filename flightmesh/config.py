@@ -62,6 +62,8 @@ class PlannerConfig:
     """Pieces that an exchange writes for each task that reads it. More even out skewed keys."""
     dynamic_filters: Annotated[bool, Setting(SWITCH, on(DRIVER, EMBEDDED))] = True
     """The keys of a join's build side filter the scans on its other side, where few rows are expected to have a partner."""
+    recursion_turns: Annotated[int, Setting(COUNT, on(DRIVER, EMBEDDED))] = 100_000
+    """Turns that WITH RECURSIVE may take; a query that has not ended by then ends with an error that says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ ColumnId = NewType("ColumnId", int)
 SharedId = NewType("SharedId", int)
 """One relation of a query that is computed once and read by several references."""
 
+RecursionId = NewType("RecursionId", int)
+"""One recursive relation of a query, as what reads its working table names it."""
+
 JobId = NewType("JobId", int)
 StageId = NewType("StageId", int)
 EdgeId = NewType("EdgeId", int)

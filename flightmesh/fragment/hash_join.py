@@ -21,13 +21,15 @@ from flightmesh.fragment.join_build import JoinBuild, collect_build
 from flightmesh.fragment.join_condition import JoinCondition
 from flightmesh.fragment.join_output import JoinOutput
 from flightmesh.fragment.metrics import Pull
-from flightmesh.fragment.site import Site
+from flightmesh.fragment.site import Memory, Site
+from flightmesh.fragment.turns import Turns
 from flightmesh.kernel.batches import rows_without_columns
 from flightmesh.kernel.lookup import Lookup
 from flightmesh.kernel.masks import filter_rows
 from flightmesh.kernel.values import Mask
 from flightmesh.logical.relations import JoinKind
-from flightmesh.physical.operators import BuildSide, HashJoin
+from flightmesh.physical.operators import BuildSide, HashJoin, ReadExchange
+from flightmesh.physical.recursion import is_kept
 
 NEEDS_BUILD_ROWS = (JoinKind.INNER, JoinKind.SEMI, JoinKind.RIGHT)
 """Kinds that give nothing when the build side is empty."""
@@ -36,14 +38,31 @@ NEEDS_BUILD_ROWS = (JoinKind.INNER, JoinKind.SEMI, JoinKind.RIGHT)
 def run_hash_join(node: HashJoin, probe: Pull, build: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The joined rows, as `node.fields`."""
     with site.memory("the build side of a join") as memory:
-        shared = node.side is BuildSide.SHARED
-        built = _shared_build(node, build, site) if shared else collect_build(node, build, site, memory)
+        if site.turns is not None and is_kept(node.build):
+            built = _kept_build(node, build, site, site.turns, memory)
+        elif node.side is BuildSide.SHARED:
+            built = _shared_build(node, build, site)
+        else:
+            built = collect_build(node, build, site, memory)
         build.close()
         if built.count == 0 and node.kind in NEEDS_BUILD_ROWS:
             probe.close()
             return
         site.filters.update(built.filters)
         yield from coalesce(_Join(node, built, site).run(probe), site.context.morsel_rows)
+
+
+def _kept_build(node: HashJoin, build: Pull, site: Site, turns: Turns, memory: Memory) -> JoinBuild:
+    """The build of a join that is the same in every turn of a recursion, made in the first."""
+    known = turns.builds.get(site.position)
+    if known is None:
+        if isinstance(node.build, ReadExchange):
+            turns.once.add(node.build.edge)
+        known = turns.builds[site.position] = collect_build(node, build, site, memory)
+        memory.keep()
+    if not isinstance(known, JoinBuild):
+        raise InternalError(f"what is kept for join {site.position} is a {type(known).__name__}")
+    return known
 
 
 def _shared_build(node: HashJoin, build: Pull, site: Site) -> JoinBuild:

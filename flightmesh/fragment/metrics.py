@@ -33,12 +33,14 @@ class OperatorMetrics:
 class Pull:
     """An operator's output as an iterator that keeps its metrics. Closing it ends the operator and then its inputs."""
 
-    __slots__ = ("_batches", "_inputs", "metrics", "total_cpu_ns", "total_ns")
+    __slots__ = ("_batches", "_cpu_before", "_inputs", "_wait_before", "metrics", "total_cpu_ns", "total_ns")
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], inputs: tuple[Pull, ...], metrics: OperatorMetrics) -> None:
+    def __init__(self, batches: Iterator[pa.RecordBatch], inputs: tuple[Pull | Spent, ...], metrics: OperatorMetrics) -> None:
+        """`metrics` go on from what they have: an operator may be run more than once."""
         self._batches = batches
         self._inputs = inputs
         self.metrics = metrics
+        self._cpu_before, self._wait_before = metrics.cpu_ns, metrics.wait_ns
         self.total_cpu_ns = 0
         self.total_ns = 0
 
@@ -61,8 +63,8 @@ class Pull:
         self.total_ns += wall
         own_cpu = self.total_cpu_ns - sum(i.total_cpu_ns for i in self._inputs)
         own_wall = self.total_ns - sum(i.total_ns for i in self._inputs)
-        self.metrics.cpu_ns = max(0, own_cpu)
-        self.metrics.wait_ns = max(0, own_wall - own_cpu)
+        self.metrics.cpu_ns = self._cpu_before + max(0, own_cpu)
+        self.metrics.wait_ns = self._wait_before + max(0, own_wall - own_cpu)
 
     def close(self) -> None:
         """Ends the operator, then its inputs; harmless when they have ended."""
@@ -71,3 +73,35 @@ class Pull:
             close()
         for part in self._inputs:
             part.close()
+
+
+class Spent:
+    """What the runs of a step have taken together: an input of the recursion, for whose own time theirs is left out."""
+
+    def __init__(self) -> None:
+        self._ended_cpu_ns = 0
+        self._ended_ns = 0
+        self._now: Pull | None = None
+
+    def by(self, run: Pull) -> Pull:
+        """Counts one more run, the last one having ended."""
+        if self._now is not None:
+            self._ended_cpu_ns += self._now.total_cpu_ns
+            self._ended_ns += self._now.total_ns
+        self._now = run
+        return run
+
+    @property
+    def total_cpu_ns(self) -> int:
+        """Time on a CPU."""
+        return self._ended_cpu_ns + (0 if self._now is None else self._now.total_cpu_ns)
+
+    @property
+    def total_ns(self) -> int:
+        """Time."""
+        return self._ended_ns + (0 if self._now is None else self._now.total_ns)
+
+    def close(self) -> None:
+        """Ends the run that is under way."""
+        if self._now is not None:
+            self._now.close()

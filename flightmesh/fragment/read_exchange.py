@@ -9,13 +9,34 @@ import pyarrow as pa
 from flightmesh.errors import InternalError
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.ordering import sort_keys
-from flightmesh.fragment.site import Site
+from flightmesh.fragment.site import Site, batch_bytes
+from flightmesh.fragment.turns import Turns
 from flightmesh.kernel.merge import merge_runs
 from flightmesh.physical.operators import ReadExchange
 
 
 def run_read_exchange(node: ReadExchange, site: Site) -> Iterator[pa.RecordBatch]:
     """The edge's rows in morsels."""
+    if site.turns is None or node.edge in site.turns.once:
+        yield from _read(node, site)
+    else:
+        yield from _kept(node, site, site.turns)
+
+
+def _kept(node: ReadExchange, site: Site, turns: Turns) -> Iterator[pa.RecordBatch]:
+    """The rows as the first turn has read them, all of them before the first is given."""
+    if node.edge not in turns.edges:
+        kept: list[pa.RecordBatch] = []
+        for batch in _read(node, site):
+            site.context.reserve(batch_bytes(batch), "what each turn of a recursive query reads")
+            kept.append(batch)
+        turns.edges[node.edge] = kept
+    for batch in turns.edges[node.edge]:
+        site.context.check()
+        yield batch
+
+
+def _read(node: ReadExchange, site: Site) -> Iterator[pa.RecordBatch]:
     rows = site.context.morsel_rows
     if not node.order:
         yield from coalesce(_checked(node, site.context.read_edge(node.edge), site), rows)

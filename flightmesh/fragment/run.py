@@ -7,6 +7,7 @@ Nothing runs before the first batch is asked for; closing it, at any time, ends 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import assert_never
 
 import pyarrow as pa
@@ -16,8 +17,9 @@ from flightmesh.fragment.expand import run_expand
 from flightmesh.fragment.filter import run_filter
 from flightmesh.fragment.group_by import run_group_by
 from flightmesh.fragment.hash_join import run_hash_join
+from flightmesh.fragment.iterate import run_iterate, run_working
 from flightmesh.fragment.limit import run_limit
-from flightmesh.fragment.metrics import OperatorMetrics, Pull
+from flightmesh.fragment.metrics import OperatorMetrics, Pull, Spent
 from flightmesh.fragment.project import run_project
 from flightmesh.fragment.read_exchange import run_read_exchange
 from flightmesh.fragment.scan import run_scan
@@ -25,6 +27,7 @@ from flightmesh.fragment.site import Site
 from flightmesh.fragment.sort import run_sort
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
+from flightmesh.fragment.turns import Turns
 from flightmesh.fragment.union import run_union
 from flightmesh.fragment.unnest import run_unnest
 from flightmesh.fragment.values import run_values
@@ -37,6 +40,7 @@ from flightmesh.physical.operators import (
     FilterRows,
     GroupBy,
     HashJoin,
+    IterateRows,
     LimitRows,
     Operator,
     ProjectColumns,
@@ -48,6 +52,7 @@ from flightmesh.physical.operators import (
     UnnestRows,
     ValuesRows,
     WindowRows,
+    WorkingRows,
     operator_inputs,
 )
 
@@ -63,10 +68,10 @@ class FragmentRun:
 
     def __init__(self, root: Operator, context: TaskContext) -> None:
         keep_freed_memory()
-        self.metrics: list[OperatorMetrics] = []
+        self.metrics = [OperatorMetrics(type(node).__name__) for node in preorder(root)]
         self._context = context
         self._filters: dict[int, KeyFilter] = {}
-        self._pull = self._start(root)
+        self._pull = self._start(root, 0, None)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self
@@ -84,12 +89,26 @@ class FragmentRun:
         """Ends every operator; harmless when they have ended."""
         self._pull.close()
 
-    def _start(self, node: Operator) -> Pull:
-        metrics = OperatorMetrics(type(node).__name__)
-        site = Site(self._context, metrics, len(self.metrics), self._filters)
-        self.metrics.append(metrics)
-        inputs = tuple(self._start(child) for child in operator_inputs(node))
-        return Pull(_operate(node, inputs, site), inputs, metrics)
+    def _start(self, node: Operator, position: int, turns: Turns | None) -> Pull:
+        """The operator, which stands at `position` of the pre-order, over its inputs."""
+        metrics = self.metrics[position]
+        site = Site(self._context, metrics, position, self._filters, turns)
+        if isinstance(node, IterateRows):
+            return self._iterate(node, site)
+        inputs, place = [], position + 1
+        for child in operator_inputs(node):
+            inputs.append(self._start(child, place, turns))
+            place += size(child)
+        return Pull(_operate(node, tuple(inputs), site), tuple(inputs), metrics)
+
+    def _iterate(self, node: IterateRows, site: Site) -> Pull:
+        """A recursion: its step is started anew each turn, and its operators go on counting where they were."""
+        seed_place = site.position + 1
+        seed = self._start(node.seed, seed_place, site.turns)
+        turns = site.turns or Turns()
+        spent = Spent()
+        begin = partial(self._start, node.step, seed_place + size(node.seed), turns)
+        return Pull(run_iterate(node, seed, lambda: spent.by(begin()), turns, site), (seed, spent), site.metrics)
 
 
 def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[pa.RecordBatch]:
@@ -122,7 +141,23 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
             return run_limit(node, inputs[0], site)
         case UnionRows():
             return run_union(node, inputs, site)
+        case WorkingRows():
+            return run_working(node, site)
+        case IterateRows():
+            raise InternalError("a recursion is started, not operated")
         case Exchange():
             raise InternalError("a fragment holds an Exchange: stages are cut there")
         case _:
             assert_never(node)
+
+
+def preorder(node: Operator) -> Iterator[Operator]:
+    """An operator and all below it, in the order in which their metrics stand."""
+    yield node
+    for part in operator_inputs(node):
+        yield from preorder(part)
+
+
+def size(node: Operator) -> int:
+    """How many operators those are."""
+    return sum(1 for _ in preorder(node))

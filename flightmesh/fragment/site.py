@@ -10,18 +10,21 @@ import pyarrow as pa
 
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.task import TaskContext
+from flightmesh.fragment.turns import Turns
 from flightmesh.kernel.key_filter import KeyFilter
 
 
 @dataclass(slots=True)
 class Site:
     """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree; `filters`
-    are the dynamic filters that joins of this fragment have made until now, by number."""
+    are the dynamic filters that joins of this fragment have made until now, by number; `turns` is what the recursion around it
+    keeps, if there is one."""
 
     context: TaskContext
     metrics: OperatorMetrics
     position: int
     filters: dict[int, KeyFilter] = field(default_factory=dict)
+    turns: Turns | None = None
 
     @contextmanager
     def memory(self, purpose: str) -> Iterator[Memory]:

@@ -21,6 +21,7 @@ from flightmesh.logical.relations import (
     Join,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -32,6 +33,7 @@ from flightmesh.logical.relations import (
     Window,
     WindowItem,
     With,
+    Working,
 )
 from flightmesh.logical.traversal import expressions, inputs, rewrite_up, with_inputs
 from flightmesh.logical.traversal import walk as walk_relations
@@ -62,7 +64,7 @@ def with_expressions(node: Relation, change: Callable[[Expression], Expression])
             return _with_window_expressions(node, new)
         case Sort(keys=keys):
             return replace(node, keys=tuple(SortKey(e, k.descending, k.nulls_first) for k, e in zip(keys, new, strict=True)))
-        case Values() | Limit() | SetOperation() | Reference() | With():
+        case Values() | Limit() | SetOperation() | Reference() | Recursion() | Working() | With():
             return node
 
 
@@ -100,6 +102,8 @@ def produced(node: Relation) -> tuple[Field, ...]:
             known = {f.id for f in fields}
             return (*fields, *(f for f in extra if f.id not in known))
         case Values(fields=fields) | SetOperation(fields=fields) | Reference(fields=fields):
+            return fields
+        case Recursion(fields=fields) | Working(fields=fields):
             return fields
         case Project(items=items):
             return tuple(item.field for item in items if not is_pass(item))
@@ -152,11 +156,14 @@ def renamed(node: Relation, names: dict[ColumnId, ColumnId]) -> Relation:
         return rewrite(part, column)
 
     parts = tuple(renamed(part, names) for part in inputs(node))
+    if isinstance(node, Recursion):
+        seed, step = (tuple(names.get(c, c) for c in ids) for ids in (node.seed_columns, node.step_columns))
+        return Recursion(parts[0], parts[1], node.id, node.name, node.quantifier, fields(node.fields), seed, step)
     node = with_expressions(with_inputs(node, parts) if parts else node, change)
     match node:
         case Scan():
             return replace(node, fields=fields(node.fields), filter_only=fields(node.filter_only))
-        case Values() | SetOperation() | Reference():
+        case Values() | SetOperation() | Reference() | Working():
             return replace(node, fields=fields(node.fields))
         case Project(items=items):
             return replace(node, items=tuple(Item(field(i.field), i.expression) for i in items))

@@ -17,7 +17,7 @@ from flightmesh.catalog.table import Table
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, require_boolean
 from flightmesh.expression.windows import WindowCall
-from flightmesh.ids import ColumnId, SharedId
+from flightmesh.ids import ColumnId, RecursionId, SharedId
 
 
 def _same_shape(fields: tuple[Field, ...], other: tuple[Field, ...], what: str) -> None:
@@ -401,6 +401,40 @@ class With:
         return self.body.fields
 
 
+@dataclass(frozen=True, slots=True)
+class Recursion:
+    """WITH RECURSIVE: the rows of `seed`, then those of `step` over the rows that came last, until there come none.
+
+    What came last is the working table that `Working`s of the same `id` below `step` read. DISTINCT keeps of each turn only
+    rows that no turn before has given. `seed_columns` and `step_columns` say which columns of the two are `fields`, in order.
+    """
+
+    seed: Relation
+    step: Relation
+    id: RecursionId
+    name: str
+    quantifier: Quantifier
+    fields: tuple[Field, ...]
+    seed_columns: tuple[ColumnId, ...]
+    step_columns: tuple[ColumnId, ...]
+
+    def __post_init__(self) -> None:
+        for part, columns, what in ((self.seed, self.seed_columns, "first"), (self.step, self.step_columns, "recursive")):
+            types = {f.id: f.type for f in part.fields}
+            if [types.get(c) for c in columns] != [f.type for f in self.fields]:
+                raise InternalError(f"the {what} part of {self.name} has not the columns of the whole")
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Reads the working table of the `Recursion` with this `id` around: `fields` are fresh ids for its columns at `places`."""
+
+    id: RecursionId
+    name: str
+    fields: tuple[Field, ...]
+    places: tuple[int, ...]
+
+
 Relation: TypeAlias = (
     Scan
     | Values
@@ -416,6 +450,8 @@ Relation: TypeAlias = (
     | Limit
     | SetOperation
     | Reference
+    | Recursion
+    | Working
     | With
 )
 

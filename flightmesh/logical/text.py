@@ -21,6 +21,7 @@ from flightmesh.logical.relations import (
     Join,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -31,6 +32,7 @@ from flightmesh.logical.relations import (
     Window,
     WindowItem,
     With,
+    Working,
 )
 from flightmesh.logical.traversal import inputs
 
@@ -88,6 +90,10 @@ def format_node(relation: Relation) -> str:
         case Reference(fields=fields, sources=sources):
             pairs = (f"{f.name}#{f.id} = #{source}" for f, source in zip(fields, sources, strict=True))
             return f"Reference {relation.name}@{relation.shared} [{', '.join(pairs)}]"
+        case Recursion(quantifier=quantifier, fields=fields):
+            return f"Recursion {relation.name}@{relation.id} union {quantifier.value} {_fields(fields)}"
+        case Working(fields=fields):
+            return f"Working {relation.name}@{relation.id} {_fields(fields)}"
         case With():
             return f"With {', '.join(f'{d.name}@{d.id}' for d in relation.definitions)}"
 

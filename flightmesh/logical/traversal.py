@@ -15,6 +15,7 @@ from flightmesh.logical.relations import (
     Join,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -24,13 +25,14 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 
 
 def inputs(node: Relation) -> tuple[Relation, ...]:
     """The direct inputs, in order. Those of a With are its definitions' relations, then its body."""
     match node:
-        case Scan() | Values() | Reference():
+        case Scan() | Values() | Reference() | Working():
             return ()
         case Filter(input=child) | Project(input=child) | Aggregate(input=child) | Sort(input=child) | Limit(input=child):
             return (child,)
@@ -40,6 +42,8 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
             return (left, right)
         case SetOperation(inputs=parts):
             return parts
+        case Recursion(seed=seed, step=step):
+            return (seed, step)
         case With(definitions=definitions, body=body):
             return (*(d.relation for d in definitions), body)
 
@@ -47,7 +51,7 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
 def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
     """The same node over other inputs, given as `inputs` lists them."""
     match node:
-        case Scan() | Values() | Reference():
+        case Scan() | Values() | Reference() | Working():
             return node
         case Filter() | Project() | Aggregate() | Expand() | Unnest() | Window() | Sort() | Limit():
             return replace(node, input=parts[0])
@@ -55,6 +59,8 @@ def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
             return replace(node, left=parts[0], right=parts[1])
         case SetOperation():
             return replace(node, inputs=parts)
+        case Recursion():
+            return replace(node, seed=parts[0], step=parts[1])
         case With(definitions=definitions):
             named = tuple(Definition(d.id, d.name, p) for d, p in zip(definitions, parts[:-1], strict=True))
             return replace(node, definitions=named, body=parts[-1])
@@ -116,5 +122,5 @@ def expressions(node: Relation) -> tuple[Expression, ...]:
             return (*partition, *(key.expression for key in order), *(part for item in windows for part in item.call.parts))
         case Sort(keys=keys):
             return tuple(key.expression for key in keys)
-        case Values() | Limit() | SetOperation() | Reference() | With():
+        case Values() | Limit() | SetOperation() | Reference() | Recursion() | Working() | With():
             return ()

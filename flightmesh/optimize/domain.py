@@ -29,22 +29,22 @@ from flightmesh.logical.relations import (
     JoinKind,
     Limit,
     Project,
+    Recursion,
     Relation,
     SetOperation,
     Sort,
     Unnest,
     Window,
+    Working,
     passes,
 )
 from flightmesh.optimize.grouped_limit import limit_each
 from flightmesh.optimize.nullability import NEVER_NULL_AGGREGATES
 from flightmesh.optimize.pulling import empty_value
 from flightmesh.optimize.sharing import Sharing, cheap_to_repeat, read_as
+from flightmesh.optimize.widened import Bound, Widened
 
 Turn = Callable[[Relation, Sharing], Relation]
-
-Bound = dict[ColumnId, Expression]
-"""For each outer column, the column of the pushed relation that holds its value."""
 
 
 def unnest_by_domain(node: Apply, sharing: Sharing, turn: Turn) -> Relation:
@@ -86,14 +86,17 @@ class _Domain:
     definition: Definition
     outer: tuple[ColumnId, ...]
     turn: Turn
+    within: tuple[Widened, ...] = ()
 
     def read(self) -> tuple[Relation, Bound]:
-        """The domain under fresh ids."""
+        """The domain under fresh ids; within a recursion's step the values for which rows came last."""
+        if self.within:
+            return self.within[-1].domain(self.outer, self.sharing)
         reference = self.sharing.read(self.definition, self.definition.relation.fields)
         return reference, {o: f.column() for o, f in zip(self.outer, reference.fields, strict=True)}
 
     def reads(self, node: Relation) -> bool:
-        return bool(free_columns(node) & frozenset(self.outer))
+        return bool(free_columns(node) & frozenset(self.outer)) or any(wide.is_read(node) for wide in self.within)
 
     def push(self, node: Relation) -> tuple[Relation, Bound]:
         """The relation computed for each value of the domain, and where each value stands in it."""
@@ -132,10 +135,17 @@ class _Domain:
             case Apply():
                 below, bound = self.push(node.left)
                 right = substitute_columns(node.right, bound)
+                for wide in self.within:
+                    right = wide.tied(right, bound, self.outer, self.sharing)
                 condition = None if node.condition is None else substitute(node.condition, bound)
                 return replace(node, left=below, right=right, condition=condition), bound
             case SetOperation():
                 return self._set_operation(node)
+            case Recursion():
+                return self._recursion(node)
+            case Working():
+                wide = next(wide for wide in self.within if wide.id == node.id)
+                return wide.working(node, self.outer, self.sharing)
             case _:
                 raise InternalError(f"a {type(node).__name__} cannot be correlated")
 
@@ -195,6 +205,25 @@ class _Domain:
             items.append(Item(made, Call("coalesce", (a, b), a.type)))
             found[outer] = made.column()
         return Project(joined, tuple(items)), found
+
+    def _recursion(self, node: Recursion) -> tuple[Relation, Bound]:
+        """The recursions of all values of the domain at once: rows, those that came last too, have their value beside them."""
+        seed, first = self.push(node.seed)
+        wide = Widened(node.id, len(node.fields), self.definition.relation.fields)
+        step, last = replace(self, within=(*self.within, wide)).push(wide.inlined(node.step, self.sharing))
+        added = tuple(Field(self.sharing.context.ids.fresh(), f.name, f.type) for f in wide.fields)
+        ids = [tuple(c.id for c in _columns({o: bound[o] for o in self.outer})) for bound in (first, last)]
+        made = Recursion(
+            seed,
+            step,
+            node.id,
+            node.name,
+            node.quantifier,
+            (*node.fields, *added),
+            (*node.seed_columns, *ids[0]),
+            (*node.step_columns, *ids[1]),
+        )
+        return made, {o: f.column() for o, f in zip(self.outer, added, strict=True)}
 
     def _set_operation(self, node: SetOperation) -> tuple[Relation, Bound]:
         parts = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from flightmesh.expression.nodes import Column, Expression, columns_of, conjuncts
+from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
@@ -21,6 +21,7 @@ from flightmesh.logical.relations import (
     JoinKind,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -30,11 +31,17 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.optimize.column_estimate import ColumnEstimate, column_estimate, table_rows, width_of
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.join_estimate import joined_rows, matched_share
 from flightmesh.optimize.selectivity import Columns, kept
+
+WORKING_ROWS = 1e9
+"""What a working table counts as: so much that joins with it build on the other side, whose table is then made once."""
+TURNS, LEAST_RECURSIVE = 10.0, 1000.0
+"""How often a recursion is expected to give as many rows as it began with, and the least that it is expected to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,10 @@ def _estimate(node: Relation, context: Context) -> Estimate:
             return _union([f.id for f in fields], [estimate(p, context) for p in parts], parts)
         case Reference():
             return _reference(node, context)
+        case Recursion(fields=fields):
+            return _recursion(fields, estimate(node.seed, context).rows)
+        case Working(fields=fields):
+            return _of(WORKING_ROWS, {f.id: ColumnEstimate(WORKING_ROWS, width=width_of(f.type)) for f in fields})
         case With(definitions=definitions, body=body):
             context.shared.update((d.id, d.relation) for d in definitions)
             return estimate(body, context)
@@ -214,6 +225,11 @@ def _union(ids: list[ColumnId], parts: list[Estimate], inputs: tuple[Relation, .
         distinct = sum(c.distinct for c in known) or max(rows, 1.0)
         columns[id_] = ColumnEstimate(distinct, width=known[0].width if known else 8.0)
     return _of(rows, columns)
+
+
+def _recursion(fields: tuple[Field, ...], seed: float) -> Estimate:
+    rows = max(seed * TURNS, LEAST_RECURSIVE)
+    return _of(rows, {f.id: ColumnEstimate(rows, width=width_of(f.type)) for f in fields})
 
 
 def _reference(node: Reference, context: Context) -> Estimate:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from flightmesh.expression.nodes import Call, Column, Expression, Field, conjunction, conjuncts, walk
 from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import Apply, Filter, Join, JoinKind, Project, Relation, SetOperation
+from flightmesh.logical.relations import Apply, Filter, Join, JoinKind, Project, Recursion, Relation, SetOperation
 from flightmesh.logical.traversal import expressions, inputs, rewrite_up, with_inputs
 from flightmesh.logical.traversal import walk as walk_relations
 from flightmesh.optimize.context import Context
@@ -41,6 +41,9 @@ def _uses(relation: Relation, marks: set[ColumnId]) -> dict[ColumnId, int]:
         if isinstance(node, SetOperation):
             for part in node.inputs:
                 count(part.fields)
+        if isinstance(node, Recursion):
+            count(node.seed.fields)
+            count(node.step.fields)
         for expression in expressions(node):
             for part_ in walk(expression):
                 if isinstance(part_, Column) and part_.id in uses:

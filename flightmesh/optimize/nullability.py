@@ -19,6 +19,7 @@ from flightmesh.logical.relations import (
     JoinKind,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -29,6 +30,7 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.optimize.context import Context
 
@@ -110,7 +112,7 @@ def never_null(relation: Relation, context: Context) -> Ids:
             shared = context.shared.get(relation.shared)
             sure = frozenset() if shared is None else never_null(shared, context)
             return frozenset(f.id for f, s in zip(fields, sources, strict=True) if s in sure)
-        case With() | Apply():
+        case With() | Apply() | Recursion() | Working():
             return frozenset(f.id for f in relation.fields if not f.nullable)
 
 

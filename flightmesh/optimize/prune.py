@@ -23,6 +23,7 @@ from flightmesh.logical.relations import (
     Limit,
     Project,
     Quantifier,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -33,6 +34,7 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.logical.traversal import expressions
 from flightmesh.optimize.context import Context
@@ -100,6 +102,13 @@ def _prune(node: Relation, required: Ids, wanted: _Wanted) -> Relation:
             return _set_operation(node, required, wanted)
         case Reference():
             return _reference(node, required, wanted)
+        case Recursion(seed=seed, step=step):
+            # Rows differ by every column, or the step reads them: all columns stay.
+            below = _prune(seed, frozenset(node.seed_columns), wanted), _prune(step, frozenset(node.step_columns), wanted)
+            return node if below[0] is seed and below[1] is step else replace(node, seed=below[0], step=below[1])
+        case Working(fields=fields, places=places):
+            pairs = [(f, p) for f, p in zip(fields, places, strict=True) if f.id in required]
+            return replace(node, fields=tuple(f for f, _ in pairs), places=tuple(p for _, p in pairs))
         case Apply() | With():
             return node
 

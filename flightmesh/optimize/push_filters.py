@@ -23,6 +23,7 @@ from flightmesh.logical.relations import (
     JoinKind,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -32,6 +33,7 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.fragile import is_fragile
@@ -74,8 +76,11 @@ def _push(node: Relation, predicates: Predicates) -> Relation:
         case With(definitions=definitions, body=body):
             made = tuple(Definition(d.id, d.name, _push(d.relation, ())) for d in definitions)
             return With(made, _push(body, predicates))
-        case Values() | Reference():
+        case Values() | Reference() | Working():
             return above(node, predicates)
+        case Recursion(seed=seed, step=step):
+            # What is wanted of the whole does not hold for the rows that others come from.
+            return above(replace(node, seed=_push(seed, ()), step=_push(step, ())), predicates)
         case Apply(left=left, right=right):
             return above(replace(node, left=_push(left, ()), right=_push(right, ())), predicates)
 

@@ -8,7 +8,7 @@ its docstring says that it collects.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -16,8 +16,8 @@ import pyarrow as pa
 from flightmesh.catalog.table import Table
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
-from flightmesh.ids import EdgeId
-from flightmesh.logical.relations import Item, JoinKind, UnnestItem
+from flightmesh.ids import EdgeId, RecursionId
+from flightmesh.logical.relations import Item, JoinKind, Quantifier, UnnestItem
 from flightmesh.physical.partitioning import Partitioning
 
 
@@ -336,6 +336,35 @@ class UnionRows:
 
 
 @dataclass(frozen=True, slots=True)
+class IterateRows:
+    """The rows of `seed`, then those of `step` over the rows that came last (its `WorkingRows` of this `id`), until there come
+    none; DISTINCT drops rows that came before. One task; columns are matched by position.
+
+    `step` is run anew each turn, in this task: below it stand no exchanges but for what does not depend on the turn, which is
+    read once and kept. More than `turns` turns are an error. Holds what came last, and with DISTINCT all that came.
+    """
+
+    seed: Operator
+    step: Operator
+    id: RecursionId
+    name: str
+    quantifier: Quantifier
+    fields: tuple[Field, ...]
+    turns: int
+    estimate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingRows:
+    """The rows that came last in the IterateRows around with this `id`: its columns at `places`."""
+
+    id: RecursionId
+    name: str
+    fields: tuple[Field, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """Where a stage ends: the input's rows dealt by `partitioning`. Exists in physical plans only; `stage` cuts here.
 
@@ -366,15 +395,19 @@ Operator: TypeAlias = (
     | TopRows
     | LimitRows
     | UnionRows
+    | IterateRows
+    | WorkingRows
     | Exchange
 )
 
 
 def operator_inputs(node: Operator) -> tuple[Operator, ...]:
-    """The direct inputs, in order; a HashJoin's are probe, build."""
+    """The direct inputs, in order; a HashJoin's are probe, build; an IterateRows' seed, step."""
     match node:
-        case TableScan() | ValuesRows() | ReadExchange():
+        case TableScan() | ValuesRows() | ReadExchange() | WorkingRows():
             return ()
+        case IterateRows(seed=seed, step=step):
+            return (seed, step)
         case HashJoin(probe=probe, build=build):
             return (probe, build)
         case UnionRows(inputs=parts):
@@ -392,3 +425,28 @@ def operator_inputs(node: Operator) -> tuple[Operator, ...]:
             | Exchange(input=child)
         ):
             return (child,)
+
+
+def with_operator_inputs(node: Operator, parts: tuple[Operator, ...]) -> Operator:
+    """The same operator over other inputs, given as `operator_inputs` lists them."""
+    match node:
+        case TableScan() | ValuesRows() | ReadExchange() | WorkingRows():
+            return node
+        case IterateRows():
+            return replace(node, seed=parts[0], step=parts[1])
+        case HashJoin():
+            return replace(node, probe=parts[0], build=parts[1])
+        case UnionRows():
+            return replace(node, inputs=parts)
+        case (
+            FilterRows()
+            | ProjectColumns()
+            | GroupBy()
+            | ExpandSets()
+            | SortRows()
+            | WindowRows()
+            | TopRows()
+            | LimitRows()
+            | Exchange()
+        ):
+            return replace(node, input=parts[0])

@@ -22,6 +22,7 @@ from flightmesh.logical.relations import (
     Limit,
     Project,
     Quantifier,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -32,6 +33,7 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.optimize.context import Context
 from flightmesh.physical.aggregates import plan_aggregate
@@ -45,9 +47,11 @@ from flightmesh.physical.operators import (
     TableScan,
     UnionRows,
     ValuesRows,
+    WorkingRows,
 )
 from flightmesh.physical.partitioning import RoundRobin, Single
 from flightmesh.physical.planned import Planned, Planning, narrow, spread
+from flightmesh.physical.recursion import plan_recursion
 from flightmesh.physical.sorting import plan_limit, plan_sort
 from flightmesh.physical.unnests import plan_unnest
 from flightmesh.physical.windows import plan_window
@@ -102,6 +106,10 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             return _plan_union(relation, planning)
         case Reference():
             return _plan_reference(relation, planning)
+        case Recursion():
+            return plan_recursion(relation, planning, plan)
+        case Working():
+            return Planned(WorkingRows(relation.id, relation.name, relation.fields, relation.places), True, None, None)
         case Apply() | With():
             raise InternalError(f"the optimizer left a {type(relation).__name__} where the planner takes none")
         case _:

@@ -15,6 +15,7 @@ from flightmesh.physical.operators import (
     FilterRows,
     GroupBy,
     HashJoin,
+    IterateRows,
     LimitRows,
     Measure,
     Operator,
@@ -28,6 +29,7 @@ from flightmesh.physical.operators import (
     ValuesRows,
     WindowFunction,
     WindowRows,
+    WorkingRows,
     operator_inputs,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
@@ -80,6 +82,10 @@ def describe(node: Operator) -> str:
             return f"Limit {'all' if node.count is None else node.count}{offset}"
         case UnionRows():
             return f"Union {format_fields(node.fields)}"
+        case IterateRows():
+            return f"Iterate {node.name} union {node.quantifier.value} {format_fields(node.fields)}"
+        case WorkingRows():
+            return f"Working {node.name} {format_fields(node.fields)}"
         case Exchange():
             shared = f" shared {node.shared}" if node.shared is not None else ""
             order = f" order {format_orders(node.order)}" if node.order else ""

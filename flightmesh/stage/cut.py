@@ -18,6 +18,7 @@ from flightmesh.physical.operators import (
     FilterRows,
     GroupBy,
     HashJoin,
+    IterateRows,
     LimitRows,
     Operator,
     ProjectColumns,
@@ -29,6 +30,7 @@ from flightmesh.physical.operators import (
     UnnestRows,
     ValuesRows,
     WindowRows,
+    WorkingRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.stage.graph import Edge, Stage, StageGraph
@@ -108,8 +110,12 @@ class _Cutting:
                 numbered = replace(node, source=len(leaves.scans))
                 leaves.scans.append(numbered)
                 return numbered
-            case ValuesRows() | ReadExchange():
+            case ValuesRows() | ReadExchange() | WorkingRows():
                 return node
+            case IterateRows():
+                leaves.single = True
+                seed = self._below(node.seed, leaves)
+                return replace(node, seed=seed, step=self._below(node.step, leaves))
             case HashJoin():
                 build = self._below(node.build, leaves)
                 return replace(node, build=build, probe=self._below(node.probe, leaves))

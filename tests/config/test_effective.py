@@ -57,6 +57,7 @@ EXAMPLES = {
     "planner.join_search_relations": ("4", 4),
     "planner.buckets_per_task": ("2", 2),
     "planner.dynamic_filters": ("off", False),
+    "planner.recursion_turns": ("500", 500),
     "exchange.mode": ("put", "put"),
     "exchange.memory": ("16MiB", 16 << 20),
     "exchange.disk": ("0", 0),

@@ -19,7 +19,7 @@ from flightmesh.catalog.table import Table
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.parameters import Parameters
 from flightmesh.frontend.sql.source import Source
-from flightmesh.ids import ColumnIds, SharedId
+from flightmesh.ids import ColumnIds, RecursionId, SharedId
 from flightmesh.logical.relations import Definition, Relation, With
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class State:
 
     ids: ColumnIds
     definitions: list[Definition] = field(default_factory=list)
+    recursions: int = 0
     now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
     def define(self, name: str, relation: Relation) -> Definition:
@@ -52,6 +53,11 @@ class State:
         definition = Definition(SharedId(len(self.definitions)), name, relation)
         self.definitions.append(definition)
         return definition
+
+    def recursion(self) -> RecursionId:
+        """A number for one more recursive relation."""
+        self.recursions += 1
+        return RecursionId(self.recursions - 1)
 
     def rooted(self, relation: Relation) -> Relation:
         """The relation below a With of what was defined, if anything was."""

@@ -7,6 +7,7 @@ columns of a query around it).
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,11 +15,33 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flightmesh.catalog.table import Table
+from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.context import Bound, Context
-from flightmesh.ids import SharedId
+from flightmesh.ids import RecursionId, SharedId
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.scope import Scope
+
+
+@dataclass(slots=True, eq=False)
+class WorkingTable:
+    """What a recursive query's own name means in its recursive part: the rows of the turn before. `reads` counts readings."""
+
+    id: RecursionId
+    fields: tuple[Field, ...]
+    reads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """What a recursive query's own name means in its first part: nothing that could be read."""
+
+
+class Reach(enum.Enum):
+    """Whether a named query reads itself."""
+
+    OTHERS = "others"
+    ITSELF = "itself"
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +49,7 @@ class Entry:
     """One named query, or a table that a plan brings along. `shared` is known once a first reading has defined it."""
 
     name: str
-    query: exp.Expr | Table
+    query: exp.Expr | Table | WorkingTable | NotYet
     columns: tuple[exp.Identifier, ...]
     environment: Environment
     reads: int
@@ -35,6 +58,7 @@ class Entry:
     bound: Bound | None = None
     shared: SharedId | None = None
     correlated: bool = False
+    reach: Reach = Reach.OTHERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +91,28 @@ def with_ctes(query: exp.Expr, context: Context, environment: Environment, paren
         if name.casefold() in seen:
             raise context.source.error(f"the WITH clause has {name!r} twice", cte.args["alias"].this)
         seen.add(name.casefold())
-        _refuse_recursion(cte, clause, context)
-        environment = environment.extended(_entry(cte, query, context, environment, parent))
+        if cte.args.get("key_expressions"):
+            raise context.source.unsupported("USING KEY", cte.args["key_expressions"][0])
+        entry = _entry(cte, query, context, environment, parent)
+        if clause.args.get("recursive") and next(readings(cte.this, name), None) is not None:
+            entry.reach = Reach.ITSELF
+        environment = environment.extended(entry)
     return environment
 
 
 def _entry(cte: exp.Expr, query: exp.Expr, context: Context, environment: Environment, parent: Scope | None) -> Entry:
     alias = cte.args["alias"]
-    reads = sum(1 for _ in _readings(query, cte.alias))
+    own = sum(1 for _ in readings(cte.this, cte.alias))
+    reads = sum(1 for _ in readings(query, cte.alias)) - own
     materialized = cte.args.get("materialized")
     if materialized is not None:
         reads = 2 if materialized else 1
     return Entry(cte.alias, cte.this, tuple(alias.args.get("columns") or ()), environment, reads, context, parent)
 
 
-def _readings(query: exp.Expr, name: str) -> Iterator[exp.Table]:
+def readings(query: exp.Expr, name: str) -> Iterator[exp.Table]:
     """The tables below a query that bear a name. One that an inner WITH hides may be among them, and costs a sharing."""
     wanted = name.casefold()
     for table in query.find_all(exp.Table):
         if table.name.casefold() == wanted and not table.args.get("db"):
             yield table
-
-
-def _refuse_recursion(cte: exp.Expr, clause: exp.Expr, context: Context) -> None:
-    if not clause.args.get("recursive"):
-        return
-    own = next(_readings(cte.this, cte.alias), None)
-    if own is not None:
-        raise context.source.unsupported(f"WITH RECURSIVE ({cte.alias!r} reads itself)", own)

@@ -16,7 +16,7 @@ from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.joined import Joined, side_by_side
 from flightmesh.frontend.sql.joins import JoinContext, bind_join, paired
-from flightmesh.frontend.sql.readings import renamed
+from flightmesh.frontend.sql.names import renamed
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
 from flightmesh.logical.relations import JoinKind

@@ -11,7 +11,9 @@ from sqlglot import exp
 from flightmesh.catalog.table import FileTable, MemoryTable, Table
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.context import Bound, Context
-from flightmesh.frontend.sql.ctes import Entry
+from flightmesh.frontend.sql.ctes import Entry, Reach, WorkingTable
+from flightmesh.frontend.sql.names import renamed
+from flightmesh.frontend.sql.recursion import bind_recursion, read_working
 from flightmesh.logical.expressions import free_columns
 from flightmesh.logical.relations import Reference, Scan
 
@@ -27,6 +29,8 @@ def read_entry(entry: Entry, context: Context) -> Bound:
     """A named query where it is read: its own copy if it is read once, otherwise a reference to the one that is computed."""
     if isinstance(entry.query, FileTable | MemoryTable):
         return scan(entry.query, context)
+    if isinstance(entry.query, WorkingTable):
+        return read_working(entry.query, entry.name, context)
     if entry.reads < 2 or entry.correlated:
         return _bind_entry(entry)
     if entry.bound is None or entry.shared is None:
@@ -44,25 +48,8 @@ def read_entry(entry: Entry, context: Context) -> Bound:
 
 
 def _bind_entry(entry: Entry) -> Bound:
+    if entry.reach is Reach.ITSELF:
+        return bind_recursion(entry)
     assert isinstance(entry.query, exp.Expr)
     bound = entry.context.bind_query(entry.query, entry.context, entry.environment, entry.parent)
     return renamed(bound, entry.columns, entry.context, entry.name)
-
-
-def renamed(bound: Bound, columns: tuple[exp.Identifier, ...], context: Context, name: str) -> Bound:
-    """The query with its first columns named anew; columns that share a name are told apart as DuckDB does (a, a_1)."""
-    if len(columns) > len(bound.fields):
-        raise context.source.error(
-            f"{name} has {len(bound.fields)} columns, but {len(columns)} names are given", columns[len(bound.fields)]
-        )
-    names = [column.name for column in columns] + [f.name for f in bound.fields[len(columns) :]]
-    taken: set[str] = set()
-    fields = []
-    for old, wanted in zip(bound.fields, names, strict=True):
-        unique, number = wanted, 0
-        while unique.casefold() in taken:
-            number += 1
-            unique = f"{wanted}_{number}"
-        taken.add(unique.casefold())
-        fields.append(old if unique == old.name else Field(old.id, unique, old.type, old.nullable))
-    return Bound(bound.relation, tuple(fields))

@@ -13,9 +13,10 @@ from sqlglot import exp
 from flightmesh.catalog.catalog import View
 from flightmesh.errors import InvalidInput, InvalidQuery, NotAllowed, WorkerLost
 from flightmesh.frontend.sql.context import Bound, Context
-from flightmesh.frontend.sql.ctes import Environment
+from flightmesh.frontend.sql.ctes import Environment, NotYet
+from flightmesh.frontend.sql.names import renamed
 from flightmesh.frontend.sql.parse import dialect_named, parse_statement
-from flightmesh.frontend.sql.readings import read_entry, renamed, scan
+from flightmesh.frontend.sql.readings import read_entry, scan
 from flightmesh.frontend.sql.scope import nearest
 from flightmesh.frontend.sql.series import bind_series
 from flightmesh.frontend.sql.source import Source
@@ -55,6 +56,12 @@ def bind_table(node: exp.Table, context: Context, environment: Environment) -> t
     parts = tuple(part.name for part in node.parts)
     if len(parts) == 1:
         entry = environment.find(parts[0])
+        if entry is not None and isinstance(entry.query, NotYet):
+            raise context.source.error(
+                f"the first part of the recursive query {entry.name} reads {entry.name}",
+                node,
+                "only the part after the last UNION may read it; several such parts stand in parentheses: (... UNION ALL ...)",
+            )
         if entry is not None:
             return read_entry(entry, context), entry.name, ()
     try:
@@ -78,7 +85,17 @@ def _unknown(
 ) -> InvalidQuery:
     near = nearest(parts[0], {name: name for name in environment.names()}) if len(parts) == 1 else None
     hint = f"did you mean {near}?" if near else error.hint
+    if len(parts) == 1 and _is_inside(node, parts[0]):
+        hint = f"WITH RECURSIVE lets {parts[0]} read itself"
     return context.source.error(error.message, node, hint)
+
+
+def _is_inside(node: exp.Expr, name: str) -> bool:
+    """Whether a node stands in a WITH entry of this name."""
+    cte = node.find_ancestor(exp.CTE)
+    while cte is not None and cte.alias.casefold() != name.casefold():
+        cte = cte.find_ancestor(exp.CTE)
+    return cte is not None
 
 
 def _is_path(identifier: exp.Identifier, context: Context) -> bool:
