@@ -14,6 +14,7 @@ from flightmesh.logical.relations import (
     Join,
     Limit,
     Project,
+    Recursion,
     Reference,
     Relation,
     Scan,
@@ -23,11 +24,12 @@ from flightmesh.logical.relations import (
     Values,
     Window,
     With,
+    Working,
 )
 from flightmesh.logical.traversal import inputs
 from flightmesh.optimize.column_estimate import table_rows
 from flightmesh.optimize.context import Context
-from flightmesh.optimize.estimate import estimate
+from flightmesh.optimize.estimate import TURNS, estimate
 from flightmesh.optimize.join_graph import is_region
 
 READ = 0.2
@@ -47,8 +49,10 @@ def work(relation: Relation, context: Context) -> float:
             columns = len(relation.fields) + len(relation.filter_only)
             read = READ * (1 + columns) * table_rows(context.statistics(relation.table), relation.table)
             return read if relation.limit is None else min(read, float(relation.limit))
-        case Values() | Apply() | With():
+        case Values() | Apply() | Working() | With():
             return 0.0
+        case Recursion(seed=seed, step=step):
+            return work(seed, context) + TURNS * work(step, context)
         case Reference():
             return KEPT * estimate(relation, context).rows
         case Filter(input=child) | Project(input=child) | Limit(input=child):

@@ -21,6 +21,7 @@ from flightmesh.physical.operators import (
     FilterRows,
     GroupBy,
     HashJoin,
+    IterateRows,
     LimitRows,
     Operator,
     ProjectColumns,
@@ -32,6 +33,7 @@ from flightmesh.physical.operators import (
     UnnestRows,
     ValuesRows,
     WindowRows,
+    WorkingRows,
 )
 from flightmesh.physical.planned import Planning
 
@@ -85,6 +87,8 @@ def _pushed(node: Operator, column: ColumnId, keys: DynamicFilter) -> Operator |
         case UnnestRows():
             return _below(node, column, keys) if any(f.id == column for f in node.input.fields) else None
         case Exchange() | ExpandSets() | LimitRows() | ReadExchange() | TopRows() | ValuesRows():
+            return None
+        case IterateRows() | WorkingRows():  # the rows of a turn make those of the next
             return None
 
 

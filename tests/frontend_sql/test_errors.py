@@ -157,7 +157,7 @@ UNSUPPORTED: tuple[Case, ...] = (
     Case("select a[1] from t", "not supported yet: subscripts", (1, 8, 1), None),
     Case("select a::struct(b int) from t", "not supported yet: the nested type STRUCT(b INT)", (1, 8, 11), None),
     Case("with recursive w(x) using key (x) as (select 1 union select x + 1 from w where x < 3) select * from w", "not supported yet: USING KEY", (1, 32, 1), None),
-    Case("with recursive w as (select 1 x union by name select x + 1 as x from w) select * from w", "not supported yet: UNION BY NAME in the recursive query w", (1, 22, 49), None),
+    Case("with recursive w as (select 1 x union by name select x + 1 as x from w) select * from w", "not supported yet: UNION BY NAME in the recursive query w", (1, 29, 42), None),
     Case("insert into t values (1)", "not supported yet: the statement INSERT", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
     Case("update t set a = 1", "not supported yet: the statement UPDATE", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),
     Case("delete from t", "not supported yet: the statement DELETE", (1, 1, 6), "statements begin with SELECT, WITH, FROM, VALUES, CREATE, DROP, EXPLAIN, TABLE"),

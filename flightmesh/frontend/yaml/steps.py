@@ -165,5 +165,7 @@ def one_query(ordered: tuple[LoweredStep, ...]) -> exp.Query:
         return body
     ctes = [exp.CTE(this=step.query.copy(), alias=exp.TableAlias(this=exp.to_identifier(step.name))) for step in before]
     own = body.args.get("with_")
-    body.set("with_", exp.With(expressions=[*ctes, *(own.expressions if own is not None else ())]))
+    clause = exp.With(expressions=[*ctes, *(own.expressions if own is not None else ())])
+    clause.set("recursive", own is not None and own.args.get("recursive"))
+    body.set("with_", clause)
     return body
