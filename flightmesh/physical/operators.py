@@ -446,6 +446,7 @@ def with_operator_inputs(node: Operator, parts: tuple[Operator, ...]) -> Operato
             | SortRows()
             | WindowRows()
             | TopRows()
+            | UnnestRows()
             | LimitRows()
             | Exchange()
         ):
