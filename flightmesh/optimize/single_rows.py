@@ -51,8 +51,9 @@ def _product(root: Relation, context: Context) -> Relation:
             continue
         kept[place] = merged
         stands.update((f.id, names[f.id]) for f in factor.fields)
-    if not stands:
-        return _multiplied(kept) if any(a is not b for a, b in zip(old, kept, strict=True)) else root
+    if not stands:  # nothing was merged, or only rows without columns, which have gone
+        is_same = len(old) == len(kept) and all(a is b for a, b in zip(old, kept, strict=True))
+        return root if is_same else _multiplied(kept)
     items = []
     for field in root.fields:
         column = field.column()

@@ -73,7 +73,7 @@ def records(text: str) -> Iterator[Record]:
         words = block[0][1].split()
         if words == ["halt"]:
             return
-        if words[0] == "mode" and words[1:] in (["skip"], ["unskip"]):
+        if words[0] == "mode" and words[1:2] in (["skip"], ["unskip"]):
             is_skipped = words[1] == "skip"
         elif not is_skipped:
             yield from _record(block)

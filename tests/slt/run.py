@@ -31,8 +31,10 @@ _WITHOUT_EFFECT = re.compile(
 
 
 _CHANGES = re.compile(r"\s*(create|insert|update|delete|drop|alter|truncate)\b", re.I)
-_LACKS = re.compile(r"^there is no (function|type)|neither an aggregate nor a window function|^syntax error|transpiled")
-"""How a refusal begins of what another engine has and this one has not heard of: a function, or syntax."""
+_LACKS = re.compile(
+    r"^there is no (function|type)|neither an aggregate nor a window function|at most 38 digits|^syntax error|transpiled"
+)
+"""How a refusal is said of what another engine has and this one has not heard of: a function, syntax, larger numbers."""
 _ORDERS = re.compile(r"\border\s+by\b", re.I)
 
 
@@ -125,7 +127,7 @@ class _Run:
             if isinstance(record, Statement):
                 self.untaken = self.untaken or reason
             return Verdict.UNSUPPORTED, reason
-        if isinstance(error, InvalidQuery):
+        if error.fault is Fault.QUERY:
             return self._consequence(Verdict.FAILED, reason)
         return Verdict.FAILED, reason
 

@@ -22,6 +22,7 @@ _TRANSACTION = re.compile(r"\s*(begin|start|commit|end)(\s+transaction|\s+work)?
 """Statements that begin or end what was never to be undone. ROLLBACK is refused by the session."""
 _ENCLOSED = re.compile(r"^(\s*insert\s+into\s+\S+\s*)\((\s*values\b.*?),?\s*\)\s*$", re.I | re.S)
 """VALUES of an INSERT in parentheses, which sqlglot takes for the names of columns."""
+_NOT_OF_THE_TEXT = re.compile(r"^\s*explain\b|\{(TEST|DATA|TEMP)_DIR\}|\browid\b", re.I)
 _NOTHING = pa.table({})
 
 
@@ -45,6 +46,8 @@ class Tables:
         """The rows of a statement. Raises what the session raises (Cancelled past `seconds`), and UnsupportedFeature."""
         if _TRANSACTION.match(sql):
             return _NOTHING
+        if _NOT_OF_THE_TEXT.search(sql):
+            raise UnsupportedFeature("plans, files and row numbers of another engine")
         tree = _parsed(sql) if _CHANGES.match(sql) else None
         match tree:
             case exp.Create(this=exp.Schema()) if tree.kind == "TABLE" and tree.expression is None:
@@ -173,6 +176,8 @@ def _column(part: exp.ColumnDef) -> _Column:
             return _Column(part.name, _type(part), kind.this.sql("duckdb"))
         if isinstance(kind, exp.ComputedColumnConstraint | exp.GeneratedAsIdentityColumnConstraint):
             raise UnsupportedFeature("generated columns")
+        if isinstance(kind, exp.CollateColumnConstraint):
+            raise UnsupportedFeature("COLLATE of a column")
     return _Column(part.name, _type(part))
 
 
