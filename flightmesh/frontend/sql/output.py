@@ -44,7 +44,7 @@ def project(relation: Relation, outputs: list[Output], keys: list[Key], distinct
                     key.node,
                     "add the expression to the select list",
                 )
-            expression = _hidden(expression, items, hidden, context)
+            expression = _hidden(expression, relation, items, hidden, context)
         sort_keys.append(key.sort_key(expression))
     result: Relation = _projection(relation, [*items, *hidden])
     if distinct is not None:
@@ -65,7 +65,7 @@ def project_first(relation: Relation, outputs: list[Output], keys: list[Key], on
     def column(key: Key) -> Expression:
         expression = _key(key, items)
         inside = columns_of(expression) <= frozenset(f.id for f in fields)
-        return expression if inside else _hidden(expression, items, hidden, context)
+        return expression if inside else _hidden(expression, relation, items, hidden, context)
 
     sort_keys = tuple(key.sort_key(column(key)) for key in keys)
     groups = tuple(dict.fromkeys(column(key) for key in on))
@@ -132,13 +132,14 @@ def _over_output(key: Key, items: list[Item]) -> Expression:
     return changed if columns_of(changed) <= {item.field.id for item in items} else key.expression
 
 
-def _hidden(expression: Expression, items: list[Item], hidden: list[Item], context: Context) -> Expression:
-    """The column of a key that rides along; equal keys ride once."""
+def _hidden(expression: Expression, relation: Relation, items: list[Item], hidden: list[Item], context: Context) -> Expression:
+    """The column of a key that rides along; equal keys ride once. A column of a query outside is one of this query by then."""
     for item in hidden:
         if item.expression == expression:
             return item.field.column()
     known = {item.field.id for item in (*items, *hidden)}
-    id = expression.id if isinstance(expression, Column) and expression.id not in known else context.state.ids.fresh()
+    is_own = isinstance(expression, Column) and expression.id in {field.id for field in relation.fields} - known
+    id = expression.id if isinstance(expression, Column) and is_own else context.state.ids.fresh()
     made = Item(Field(id, "order", expression.type), expression)
     hidden.append(made)
     return made.field.column()
