@@ -201,7 +201,7 @@ def _boolean(args: Sequence[Expression]) -> Binding | None:
 
 def _count_if(args: Sequence[Expression]) -> Binding | None:
     found = _boolean(args)
-    return None if found is None else Binding(found.args, pa.int64())
+    return None if found is None else Binding(found.args, HUGEINT)
 
 
 _ALL = (
@@ -218,7 +218,8 @@ _ALL = (
     Aggregate("last", "The value of some row, possibly NULL.", _same, "last(any) -> any"),
     Aggregate("bool_and", "Whether all values are true.", _boolean, "bool_and(BOOLEAN) -> BOOLEAN", ("every", "logical_and")),
     Aggregate("bool_or", "Whether any value is true.", _boolean, "bool_or(BOOLEAN) -> BOOLEAN", ("logical_or",)),
-    Aggregate("count_if", "Rows where the argument is true.", _count_if, "count_if(BOOLEAN) -> BIGINT", ("countif",)),
+    Aggregate("count_if", "Rows where the argument is true; NULL over no values.", _count_if, "count_if(BOOLEAN) -> HUGEINT",
+              ("countif",)),
     Aggregate("stddev_samp", "Sample standard deviation.", _doubles(1), "stddev_samp(DOUBLE) -> DOUBLE", ("stddev",)),
     Aggregate("stddev_pop", "Population standard deviation.", _doubles(1), "stddev_pop(DOUBLE) -> DOUBLE"),
     Aggregate("var_samp", "Sample variance.", _doubles(1), "var_samp(DOUBLE) -> DOUBLE", ("variance",)),

@@ -282,12 +282,8 @@ def bind_aggregate(
     if filter is not None:
         filter = coerce(filter, pa.bool_(), at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
-    if entry == "count_if" and distinct:
-        true = Case((When(cast[0], Literal(pa.scalar(True))),), None, pa.bool_())
-        return AggregateCall("count", (true,), binding.result, True, filter, at)
-    if entry == "count_if":
-        both = cast[0] if filter is None else bind_call("and", (filter, cast[0]), at)
-        return AggregateCall("count_star", (), binding.result, False, both, at)
+    if entry == "count_if":  # of ones and zeros, and so NULL over no values
+        return AggregateCall("sum", (Cast(cast[0], pa.int32()),), binding.result, distinct, filter, at)
     if entry == "median":
         named = (
             "quantile_disc" if binding.result == cast[0].type and family(binding.result) in _WITHOUT_MEAN else "quantile_cont"

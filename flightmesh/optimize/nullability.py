@@ -46,7 +46,7 @@ STRICT = COMPARISONS | {
 
 NEVER_NULL = frozenset({"is_null", "is_not_null", "is_distinct_from", "is_not_distinct_from", "is_true", "is_false"})
 
-NEVER_NULL_AGGREGATES = frozenset({"count", "count_star", "count_if", "approx_count_distinct", "regr_count", "entropy"})
+NEVER_NULL_AGGREGATES = frozenset({"count", "count_star", "approx_count_distinct", "regr_count", "entropy"})
 """Aggregates that give 0, not NULL, for no rows."""
 
 

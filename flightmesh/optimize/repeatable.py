@@ -12,7 +12,7 @@ from flightmesh.logical.relations import Aggregate, AggregateItem, Limit, Relati
 from flightmesh.logical.traversal import expressions, walk
 
 SAME_IN_ANY_ORDER = frozenset(
-    {"count", "count_star", "count_if", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "sum", "avg"}
+    {"count", "count_star", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "sum", "avg"}
 )
 """Aggregates that do not depend on the order in which rows come; sums and averages only where they are exact."""
 

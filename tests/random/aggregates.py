@@ -1,0 +1,168 @@
+"""Random groupings over every aggregate: a text for each engine. They differ where one gives exactly what the other estimates.
+
+Handed a random generator; hands on queries over the tables of `tables` with a unique column `id` more. What always holds: the
+rows of an answer are determined, and so is their order where the query says one.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+KEYS = (
+    *("k", "j", "s", "y", "w", "d", "f", "g", "t", "u", "b", "day", "moment", "z", "clock", "raw"),
+    *("k % 3", "coalesce(t, '')", "(d > 0)", "upper(u)", "'x'", "month(day)"),
+)
+NUMBERS = ("k", "j", "s", "y", "w", "d", "g")
+EXACT = ("k", "j", "s", "y", "w", "d")
+TIMES = ("day", "moment", "clock")
+ANY = (*NUMBERS, "f", "t", "u", "b", "z", "raw", *TIMES)
+CONDITIONS = (
+    "k > 1",
+    "b",
+    "t <> 'a'",
+    "day is not null",
+    "f > 0",
+    "id % 2 = 0",
+    "k is null",
+    "false",
+    "length(u) > 1 or s < 0",
+)
+FRACTIONS = ("0", "0.1", "0.25", "0.5", "0.9", "1", "0.333")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What this engine is asked and what DuckDB is; `ordered`: the order of the rows counts."""
+
+    ours: str
+    theirs: str
+    ordered: bool
+
+
+def random_grouping(rng: random.Random) -> Query:
+    """One query."""
+    keys = rng.sample(KEYS, rng.choice((0, 1, 1, 1, 2, 2, 3)))
+    calls = [_filtered(rng, *_call(rng)) for _ in range(rng.choice((1, 2, 3, 4, 6)))]
+    shown = [key for key in keys if key != "'x'" and rng.random() < 0.8]
+    form = _form(rng, keys, shown)
+    if form == " group by all":
+        keys = shown
+    having = f" having {_having(rng, keys)}" if rng.random() < 0.2 else ""
+    source = _source(rng)
+    sets = any(word in form for word in ("rollup", "cube", "sets"))
+    marks = [f"grouping({', '.join(rng.sample(keys, rng.randint(1, len(keys))))})" for _ in range(rng.choice((0, 1)) * sets)]
+    texts = []
+    for side in (0, 1):
+        items = [*shown, *marks, *(call[side] for call in calls)]
+        listed = ", ".join(f"{item} as c{number}" for number, item in enumerate(items))
+        texts.append(f"select {listed} from {source}{form}{having}")
+    ordered = rng.random() < 0.3 and not any(name in texts[0] for name in _INEXACT)
+    order = f" order by all{rng.choice(('', ' desc', ' nulls first'))}" if ordered else ""
+    return Query(texts[0] + order, texts[1] + order, ordered)
+
+
+_INEXACT = (
+    *("stddev", "var", "covar", "regr", "avg", "entropy", "product", "skewness", "kurtosis", "sem", "sum("),
+    *("quantile_cont", "percentile_cont", "median", "mad"),
+)
+"""Aggregates whose last digits differ, and with them the order of the rows."""
+
+
+def _form(rng: random.Random, keys: list[str], shown: list[str]) -> str:
+    if not keys:
+        return rng.choice(("", "", " group by ()"))
+    listed = ", ".join(keys)
+    if rng.random() < 0.5:
+        return " group by all" if shown and len(shown) == len(keys) and rng.random() < 0.4 else f" group by {listed}"
+    first, rest = keys[0], ", ".join(keys[1:])
+    return " group by " + rng.choice(
+        (
+            f"rollup ({listed})",
+            f"cube ({listed})",
+            f"grouping sets (({listed}), ({first}), ())",
+            f"grouping sets (rollup ({listed}), ({first}))",
+            f"grouping sets (cube ({listed}), rollup ({first}), ())" if len(keys) < 3 else f"grouping sets (({listed}), ())",
+            f"{first}, rollup ({rest})" if rest else f"rollup ({first})",
+            f"cube ({first}), rollup ({listed})",
+            f"grouping sets (({first}), ({listed})), {first}",
+        )
+    )
+
+
+def _source(rng: random.Random) -> str:
+    rows = rng.choice(("t0", "t1", "t2", "t3", "(select * from t1 union all select * replace (id + 1000 as id) from t2)"))
+    if rng.random() < 0.3:
+        rows += f" where {rng.choice((*CONDITIONS, 'id < 0'))}"
+    return rows
+
+
+def _having(rng: random.Random, keys: list[str]) -> str:
+    return rng.choice(("count(*) > 1", "max(k) > 2", "count(distinct t) <> 1", *(f"{key} is not null" for key in keys[:1])))
+
+
+def _filtered(rng: random.Random, ours: str, theirs: str) -> tuple[str, str]:
+    if rng.random() < 0.35 and not ours.startswith(("case", "round")):
+        condition = f" filter (where {rng.choice(CONDITIONS)})"
+        return ours + condition, theirs + condition
+    return ours, theirs
+
+
+def _call(rng: random.Random) -> tuple[str, str]:
+    """An aggregate for each engine."""
+    one, two, value = rng.choice(NUMBERS), rng.choice(EXACT), rng.choice(ANY)
+    distinct = "distinct " if rng.random() < 0.3 else ""
+    text = rng.choice(("t", "u", "k", "day", "d"))
+    match rng.randrange(16):
+        case 0:
+            return _same(rng.choice(("count(*)", f"count({distinct}{value})", "count_if(b)", f"count_if({distinct}k > 1)")))
+        case 1:
+            return _same(f"{rng.choice(('sum', 'avg', 'min', 'max', 'fsum', 'favg'))}({distinct}{one})")
+        case 2:
+            return _same(f"{rng.choice(('min', 'max'))}({distinct}{value})")
+        case 3:
+            name = rng.choice(("stddev", "stddev_pop", "variance", "var_pop", "sem"))
+            return _same(f"{name}({distinct}{rng.choice(EXACT)})")
+        case 4:
+            call = f"{rng.choice(('skewness', 'kurtosis', 'kurtosis_pop'))}({distinct}s)"
+            return _same(f"case when min(s) < max(s) then round({call} + 1.00000777, 4) end")
+        case 5:
+            names = ("covar_pop", "covar_samp", "regr_count", "regr_avgx", "regr_avgy", "regr_sxx", "regr_syy", "regr_sxy")
+            return _same(f"round({rng.choice(names)}({one}, {two}) + 1.0000777, 3)")  # not halfway between
+        case 6:
+            fraction = rng.choice(FRACTIONS)
+            return _same(f"quantile_disc({distinct}{value}, {fraction})")
+        case 7:
+            return _same(f"quantile_cont({distinct}{rng.choice((*EXACT, *TIMES, 'f'))}, {rng.choice(FRACTIONS)})")
+        case 8:
+            return _same(f"median({distinct}{rng.choice((*NUMBERS, *TIMES, 'f', 't'))})")
+        case 9:
+            order = rng.choice(("id", "id desc"))
+            return _same(f"{rng.choice(('first', 'last', 'any_value'))}({value} order by {order})")
+        case 10:
+            if distinct:
+                return _same(f"string_agg(distinct {text}, '-' order by {text}{rng.choice(('', ' desc'))})")
+            order, separator = rng.choice(("t, id", "id desc", "k nulls first, id")), rng.choice(("','", "''"))
+            return _same(f"string_agg({text}, {separator} order by {order})")
+        case 11:
+            name = rng.choice(("arg_min", "arg_max", "arg_min_null", "arg_max_null"))
+            return _same(f"{name}({value}, id)")
+        case 12:
+            bits = f"{rng.choice(('bit_and', 'bit_or', 'bit_xor'))}({distinct}{rng.choice(('k', 'j', 's', 'w'))})"
+            others = ("bool_and(b)", "bool_or(b)", f"entropy({value})", f"product({distinct}y)", f"mad({distinct}{one})")
+            return _same(rng.choice((bits, bits, *others)))
+        case 13:
+            row = ", ".join(rng.sample(ANY, rng.randint(1, 3)))
+            return _same(f"count(distinct ({row}, k))")
+        case 14:
+            return f"approx_count_distinct({value})", f"count(distinct {value})"
+        case _:
+            of, fraction = rng.choice((*EXACT, *TIMES, "f")), rng.choice(FRACTIONS)
+            if rng.random() < 0.5:
+                return f"approx_quantile({of}, {fraction})", f"quantile_disc({of}, {fraction})"
+            kind = rng.choice(("percentile_disc", "percentile_cont"))
+            return _same(f"{kind}({fraction}) within group (order by {of})")
+
+
+def _same(call: str) -> tuple[str, str]:
+    return call, call
