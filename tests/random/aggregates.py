@@ -46,8 +46,8 @@ def random_grouping(rng: random.Random) -> Query:
     calls = [_filtered(rng, *_call(rng)) for _ in range(rng.choice((1, 2, 3, 4, 6)))]
     shown = [key for key in keys if key != "'x'" and rng.random() < 0.8]
     form = _form(rng, keys, shown)
-    if form == " group by all":
-        keys = shown
+    if form == " group by all":  # where DuckDB takes what HAVING reads for more keys
+        keys = [key for key in shown if key.isidentifier()]
     having = f" having {_having(rng, keys)}" if rng.random() < 0.2 else ""
     source = _source(rng)
     sets = any(word in form for word in ("rollup", "cube", "sets"))
