@@ -15,6 +15,7 @@ from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import (
     BuildSide,
     ColumnOrder,
+    DynamicFilter,
     Exchange,
     GroupBy,
     GroupPhase,
@@ -88,6 +89,16 @@ def co_partitioned(partitions: int, table: Table = T, build: Table = T) -> Stage
     return cut(HashJoin(left, right, JoinKind.INNER, keys, None, BuildSide.OWN, (K, V, B)), partitions)
 
 
+def filtering(partitions: int, table: Table = T, build: Table = T) -> StageGraph:
+    """As `co_partitioned`, but the keys of the build side filter the scan of the other."""
+    keys = DynamicFilter(0, B.column(), 0.1)
+    left = replace(scan(K, V, table=table), dynamic=(replace(keys, column=K.column(), wait=0.1),))
+    right = replace(exchange(scan(replace(B, name="k"), table=build), Hash((B.column(),), 4 * partitions)), filters=(keys,))
+    pairs = (KeyPair(K.column(), B.column()),)
+    dealt = exchange(left, Hash((K.column(),), 4 * partitions))
+    return cut(HashJoin(dealt, right, JoinKind.INNER, pairs, None, BuildSide.OWN, (K, V, B)), partitions)
+
+
 def limiting(partitions: int, count: int = 10, table: Table = T) -> StageGraph:
     """Two stages: a scan, and one task that takes `count` rows of it. The scan itself knows of no limit."""
     return cut(LimitRows(exchange(scan(K, V, table=table), Single()), count), partitions)
@@ -135,6 +146,7 @@ GRAPHS: dict[str, Callable[[int], StageGraph]] = {
     "grouping": grouping,
     "joining": joining,
     "co_partitioned": co_partitioned,
+    "filtering": filtering,
     "limiting": limiting,
     "deep_limiting": deep_limiting,
     "chained_limiting": chained_limiting,

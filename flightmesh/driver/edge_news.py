@@ -19,6 +19,7 @@ from flightmesh.protocol.messages import (
     EdgeReaders,
     EdgeSources,
     ExchangeMode,
+    FilterKeys,
     PlanStage,
     Reader,
     SealEdge,
@@ -45,6 +46,7 @@ def plan_stage(table: Table, job_id: JobId, stage_id: StageId, worker: WorkerId)
     for edge in stage.outputs:
         effects.extend(Send(worker, message) for message in _closes(job, edge))
         effects.extend(_tell_readers(table, job, job.edges[edge], worker))
+    effects.extend(Send(worker, FilterKeys(job_id, keys)) for keys in job.keys if stage.applies(keys.filter))
     return effects
 
 

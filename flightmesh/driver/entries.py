@@ -14,7 +14,7 @@ from flightmesh.driver.record import JobState, Progress
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
-from flightmesh.protocol.messages import EdgePlan, TaskReport, WantSplits, WireError
+from flightmesh.protocol.messages import EdgePlan, KeyDigest, TaskReport, WantSplits, WireError
 from flightmesh.protocol.node_messages import Load, NodeAddress, Serving
 from flightmesh.stage.graph import Stage, StageGraph
 
@@ -108,7 +108,7 @@ class JobEntry:
     """A job. `holders`: workers that have something of it; `releasing`: they have been told to drop it. Of `closed` edges
     nobody reads more, of `dropped` buckets (edge, first, last) neither; of `sealed` ones nothing more is written. `pins`: the
     workers of the result's partitions, of which `read` ones were read to their end. `moved`: when its tasks last said something
-    new."""
+    new. `keys`: of its dynamic filters, as far as they are whole."""
 
     id: JobId
     graph: StageGraph
@@ -128,6 +128,7 @@ class JobEntry:
     releasing: bool = False
     pins: tuple[WorkerId, ...] = ()
     read: frozenset[int] = frozenset()
+    keys: tuple[KeyDigest, ...] = ()
 
     @property
     def unread(self) -> frozenset[WorkerId]:

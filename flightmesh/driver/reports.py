@@ -14,6 +14,7 @@ from flightmesh.driver.edge_news import seal
 from flightmesh.driver.ending import fail, note_progress, release_ended, released, succeed
 from flightmesh.driver.entries import Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, Send
+from flightmesh.driver.key_news import tell_keys
 from flightmesh.driver.loss import named_tables
 from flightmesh.driver.membership import probe_others
 from flightmesh.driver.moves import expected, move
@@ -155,6 +156,8 @@ def _advance(table: Table, job_id: JobId, now: float) -> list[DriverEffect]:
             job = table.jobs[job_id] = replace(job, sealed=job.sealed | {edge})
             message = seal(table, job, edge)
             effects.extend(Send(worker, message) for worker in openers(table, job, edge))
+            effects.extend(tell_keys(table, job_id, edge))
+            job = table.jobs[job_id]
     if all(task.phase.is_over for task in table.tasks_of(job_id)):
         effects.extend(succeed(table, job, now))
     return effects

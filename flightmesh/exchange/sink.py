@@ -14,13 +14,15 @@ from typing import assert_never
 import pyarrow as pa
 
 from flightmesh.exchange.blocks import BLOCK_BYTES, Staging, owned
+from flightmesh.exchange.key_digests import digest_of
 from flightmesh.exchange.log import Blocked, EdgeLog
 from flightmesh.exchange.memory import ProducerRoom
 from flightmesh.ids import AttemptId
+from flightmesh.kernel.key_set import KeyCollector
 from flightmesh.kernel.partition import partition_batch
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.protocol.frames import EntryKind
-from flightmesh.protocol.messages import Written
+from flightmesh.protocol.messages import KeyDigest, Written
 
 DEALT_ROWS = 8192
 """Round-robin cuts a batch into slices of at least so many rows."""
@@ -77,6 +79,10 @@ class Sink:
         """Rows and bytes dealt so far."""
         return tuple(dealer.written() for dealer in self._dealers)
 
+    def keys(self) -> tuple[KeyDigest, ...]:
+        """The keys dealt so far, of the dynamic filters that the edges make."""
+        return tuple(digest for dealer in self._dealers for digest in dealer.digests())
+
     @contextmanager
     def _counting(self, dealer: _Dealer) -> Iterator[None]:
         before = dealer.log.memory.spilled_here()
@@ -101,6 +107,7 @@ class _Dealer:
         self._rows = [0] * log.plan.buckets
         self._bytes = [0] * log.plan.buckets
         self._turn = attempt.task.index
+        self._keys = tuple((made, KeyCollector()) for made in self._edge.filters)
 
     @property
     def is_due(self) -> bool:
@@ -108,6 +115,8 @@ class _Dealer:
 
     def put(self, batch: pa.RecordBatch) -> None:
         batch = self._conform(batch)
+        for made, collector in self._keys:
+            collector.add(batch.column(made.column.key))
         if len(self._rows) == 1:
             self._put_piece(batch)
             return
@@ -138,6 +147,10 @@ class _Dealer:
 
     def written(self) -> Written:
         return Written(self._edge.id, tuple(self._rows), tuple(self._bytes))
+
+    def digests(self) -> Iterator[KeyDigest]:
+        for made, collector in self._keys:
+            yield digest_of(made.number, collector.result())
 
     def _deal(self, batch: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:
         partitioning = self._edge.partitioning

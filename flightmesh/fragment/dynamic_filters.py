@@ -56,6 +56,12 @@ class ScanFilters:
         self._applied: list[_Applied] = []
         self._missing = list(scan.dynamic)
 
+    def wait(self) -> None:
+        """Waits for the filters of other stages that are worth it. Nothing need be there after it."""
+        awaited = [plan for plan in self._scan.dynamic if plan.wait > 0]
+        if awaited:
+            self._site.context.await_keys([plan.number for plan in awaited], max(plan.wait for plan in awaited))
+
     def narrowed(self, split: Split) -> Split | None:
         """The part of a split that may have rows which pass."""
         self._look()
@@ -73,6 +79,8 @@ class ScanFilters:
 
     def mask(self, batch: pa.RecordBatch) -> Mask | None:
         """Which rows of a batch pass; None when all may."""
+        if self._missing:
+            self._look()
         mask: Mask | None = None
         for applied in self._applied:
             if not applied.is_worth_it:
@@ -98,10 +106,12 @@ class ScanFilters:
 
     def _look(self) -> None:
         """Takes in the filters that have come, the most selective first."""
-        found = [_Applied(plan, keys) for plan in self._missing if (keys := self._site.filters.get(plan.number)) is not None]
-        if found:
-            self._missing = [plan for plan in self._missing if plan.number not in self._site.filters]
-            self._applied = sorted([*self._applied, *found], key=lambda applied: applied.plan.share)
+        for plan in list(self._missing):
+            keys = self._site.filters.get(plan.number) or self._site.context.key_filter(plan.number)
+            if keys is not None:
+                self._missing.remove(plan)
+                self._applied.append(_Applied(plan, keys))
+        self._applied.sort(key=lambda applied: applied.plan.share)
 
 
 def _groups(split: Split) -> int:

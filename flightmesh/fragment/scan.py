@@ -39,6 +39,8 @@ def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[
     names = tuple(dict.fromkeys(f.name for f in node.columns))
     keys = [f.key for f in node.columns]
     context = site.context
+    if dynamic is not None:
+        dynamic.wait()
     while (granted := context.next_split(node.source)) is not None:
         site.metrics.count("splits")
         split = granted if dynamic is None else dynamic.narrowed(granted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from flightmesh.catalog.narrowing import MayHold
 from flightmesh.catalog.table import Split, Table
 from flightmesh.ids import AttemptId, EdgeId
+from flightmesh.kernel.key_filter import KeyFilter
 
 
 class TaskContext(Protocol):
@@ -24,6 +25,12 @@ class TaskContext(Protocol):
 
     def next_split(self, source: int) -> Split | None:
         """The next split of scan `source` of the stage, or None when there are none left. Gives up the slot while waiting."""
+
+    def key_filter(self, number: int) -> KeyFilter | None:
+        """A dynamic filter whose keys came from another stage, once they have."""
+
+    def await_keys(self, numbers: Collection[int], seconds: float) -> None:
+        """Waits until the keys of these dynamic filters have come, for no longer than so. Gives up the slot meanwhile."""
 
     def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
         """The part of a split whose rows, by what is known of them without reading, may have in each of `columns` (of the

@@ -75,8 +75,11 @@ class KeyFilter:
 
 def build_key_filter(parts: Sequence[Array]) -> KeyFilter:
     """The filter of the keys in these arrays, at least one and all of one type."""
-    ordered = _is_ordered(parts[0].type)
-    codes = np.concatenate([_valid_codes(part) for part in parts])
+    return key_filter_of(np.concatenate([valid_codes(part) for part in parts]), is_ordered(parts[0].type))
+
+
+def key_filter_of(codes: Int64s, ordered: bool) -> KeyFilter:
+    """The filter of keys with these codes."""
     if len(codes) == 0:
         return KeyFilter(0, -1, ordered, table=np.zeros(1, np.bool_))
     low, high = int(codes.min()), int(codes.max())
@@ -87,41 +90,46 @@ def build_key_filter(parts: Sequence[Array]) -> KeyFilter:
         return KeyFilter(low, high, ordered, table=table)
     if len(codes) > MOST_KEYS:
         return KeyFilter(low, high, ordered)
-    return KeyFilter(low, high, ordered, words=_bloom(codes))
+    words = 1 << max(4, (len(codes) * BITS_PER_KEY // 64).bit_length())
+    return KeyFilter(low, high, ordered, words=bloom_words(codes, words))
 
 
-def _is_ordered(kind: pa.DataType) -> bool:
+def is_ordered(kind: pa.DataType) -> bool:
     """Whether the codes are the values: unsigned 64-bit ones do not fit, booleans and intervals have no use for it."""
     return is_integer_like(kind) and not (
         kind == pa.uint64() or pa.types.is_boolean(kind) or kind == pa.month_day_nano_interval()
     )
 
 
-def _codes(column: Array) -> tuple[Int64s, Mask | None]:
-    if _is_ordered(column.type):
-        return integers(column), validity(column)
-    return (hash_columns([column]) >> _ONE).view(np.int64), validity(column)
-
-
-def _valid_codes(column: Array) -> Int64s:
+def valid_codes(column: Array) -> Int64s:
+    """The codes of a column's values that are not NULL."""
     codes, valid = _codes(column)
     return codes if valid is None else codes[valid]
 
 
-def _bits(codes: Int64s, words: int) -> tuple[Int64s, Words]:
-    """The word of each code in a filter of so many (a power of two), and its bits there."""
+def bloom_words(codes: Int64s, words: int) -> Words:
+    """The Bloom filter of so many words (a power of two) with these codes in it."""
     hashes = mix(codes.view(np.uint64) + GOLDEN)
-    places = (hashes >> np.uint64(40)) & np.uint64(words - 1)
-    first = _ONE << (hashes & _SIX_BITS)
-    second = _ONE << ((hashes >> np.uint64(6)) & _SIX_BITS)
-    return places.view(np.int64), first | second
-
-
-def _bloom(codes: Int64s) -> Words:
-    words = 1 << max(4, (len(codes) * BITS_PER_KEY // 64).bit_length())
-    hashes = mix(codes.view(np.uint64) + GOLDEN)
-    places = ((hashes >> np.uint64(40)) & np.uint64(words - 1)) << np.uint64(6)
+    places = _word(hashes, words) << np.uint64(6)
     bits = np.zeros(words * 64, np.bool_)
     bits[(places | (hashes & _SIX_BITS)).view(np.int64)] = True
     bits[(places | ((hashes >> np.uint64(6)) & _SIX_BITS)).view(np.int64)] = True
     return np.packbits(bits, bitorder="little").view("<u8")
+
+
+def _codes(column: Array) -> tuple[Int64s, Mask | None]:
+    if is_ordered(column.type):
+        return integers(column), validity(column)
+    return (hash_columns([column]) >> _ONE).view(np.int64), validity(column)
+
+
+def _word(hashes: Words, words: int) -> Words:
+    return (hashes >> np.uint64(12)) & np.uint64(words - 1)
+
+
+def _bits(codes: Int64s, words: int) -> tuple[Int64s, Words]:
+    """The word of each code in a filter of so many, and its bits there."""
+    hashes = mix(codes.view(np.uint64) + GOLDEN)
+    first = _ONE << (hashes & _SIX_BITS)
+    second = _ONE << ((hashes >> np.uint64(6)) & _SIX_BITS)
+    return _word(hashes, words).view(np.int64), first | second

@@ -36,28 +36,40 @@ from flightmesh.physical.operators import (
     WorkingRows,
 )
 from flightmesh.physical.planned import Planning
+from flightmesh.physical.recursion import turning
 
 DROPS_UNMATCHED = (JoinKind.INNER, JoinKind.SEMI, JoinKind.RIGHT)
 """Kinds that give nothing for a probe row without a partner."""
 MOST_KEPT = 0.6
 """A filter is made where at most this share of the rows is expected to pass it."""
+MOST_FAR_KEYS = 250_000
+"""Rows of a build whose keys are told to scans of other stages."""
+WAITED_FOR_SHARE, WAITED_FOR_ROWS = 0.25, 100_000
+"""A scan of another stage waits for a filter that is expected to keep at most this share, of at most so many build rows,"""
+WAIT_SECONDS = 0.3
+"""and for no longer: what it may spare is not much more."""
 
 
 def with_dynamic_filters(join: HashJoin, share: float, planning: Planning) -> HashJoin:
     """The join, its build making filters, and the scans below its probe side that apply them."""
     if not planning.config.planner.dynamic_filters or join.kind not in DROPS_UNMATCHED or share > MOST_KEPT:
         return join
-    probe = join.probe
-    made: list[DynamicFilter] = []
+    far = isinstance(join.build, Exchange) and (join.build.estimate or 0) <= MOST_FAR_KEYS
+    waits = share <= WAITED_FOR_SHARE and (getattr(join.build, "estimate", None) or 0) <= WAITED_FOR_ROWS
     for pair in join.keys:
         if pair.null_safe or not _is_comparable(pair.build.type):
             continue
-        keys = DynamicFilter(planning.filters, pair.build, share)
-        pushed = _pushed(probe, pair.probe.id, keys)
+        made = DynamicFilter(planning.filters, pair.build, share)
+        push = _Push(made, WAIT_SECONDS if waits else 0.0, far)
+        pushed = push.below(join.probe, pair.probe.id)
         if pushed is not None:
-            probe = pushed
-            made.append(replace(keys, number=planning.fresh_filter()))
-    return replace(join, probe=probe, dynamic=tuple(made)) if made else join
+            if turning(join):  # what is scanned is kept from turn to turn, and the keys are not
+                return join
+            planning.filters += 1
+            join = replace(join, probe=pushed, dynamic=(*join.dynamic, made) if push.is_near else join.dynamic)
+            if push.is_far and isinstance(join.build, Exchange):
+                join = replace(join, build=replace(join.build, filters=(*join.build.filters, made)))
+    return join
 
 
 def _is_comparable(kind: pa.DataType) -> bool:
@@ -66,69 +78,92 @@ def _is_comparable(kind: pa.DataType) -> bool:
     return not (types.is_nested(kind) or types.is_boolean(kind) or types.is_null(kind) or types.is_interval(kind))
 
 
-def _pushed(node: Operator, column: ColumnId, keys: DynamicFilter) -> Operator | None:
-    """The operator with the scans below it that give its column `column` filtered; None where there are none."""
-    match node:
-        case TableScan():
-            return _at_scan(node, column, keys)
-        case ProjectColumns():
-            passed = next((item.expression for item in node.items if item.field.id == column), None)
-            return _below(node, passed.id, keys) if isinstance(passed, Column) else None
-        case FilterRows() | SortRows():
-            return _below(node, column, keys)
-        case GroupBy():
-            return _below(node, column, keys) if any(key.id == column for key in node.keys) else None
-        case WindowRows():
-            return _below(node, column, keys) if any(key.id == column for key in node.partition) else None
-        case HashJoin():
-            return _through_join(node, column, keys)
-        case UnionRows():
-            return _through_union(node, column, keys)
-        case UnnestRows():
-            return _below(node, column, keys) if any(f.id == column for f in node.input.fields) else None
-        case Exchange() | ExpandSets() | LimitRows() | ReadExchange() | TopRows() | ValuesRows():
+class _Push:
+    """One filter on its way down. `is_near`, `is_far`: whether scans of the join's stage apply it, and of others."""
+
+    def __init__(self, keys: DynamicFilter, wait: float, may_be_far: bool) -> None:
+        self.is_near = False
+        self.is_far = False
+        self._keys = keys
+        self._wait = wait
+        self._may_be_far = may_be_far
+        self._crossed = 0
+
+    def below(self, node: Operator, column: ColumnId) -> Operator | None:
+        """The operator with the scans below it that give its column `column` filtered; None where there are none."""
+        match node:
+            case TableScan():
+                return self._at_scan(node, column)
+            case ProjectColumns():
+                passed = next((item.expression for item in node.items if item.field.id == column), None)
+                return self._at_input(node, passed.id) if isinstance(passed, Column) else None
+            case FilterRows() | SortRows():
+                return self._at_input(node, column)
+            case GroupBy():
+                return self._at_input(node, column) if any(key.id == column for key in node.keys) else None
+            case WindowRows():
+                return self._at_input(node, column) if any(key.id == column for key in node.partition) else None
+            case HashJoin():
+                return self._through_join(node, column)
+            case UnionRows():
+                return self._through_union(node, column)
+            case Exchange():
+                return self._through_exchange(node, column)
+            case UnnestRows():
+                return self._at_input(node, column) if any(f.id == column for f in node.input.fields) else None
+            case ExpandSets() | LimitRows() | ReadExchange() | TopRows() | ValuesRows():
+                return None
+            case IterateRows() | WorkingRows():  # the rows of a turn make those of the next
+                return None
+
+    def _at_scan(self, scan: TableScan, column: ColumnId) -> TableScan | None:
+        """A scan with a limit may give any of its rows, so which ones there are matters."""
+        found = next((field for field in scan.columns if field.id == column), None)
+        if found is None or scan.limit is not None:
             return None
-        case IterateRows() | WorkingRows():  # the rows of a turn make those of the next
+        if self._crossed:
+            self.is_far = True
+        else:
+            self.is_near = True
+        keys = replace(self._keys, column=found.column(), wait=self._wait if self._crossed else 0.0)
+        return replace(scan, dynamic=(*scan.dynamic, keys))
+
+    def _at_input(
+        self, node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows | UnnestRows | Exchange, column: ColumnId
+    ) -> Operator | None:
+        pushed = self.below(node.input, column)
+        return None if pushed is None else replace(node, input=pushed)
+
+    def _through_exchange(self, node: Exchange, column: ColumnId) -> Operator | None:
+        """What a shared relation gives others read, too."""
+        if node.shared is not None or not self._may_be_far:
             return None
+        self._crossed += 1
+        pushed = self._at_input(node, column)
+        self._crossed -= 1
+        return pushed
 
+    def _through_join(self, join: HashJoin, column: ColumnId) -> HashJoin | None:
+        """What a probe row becomes depends on no other, so of any kind fewer probe rows only give fewer rows (rows for build
+        rows without a partner have NULL where the probe's columns are). Its partners have its keys, so a filter of a key holds
+        for both sides; other columns of the build side are filtered where it only adds to rows that match."""
+        pair = next((pair for pair in join.keys if column in (pair.probe.id, pair.build.id)), None)
+        inner = join.kind is JoinKind.INNER
+        if pair is not None and (inner or (column == pair.probe.id and not join.null_aware)):
+            probe = self.below(join.probe, pair.probe.id)
+            build = self.below(join.build, pair.build.id) if inner or probe is not None else None
+        else:
+            probe = self.below(join.probe, column)
+            build = self.below(join.build, column) if inner and probe is None else None
+        if probe is None and build is None:
+            return None
+        return replace(join, probe=probe or join.probe, build=build or join.build)
 
-def _at_scan(scan: TableScan, column: ColumnId, keys: DynamicFilter) -> TableScan | None:
-    """A scan with a limit may give any of its rows, so which ones there are matters."""
-    found = next((field for field in scan.columns if field.id == column), None)
-    if found is None or scan.limit is not None:
-        return None
-    return replace(scan, dynamic=(*scan.dynamic, replace(keys, column=found.column())))
-
-
-def _below(
-    node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows | UnnestRows, column: ColumnId, keys: DynamicFilter
-) -> Operator | None:
-    pushed = _pushed(node.input, column, keys)
-    return None if pushed is None else replace(node, input=pushed)
-
-
-def _through_join(join: HashJoin, column: ColumnId, keys: DynamicFilter) -> HashJoin | None:
-    """What a probe row becomes depends on no other, so of any kind fewer probe rows only give fewer rows (rows for build rows
-    without a partner have NULL where the probe's columns are). Its partners have its keys, so a filter of a key holds for both
-    sides; other columns of the build side are filtered where it only adds to rows that match."""
-    pair = next((pair for pair in join.keys if column in (pair.probe.id, pair.build.id)), None)
-    inner = join.kind is JoinKind.INNER
-    if pair is not None and (inner or (column == pair.probe.id and not join.null_aware)):
-        probe = _pushed(join.probe, pair.probe.id, keys)
-        build = _pushed(join.build, pair.build.id, keys) if inner or probe is not None else None
-    else:
-        probe = _pushed(join.probe, column, keys)
-        build = _pushed(join.build, column, keys) if inner and probe is None else None
-    if probe is None and build is None:
-        return None
-    return replace(join, probe=probe or join.probe, build=build or join.build)
-
-
-def _through_union(union: UnionRows, column: ColumnId, keys: DynamicFilter) -> UnionRows | None:
-    place = next((place for place, field in enumerate(union.fields) if field.id == column), None)
-    if place is None:
-        return None
-    pushed = [_pushed(part, part.fields[place].id, keys) for part in union.inputs]
-    if not any(part is not None for part in pushed):
-        return None
-    return replace(union, inputs=tuple(new or old for new, old in zip(pushed, union.inputs, strict=True)))
+    def _through_union(self, union: UnionRows, column: ColumnId) -> UnionRows | None:
+        place = next((place for place, field in enumerate(union.fields) if field.id == column), None)
+        if place is None:
+            return None
+        pushed = [self.below(part, part.fields[place].id) for part in union.inputs]
+        if not any(part is not None for part in pushed):
+            return None
+        return replace(union, inputs=tuple(new or old for new, old in zip(pushed, union.inputs, strict=True)))

@@ -27,12 +27,14 @@ class DynamicFilter:
     value in that column is no key need not be read.
 
     `number` is the plan's own. Where the keys come from, `column` is theirs, of the build side; where they are used, it is the
-    column that is compared. `share`: the part of the probe side's rows that is expected to have a partner.
+    column that is compared. `share`: the part of the probe side's rows that is expected to have a partner. `wait`: seconds that
+    a task waits at most for keys from another stage before it reads; it is right without them.
     """
 
     number: int
     column: Column
     share: float
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +371,8 @@ class Exchange:
     """Where a stage ends: the input's rows dealt by `partitioning`. Exists in physical plans only; `stage` cuts here.
 
     `shared`: exchanges over the same shared relation carry its number and become edges of one producer stage. `order`: the
-    producers' rows are sorted so, and the reader merges them.
+    producers' rows are sorted so, and the reader merges them. `filters`: dynamic filters whose keys its rows have, and which
+    scans of other stages apply.
     """
 
     input: Operator
@@ -378,6 +381,7 @@ class Exchange:
     shared: int | None = None
     fields: tuple[Field, ...] = ()
     estimate: float | None = None
+    filters: tuple[DynamicFilter, ...] = ()
 
 
 Operator: TypeAlias = (

@@ -39,7 +39,8 @@ class Planned:
 
 @dataclass(slots=True)
 class Planning:
-    """One run of the planner: the optimizer's context, the configuration, and what shared relations became."""
+    """One run of the planner: the optimizer's context, the configuration, what shared relations became, and how many dynamic
+    filters were made."""
 
     context: Context
     config: Config
@@ -59,11 +60,6 @@ class Planning:
         """A number for an operator that two stages read; the query's own shared relations count from 0 up."""
         self.reread -= 1
         return self.reread
-
-    def fresh_filter(self) -> int:
-        """A number for a dynamic filter."""
-        self.filters += 1
-        return self.filters - 1
 
     def buckets(self) -> int:
         """Buckets of a hash edge."""

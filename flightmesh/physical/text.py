@@ -89,7 +89,7 @@ def describe(node: Operator) -> str:
         case Exchange():
             shared = f" shared {node.shared}" if node.shared is not None else ""
             order = f" order {format_orders(node.order)}" if node.order else ""
-            return f"Exchange {format_partitioning(node.partitioning)}{shared}{order}"
+            return f"Exchange {format_partitioning(node.partitioning)}{shared}{order}{format_dynamic('makes', node.filters)}"
         case _:
             assert_never(node)
 
@@ -124,10 +124,10 @@ def format_partitioning(partitioning: Partitioning) -> str:
 def _scan(node: TableScan) -> str:
     where = f" where {' AND '.join(format_expression(f) for f in node.filters)}" if node.filters else ""
     limit = f" limit {node.limit}" if node.limit is not None else ""
-    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{_dynamic('keys of', node.dynamic)}"
+    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{format_dynamic('keys of', node.dynamic)}"
 
 
-def _dynamic(verb: str, filters: tuple[DynamicFilter, ...]) -> str:
+def format_dynamic(verb: str, filters: tuple[DynamicFilter, ...]) -> str:
     """`, keys of f0 in name#id, ...`."""
     return "".join(f", {verb} f{f.number} in {f.column.name}#{f.column.id}" for f in filters)
 
@@ -191,5 +191,5 @@ def _join(node: HashJoin) -> str:
     on = f" on {keys}" if keys else " on every pair"
     residual = f" and {format_expression(node.residual)}" if node.residual is not None else ""
     aware = " null-aware" if node.null_aware else ""
-    made = _dynamic("makes", node.dynamic)
+    made = format_dynamic("makes", node.dynamic)
     return f"Join {node.kind.value}{aware} {node.side.value} build{on}{residual} -> {format_fields(node.fields)}{made}"

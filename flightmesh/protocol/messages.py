@@ -155,6 +155,37 @@ class SealEdge:
     sources: tuple[Source, ...] = ()
 
 
+class KeyForm(enum.Enum):
+    """How a digest tells of keys: all their codes, 64 bits each; a bit for each code from `low` up to `high`; a Bloom filter;
+    or nothing but the bounds."""
+
+    CODES = "codes"
+    BITMAP = "bitmap"
+    BLOOM = "bloom"
+    BOUNDS = "bounds"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDigest:
+    """The keys of a dynamic filter that came to its build side: a value that they do not include is none of its keys. `low` and
+    `high` bound the keys' codes (none: `high` is less); `ordered`: codes are the values, as integers; else they are hashes."""
+
+    filter: int
+    low: int
+    high: int
+    ordered: bool
+    form: KeyForm
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FilterKeys:
+    """All keys of a dynamic filter of a job; to workers that have the plan of a stage whose scans apply it."""
+
+    job: JobId
+    keys: KeyDigest
+
+
 @dataclass(frozen=True, slots=True)
 class FailResult:
     """A job has ended badly: who reads its result is told `error`, now and for a while after."""
@@ -190,6 +221,7 @@ WorkerMessage: TypeAlias = (
     | EdgeReaders
     | SealEdge
     | CloseBuckets
+    | FilterKeys
     | FailResult
     | ReleaseJob
 )
@@ -249,7 +281,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """How an attempt stands. `written` and `read` are whole once it has finished; `error` comes with FAILED."""
+    """How an attempt stands. `written` and `read` are whole once it has finished; `error` comes with FAILED; `keys` when all of
+    its rows were written, of the dynamic filters that its edges make."""
 
     attempt: AttemptId
     sequence: int
@@ -258,6 +291,7 @@ class TaskReport:
     written: tuple[Written, ...] = ()
     read: tuple[Read, ...] = ()
     error: WireError | None = None
+    keys: tuple[KeyDigest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

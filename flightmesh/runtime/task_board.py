@@ -16,6 +16,7 @@ from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.protocol.messages import PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
+from flightmesh.runtime.held_keys import HeldKeys
 from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.pusher import Pushers
 from flightmesh.runtime.reach import Reach
@@ -31,6 +32,7 @@ from flightmesh.worker.events import (
     DropJob,
     FailStreams,
     HandSplits,
+    HoldKeys,
     InputClosed,
     NoteSources,
     OpenEdge,
@@ -54,6 +56,7 @@ BoardEffect: TypeAlias = (
     | PushTo
     | SealLog
     | CloseLog
+    | HoldKeys
     | FailStreams
     | DropJob
 )
@@ -81,13 +84,14 @@ class TaskBoard:
         self._slots = slots
         self._post = post
         self._shared = SharedObjects()
+        self._keys = HeldKeys()
         self._edges = EdgeNews()
         self._moving = Threads("flightmesh-stream")
         room = Room(store.budget.limit // ROOM_SHARE)
         mesh = None if reach is None else MeshSide(reach, self._edges, self._moving, room)
         self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post, files)
         self._pushers = None if reach is None else Pushers(store, reach, self._moving)
-        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files)
+        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files, self._keys)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
         self._threads = Threads("flightmesh-task")
         self._tasks: dict[AttemptId, RunningTask] = {}
@@ -122,6 +126,8 @@ class TaskBoard:
                 self._edges.seal(job, edge, winners, sources)
             case CloseLog(job=job, edge=edge, first=first, last=last):
                 self._store.close(job, edge, range(first, last))
+            case HoldKeys(job=job, keys=keys):
+                self._keys.hold(job, keys)
             case FailStreams(job=job, error=error):
                 if self.streams is not None:
                     self.streams.fail(job, error)
@@ -138,6 +144,7 @@ class TaskBoard:
         if self.streams is not None:
             self.streams.drop(job)
         self._shared.drop(job)
+        self._keys.drop(job)
         self._store.release(job)
         self._store.budget.forget(job)
 
@@ -161,8 +168,8 @@ class TaskBoard:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs and nothing is shared."""
-        return not self._tasks and not self._shared.jobs
+        """Whether nothing runs, nothing is shared and no keys are held."""
+        return not self._tasks and not self._shared.jobs and not self._keys.jobs
 
     def _start(self, attempt: AttemptId, plan: PlanStage) -> None:
         hold = SlotHold(self._slots)

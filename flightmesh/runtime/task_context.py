@@ -10,9 +10,9 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -28,10 +28,12 @@ from flightmesh.exchange.reader import LogReader
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import AttemptId, EdgeId
+from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.protocol.messages import PlanStage, Read, ReadEnd
 from flightmesh.runtime.bell import Bell
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
+from flightmesh.runtime.held_keys import HeldKeys
 from flightmesh.runtime.inlet import Doors, Inlet, Intake, Reading
 from flightmesh.runtime.local_files import LocalFiles, alone, as_they_are
 from flightmesh.runtime.part_reader import PartReader, part_elsewhere
@@ -77,6 +79,7 @@ class Surroundings:
     morsel_rows: int
     mesh: MeshSide | None = None
     files: LocalFiles = as_they_are
+    keys: HeldKeys = field(default_factory=HeldKeys)
 
     @property
     def budget(self) -> MemoryBudget:
@@ -165,6 +168,25 @@ class RunningTask:
             number = draws.request()
         if number is not None:
             self._news.wants_splits(self.attempt, source, number)
+
+    def key_filter(self, number: int) -> KeyFilter | None:
+        """A dynamic filter whose keys came from another stage, once they have."""
+        return self._around.keys.key_filter(self.attempt.task.job, number)
+
+    def await_keys(self, numbers: Collection[int], seconds: float) -> None:
+        """Waits for these, without a slot, but for no longer than so."""
+        job, held, until = self.attempt.task.job, self._around.keys, time.monotonic() + seconds
+        if held.has(job, numbers):
+            return
+        with self._hold.given_up(), held.following(job, self._wake), self._changed:
+            while not held.has(job, numbers) and (left := until - time.monotonic()) > 0:
+                self.raise_if_ending()
+                self._changed.wait(left)
+        self.raise_if_ending()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
         """The part of a split that may have wanted values, told by the footer where the file is here."""

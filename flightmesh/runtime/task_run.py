@@ -21,7 +21,7 @@ from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.run import FragmentRun, run_fragment
 from flightmesh.ids import EdgeId, WorkerId
 from flightmesh.physical.operators import Operator, ReadExchange, operator_inputs
-from flightmesh.protocol.messages import OperatorReport, TaskState, WireError
+from flightmesh.protocol.messages import KeyDigest, OperatorReport, TaskState, WireError
 from flightmesh.runtime.inlet import Intake
 from flightmesh.runtime.milestones import Milestones
 from flightmesh.runtime.slots import SlotHold
@@ -53,6 +53,7 @@ class TaskRun:
         self._output = Milestones()
         self._reads = tuple(_reads(task.plan.stage.root))
         self._fragment: FragmentRun | None = None
+        self._keys: tuple[KeyDigest, ...] = ()
 
     def run(self) -> TaskEnded:
         """Runs the attempt to its end and says how it ended."""
@@ -70,7 +71,8 @@ class TaskRun:
         finally:
             self._sink.close()
             self._task.release_all()
-        ended = TaskEnded(self._task.attempt, state, self.operators(), self._sink.written(), self._task.read(), error)
+        written, read = self._sink.written(), self._task.read()
+        ended = TaskEnded(self._task.attempt, state, self.operators(), written, read, error, self._keys)
         self._fragment = None
         return ended
 
@@ -110,6 +112,7 @@ class TaskRun:
                 self._output.note(batch.num_rows)
                 self._task.check()
         self._sink.finish()
+        self._keys = self._sink.keys()
 
 
 def _reads(root: Operator) -> Iterator[tuple[int, EdgeId]]:

@@ -89,7 +89,7 @@ class _Cutting:
             producer = self._stage(node.input)
             if node.shared is not None:
                 self.shared[node.shared] = producer
-        edge = Edge(EdgeId(len(self.edges)), producer, consumer, node.partitioning, node.fields, node.order)
+        edge = Edge(EdgeId(len(self.edges)), producer, consumer, node.partitioning, node.fields, node.order, node.filters)
         self.edges.append(edge)
         return edge.id
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from flightmesh.expression.nodes import Field
 from flightmesh.ids import EdgeId, StageId
-from flightmesh.physical.operators import ColumnOrder, Operator, TableScan
+from flightmesh.physical.operators import ColumnOrder, DynamicFilter, Operator, TableScan
 from flightmesh.physical.partitioning import Partitioning
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An exchange from `producer` to `consumer` (None: the client). A consumer task reads a range of the edge's buckets:
-    task i of n reads buckets i*B//n up to (i+1)*B//n; of a Broadcast edge every task reads the one bucket."""
+    task i of n reads buckets i*B//n up to (i+1)*B//n; of a Broadcast edge every task reads the one bucket. `filters`: dynamic
+    filters whose keys are in columns of its rows, and which scans of other stages apply."""
 
     id: EdgeId
     producer: StageId
@@ -21,6 +22,7 @@ class Edge:
     partitioning: Partitioning
     fields: tuple[Field, ...]
     order: tuple[ColumnOrder, ...] = ()
+    filters: tuple[DynamicFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class Stage:
     inputs: tuple[EdgeId, ...]
     outputs: tuple[EdgeId, ...]
     scans: tuple[TableScan, ...]
+
+    def applies(self, number: int) -> bool:
+        """Whether a scan of it applies a dynamic filter."""
+        return any(applied.number == number for scan in self.scans for applied in scan.dynamic)
 
 
 @dataclass(frozen=True, slots=True)

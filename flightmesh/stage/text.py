@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flightmesh.physical.operators import Operator
-from flightmesh.physical.text import describe, format_partitioning, outline
+from flightmesh.physical.text import describe, format_dynamic, format_partitioning, outline
 from flightmesh.stage.graph import Stage, StageGraph
 
 
@@ -30,5 +30,6 @@ def _outputs(graph: StageGraph, stage: Stage) -> str:
     for number in stage.outputs:
         edge = graph.edge(number)
         target = "client" if edge.consumer is None else f"stage {edge.consumer}"
-        said.append(f" -> edge {edge.id} {format_partitioning(edge.partitioning)} to {target}")
+        made = format_dynamic("makes", edge.filters)
+        said.append(f" -> edge {edge.id} {format_partitioning(edge.partitioning)} to {target}{made}")
     return ",".join(said)

@@ -18,6 +18,7 @@ from flightmesh.protocol.messages import (
     EdgeReaders,
     EdgeSources,
     FailResult,
+    FilterKeys,
     GrantSplits,
     JobReleased,
     OperatorReport,
@@ -40,6 +41,7 @@ from flightmesh.worker.events import (
     DropJob,
     FailStreams,
     HandSplits,
+    HoldKeys,
     InputClosed,
     NoteSources,
     OpenEdge,
@@ -124,6 +126,8 @@ class Worker:
                 return [HandSplits(attempt, source, number, splits)] if granted else []
             case EdgeSources() | EdgeReaders() | SealEdge() | CloseBuckets():
                 return self._edge_order(message)
+            case FilterKeys(job=job, keys=keys):
+                return [HoldKeys(job, keys)] if self._keeps(job) else []
             case FailResult(job=job, error=error):
                 return [FailStreams(job, error)]
             case ReleaseJob(job=job):
@@ -175,7 +179,9 @@ class Worker:
         if not self._legal(event.attempt, Happening.ENDED):
             return []
         number = self._number(event.attempt)
-        report = TaskReport(event.attempt, number, event.state, event.operators, event.written, event.read, event.error)
+        report = TaskReport(
+            event.attempt, number, event.state, event.operators, event.written, event.read, event.error, event.keys
+        )
         effects: list[WorkerEffect] = [Tell(report)]
         job = event.attempt.task.job
         if job in self._releasing and not self._running(job):

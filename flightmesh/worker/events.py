@@ -10,6 +10,7 @@ from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.protocol.messages import (
     DriverMessage,
     EdgePlan,
+    KeyDigest,
     OperatorReport,
     PlanStage,
     Read,
@@ -64,6 +65,7 @@ class TaskEnded:
     written: tuple[Written, ...] = ()
     read: tuple[Read, ...] = ()
     error: WireError | None = None
+    keys: tuple[KeyDigest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,14 @@ class CloseLog:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldKeys:
+    """Keep the keys of a dynamic filter for the scans here that apply it."""
+
+    job: JobId
+    keys: KeyDigest
+
+
+@dataclass(frozen=True, slots=True)
 class DropJob:
     """Forget a job's channels, builds and accounts. No thread of it runs any more."""
 
@@ -198,6 +208,7 @@ WorkerEffect: TypeAlias = (
     | PushTo
     | SealLog
     | CloseLog
+    | HoldKeys
     | FailStreams
     | DropJob
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
+import numpy as np
 import pytest
 
 from flightmesh.catalog.table import SERVED, File, FileSplit, FileTable, Format, MemoryPart, MemorySplit, Split
@@ -41,7 +42,9 @@ from flightmesh.driver.events import (
     WorkerUnreachable,
 )
 from flightmesh.errors import InternalError, InvalidInput, StreamBroken
+from flightmesh.exchange.key_digests import digest_of, key_set_of
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId, TaskId, WorkerId
+from flightmesh.kernel.key_set import KeySet
 from flightmesh.protocol.client_messages import Delivery
 from flightmesh.protocol.messages import (
     CancelTask,
@@ -52,8 +55,10 @@ from flightmesh.protocol.messages import (
     EdgeSources,
     ExchangeMode,
     FailResult,
+    FilterKeys,
     GrantSplits,
     JobReleased,
+    KeyDigest,
     PlanStage,
     Read,
     ReadEnd,
@@ -256,6 +261,7 @@ def message_of(words: Sequence[str]) -> DriverMessage:
                 written=tuple(_written(text) for text in parts.get("wrote", "").split(";") if text),
                 read=tuple(_read(text) for text in parts.get("read", "").split(";") if text),
                 error=error,
+                keys=tuple(_keys(text) for text in parts.get("keys", "").split(";") if text),
             )
 
 
@@ -275,6 +281,20 @@ def _read(text: str) -> Read:
     edge, rows = text.split("=")
     end = ReadEnd.CLOSED if rows.endswith("+") else ReadEnd.COMPLETE
     return Read(EdgeId(int(edge)), int(rows.rstrip("+")), end)
+
+
+def _keys(text: str) -> KeyDigest:
+    """`0=7,9`: keys 7 and 9 of filter 0."""
+    number, _, keys = text.partition("=")
+    codes = np.array([int(key) for key in keys.split(",") if key], np.int64)
+    low, high = (int(codes.min()), int(codes.max())) if len(codes) else (0, -1)
+    return digest_of(int(number), KeySet(low, high, True, codes=codes))
+
+
+def _codes(keys: KeyDigest) -> list[int]:
+    known = key_set_of(keys).codes
+    assert known is not None
+    return known.tolist()
 
 
 def line_of(effect: DriverEffect) -> str:
@@ -323,6 +343,8 @@ def order_of(message: WorkerMessage) -> str:
         case SealEdge(job=job, edge=edge, winners=winners, sources=sources):
             where = f" at {_at(sources)}" if sources else ""
             return f"seal {job} edge {edge}: {' '.join(map(str, winners)) or 'no rows'}{where}"
+        case FilterKeys(job=job, keys=keys):
+            return f"keys {job} filter {keys.filter}: {' '.join(map(str, _codes(keys))) or 'none'}"
         case FailResult(job=job, error=error):
             return f"fail result {job}: {error['message']}"
         case CloseBuckets(job=job, edge=edge, first=first, last=last):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.fragment.run import FragmentRun, run_fragment
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import AttemptId, ColumnId, EdgeId, JobId, StageId, TaskId
+from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.physical.operators import ColumnOrder, Operator, ReadExchange
 
 
@@ -45,6 +46,12 @@ class Context:
     def next_split(self, source: int) -> Split | None:
         waiting = self.splits.get(source, [])
         return waiting.pop(0) if waiting else None
+
+    def key_filter(self, number: int) -> KeyFilter | None:
+        return None
+
+    def await_keys(self, numbers: Collection[int], seconds: float) -> None:
+        return
 
     def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
         return split

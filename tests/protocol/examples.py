@@ -55,6 +55,7 @@ LOAD = node.Load(2, 1, 1048576, 0, 1.5, 268435456, 3, 4, 0, 25)
 JOB_STATUS = client.JobStatus(
     JOB, "failed", "select 1", "s1", 1700000000.0, 1700000000.25, 1700000001.5, 1, 2, 3, 4, 100, 800, 0, ERROR
 )
+KEYS = m.KeyDigest(2, 10, 26, True, m.KeyForm.BITMAP, b"\x01\x00\x01")
 OPERATOR = m.OperatorReport("TableScan", 100, 2, 800, 5000, 0, (("splits", 2),))
 WRITTEN = m.Written(EDGE, (60, 40), (480, 320))
 READ = m.Read(EDGE, 100, m.ReadEnd.COMPLETE)
@@ -162,16 +163,18 @@ ORDERS = (
         m.GrantSplits(ATTEMPT, 0, 2, (FileSplit(0, (1, 2), 500, 4096), MemorySplit(0, 10, 80, W2, ADDRESS))), m.WorkerMessage
     ),
     Example(m.EdgeSources(JOB, EDGE, (m.Source(W2, ADDRESS, (0, 1)),)), m.WorkerMessage),
+    Example(KEYS),
     Example(m.Source(W2, ADDRESS, (0, 1))),
     Example(m.EdgeReaders(JOB, EDGE, (m.Reader(ATTEMPT, W1, ADDRESS),)), m.WorkerMessage),
     Example(m.Reader(ATTEMPT, W1, ADDRESS)),
+    Example(m.FilterKeys(JOB, KEYS), m.WorkerMessage),
     Example(m.SealEdge(JOB, EDGE, (ATTEMPT,), (m.Source(W2, ADDRESS, (3,)),)), m.WorkerMessage),
     Example(m.CloseBuckets(JOB, EDGE, 0, 4), m.WorkerMessage),
     Example(m.FailResult(JOB, ERROR), m.WorkerMessage),
     Example(m.ReleaseJob(JOB), m.WorkerMessage),
 )
 REPORTS = (
-    Example(m.TaskReport(ATTEMPT, 4, m.TaskState.FAILED, (OPERATOR,), (WRITTEN,), (READ,), ERROR), m.DriverMessage),
+    Example(m.TaskReport(ATTEMPT, 4, m.TaskState.FAILED, (OPERATOR,), (WRITTEN,), (READ,), ERROR, (KEYS,)), m.DriverMessage),
     Example(OPERATOR),
     Example(WRITTEN),
     Example(READ),

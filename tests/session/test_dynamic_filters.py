@@ -197,3 +197,25 @@ def test_a_filter_that_drops_little_is_given_up(folder: Path) -> None:
         totals = counted(session, "select count(*) from many join few on x = y where x * x < 10")
         assert totals["rows_read"] == 501_000
         assert not any("pruned" in name for name in totals)
+
+
+TOTALS_OF_A_WEEK = (
+    "select d_day, total from (select day, sum(amount) total from sales group by day) join days on day = d_day where d_week = 4"
+)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 7])
+def test_keys_reach_scans_of_other_stages(folder: Path, partitions: int) -> None:
+    """The scan of another stage waits a little for them, so that here it never comes too early."""
+    with registered(flightmesh.connect(config=Config(threads=2, partitions=partitions)), folder) as session:
+        text = session.explain(TOTALS_OF_A_WEEK, "stages")
+        assert "makes f0 in d_day" in next(
+            line for line in text.splitlines() if line.startswith("Stage") and "broadcast" in line
+        )
+        assert any("row_groups_pruned_by_f0" in counted(session, TOTALS_OF_A_WEEK) for _ in range(20))
+
+
+def test_keys_reach_scans_at_other_workers(meshes: Meshes, folder: Path) -> None:
+    with session_at(meshes.of("get")) as remote:
+        registered(remote, folder)
+        assert any("row groups pruned by f0" in remote.explain(TOTALS_OF_A_WEEK, "analyze") for _ in range(20))

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from flightmesh.catalog.table import FileSplit, MemorySplit, MemoryTable, Split
+from flightmesh.exchange.key_digests import key_set_of
 from flightmesh.ids import JobId
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import (
     BuildSide,
     ColumnOrder,
+    DynamicFilter,
     Exchange,
     HashJoin,
     KeyPair,
@@ -28,6 +30,7 @@ from flightmesh.physical.operators import (
     UnionRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+from flightmesh.protocol.messages import KeyDigest
 from flightmesh.stage.graph import StageGraph
 from tests.hand_made import K, T, V, cut, exchange, scan
 
@@ -45,6 +48,13 @@ class Query:
     answer: Counter[Row]
     limit: int | None
     rows: dict[str, int]
+    keys: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def check_keys(self, told: KeyDigest) -> None:
+        """Fails unless these are all keys of a dynamic filter."""
+        known = key_set_of(told).codes
+        assert known is not None
+        assert set(known.tolist()) == self.keys[told.filter], f"keys of filter {told.filter} of job {self.job} are not whole"
 
     def first_id(self, table: str) -> int:
         """The id of a table's first row."""
@@ -84,7 +94,7 @@ def random_query(job: JobId, chance: random.Random) -> Query:
     if chance.random() < 0.25:
         limit = chance.randint(1, MOST_ROWS)
         root = LimitRows(exchange(root, Single()), limit)
-    return Query(job, cut(root, growing.partitions), answer, limit, growing.rows)
+    return Query(job, cut(root, growing.partitions), answer, limit, growing.rows, growing.keys)
 
 
 @dataclass(slots=True)
@@ -93,6 +103,7 @@ class _Growing:
     partitions: int
     rows: dict[str, int] = field(default_factory=dict)
     shared: int = 0
+    keys: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def relation(self, depth: int) -> Operator:
         """A tree of operators with so many exchanges on its way."""
@@ -147,7 +158,14 @@ class _Growing:
         return HashJoin(probe, build, JoinKind.INNER, (KeyPair(K.column(), K.column()),), None, BuildSide.SHARED, (K, V))
 
     def _joined(self, depth: int) -> Operator:
-        sides = (self._moved(depth), self._moved(max(0, depth - 1)))
+        """Scans of the left side are told the keys of the right; they do not look at them here."""
+        left, right = (
+            exchange(self.relation(depth), self._dealing()),
+            exchange(self.relation(max(0, depth - 1)), self._dealing()),
+        )
+        made = DynamicFilter(len(self.keys), K.column(), 0.1)
+        self.keys[made.number] = frozenset(k for k, _ in self.answer(right))
+        sides = (_told(left, made), replace(right, filters=(made,)))
         return HashJoin(*sides, JoinKind.INNER, (KeyPair(K.column(), K.column()),), None, BuildSide.OWN, (K, V))
 
     def _union(self, depth: int) -> Operator:
@@ -165,6 +183,21 @@ class _Growing:
             return UnionRows((left, right), (K, V))
         keys = (KeyPair(K.column(), K.column()),)
         return HashJoin(left, right, JoinKind.INNER, keys, None, BuildSide.OWN, (K, V))
+
+
+def _told(node: Operator, made: DynamicFilter) -> Operator:
+    """The operators with every scan applying a filter; of shared relations the stage is one, whoever comes first."""
+    match node:
+        case TableScan():
+            return replace(node, dynamic=(*node.dynamic, made))
+        case HashJoin():
+            return replace(node, probe=_told(node.probe, made), build=_told(node.build, made))
+        case UnionRows():
+            return replace(node, inputs=tuple(_told(part, made) for part in node.inputs))
+        case Exchange() | LimitRows() | SortRows():
+            return replace(node, input=_told(node.input, made))
+        case _:
+            raise AssertionError(f"no such operator here: {node}")
 
 
 def sum_of(rows: Iterable[Row]) -> int:

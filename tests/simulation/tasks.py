@@ -18,7 +18,7 @@ from flightmesh.errors import FlightmeshError
 from flightmesh.exchange.sink import Sink
 from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.physical.operators import BuildSide, HashJoin, LimitRows, Operator, ReadExchange, SortRows, TableScan, UnionRows
-from flightmesh.protocol.messages import OperatorReport, PlanStage, Read, ReadEnd, TaskState
+from flightmesh.protocol.messages import KeyDigest, OperatorReport, PlanStage, Read, ReadEnd, TaskState
 from flightmesh.worker.events import InputClosed, SplitsUsedUp, TaskEnded, TaskProgressed
 from tests.simulation.agenda import Bell
 from tests.simulation.graphs import MODULUS, Row, sum_of
@@ -60,6 +60,7 @@ class Task:
         self._splits: dict[tuple[int, int], tuple[Split, ...]] = {}
         self._asked: dict[int, int] = {}
         self._rows = 0
+        self._keys: tuple[KeyDigest, ...] = ()
         self._logs = [home.store.log(attempt.task.job, out.edge.id) for out in plan.outputs]
         self._sink = Sink(attempt, self._logs, _would_wait, nullcontext)
         self._life = self._live()
@@ -107,7 +108,7 @@ class Task:
         self._let_go()
         written = self._sink.written()
         wire = None if error is None else error.to_wire()
-        self.home.task_over(self, TaskEnded(self.attempt, state, self._operators(), written, read, wire))
+        self.home.task_over(self, TaskEnded(self.attempt, state, self._operators(), written, read, wire, self._keys))
 
     def _let_go(self) -> None:
         self._sink.close()
@@ -133,6 +134,7 @@ class Task:
             if self.home.agenda.chance.random() < 0.1:
                 self.home.act(TaskProgressed(self.attempt, self._operators()))
         self._sink.finish()
+        self._keys = self._sink.keys()
 
     def _put(self, rows: list[Row]) -> Iterator[Pause]:
         self._rows += len(rows)

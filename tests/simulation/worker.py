@@ -24,6 +24,7 @@ from flightmesh.worker.events import (
     DropJob,
     FailStreams,
     HandSplits,
+    HoldKeys,
     NoteSources,
     OpenEdge,
     OrderReceived,
@@ -278,6 +279,8 @@ class Incarnation:
                 news.ring()
             case CloseLog(job=job, edge=edge, first=first, last=last):
                 self.store.close(job, edge, range(first, last))
+            case HoldKeys(job=job, keys=keys):
+                self._mesh.queries[job].check_keys(keys)
             case FailStreams(job=job, error=error):
                 self._fail_streams(job, from_wire(error))
             case DropJob(job=job):

@@ -20,8 +20,11 @@ from flightmesh.protocol.messages import (
     EdgeReaders,
     EdgeSources,
     FailResult,
+    FilterKeys,
     GrantSplits,
     JobReleased,
+    KeyDigest,
+    KeyForm,
     PlanStage,
     Reader,
     ReaderClosed,
@@ -43,6 +46,7 @@ from flightmesh.worker.events import (
     DropJob,
     FailStreams,
     HandSplits,
+    HoldKeys,
     InputClosed,
     NoteSources,
     OpenEdge,
@@ -107,6 +111,8 @@ def event_of(line: str) -> WorkerEvent:
         case "close":
             job, edge, first, last = map(int, rest)
             return OrderReceived(CloseBuckets(JobId(job), EdgeId(edge), first, last))
+        case "keys":
+            return OrderReceived(FilterKeys(JobId(int(rest[0])), keys_of(int(rest[1]))))
         case "release":
             return OrderReceived(ReleaseJob(JobId(int(rest[0]))))
         case "thread-wants":
@@ -117,7 +123,8 @@ def event_of(line: str) -> WorkerEvent:
             return TaskProgressed(attempt_of(rest[0]), ())
         case "thread-ended":
             error = InvalidInput(rest[2]).to_wire() if len(rest) > 2 else None
-            return TaskEnded(attempt_of(rest[0]), TaskState(rest[1]), error=error)
+            keys = tuple(keys_of(int(text.removeprefix("keys:"))) for text in rest[2:] if text.startswith("keys:"))
+            return TaskEnded(attempt_of(rest[0]), TaskState(rest[1]), error=None if keys else error, keys=keys)
         case "stream-ended":
             return ResultStreamEnded(JobId(int(rest[0])), int(rest[1]))
         case "stream-dropped":
@@ -139,6 +146,10 @@ def reader_of(text: str) -> Reader:
     """`1.1.0/0@w1`."""
     attempt, _, worker = text.partition("@")
     return Reader(attempt_of(attempt), WorkerId(worker), f"grpc://{worker}")
+
+
+def keys_of(number: int) -> KeyDigest:
+    return KeyDigest(number, 1, 9, True, KeyForm.BOUNDS, b"")
 
 
 def planned(job: int, stage: int) -> PlanStage:
@@ -176,6 +187,8 @@ def line_of(effect: WorkerEffect) -> str:
             return " ".join([f"sources of edge {edge} of {job}:", *map(text_of, sources)])
         case PushTo(job=job, edge=edge, readers=readers):
             return " ".join([f"push edge {edge} of {job} to:", *(f"{r.attempt}@{r.worker}" for r in readers)])
+        case HoldKeys(job=job, keys=keys):
+            return f"hold keys of filter {keys.filter} of {job}"
         case FailStreams(job=job, error=error):
             return f"fail the result streams of {job}: {error['message']}"
         case CloseLog(job=job, edge=edge, first=first, last=last):
@@ -192,8 +205,9 @@ def text_of(source: Source) -> str:
 
 def report_of(message: DriverMessage) -> str:
     match message:
-        case TaskReport(attempt=attempt, sequence=sequence, state=state, error=error):
-            return f"{attempt} #{sequence} {state.value}" + (f": {error['message']}" if error else "")
+        case TaskReport(attempt=attempt, sequence=sequence, state=state, error=error, keys=keys):
+            told = "".join(f", keys of filter {each.filter}" for each in keys)
+            return f"{attempt} #{sequence} {state.value}" + (f": {error['message']}" if error else "") + told
         case WantSplits(attempt=attempt, source=source, number=number):
             return f"{attempt} wants splits of source {source} #{number}"
         case ReaderClosed(attempt=attempt, edge=edge):
