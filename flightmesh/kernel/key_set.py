@@ -90,7 +90,7 @@ def unite(sets: Sequence[KeySet]) -> KeySet:
     words = np.zeros(BLOOM_WORDS, np.uint64)
     for each in filled:
         words |= each.words if each.words is not None else bloom_words(_codes(each), BLOOM_WORDS)
-    full = np.count_nonzero(np.unpackbits(words.view(np.uint8))) > MOST_IN_BLOOM
+    full = np.count_nonzero(np.unpackbits(words.view(np.uint8))) > BLOOM_WORDS * 32
     return KeySet(low, high, filled[0].ordered, words=None if full else words)
 
 

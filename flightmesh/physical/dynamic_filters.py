@@ -47,7 +47,9 @@ MOST_FAR_KEYS = 250_000
 WAITED_FOR_SHARE, WAITED_FOR_ROWS = 0.25, 100_000
 """A scan of another stage waits for a filter that is expected to keep at most this share, of at most so many build rows,"""
 WAIT_SECONDS = 0.3
-"""and for no longer: what it may spare is not much more."""
+"""and for no longer: what it may spare is not much more;"""
+LEAST_AWAITING_ROWS = 200_000
+"""nor where it gives fewer rows than so many: it is soon done without."""
 
 
 def with_dynamic_filters(join: HashJoin, share: float, planning: Planning) -> HashJoin:
@@ -125,7 +127,8 @@ class _Push:
             self.is_far = True
         else:
             self.is_near = True
-        keys = replace(self._keys, column=found.column(), wait=self._wait if self._crossed else 0.0)
+        waits = self._crossed and (scan.estimate or 0) >= LEAST_AWAITING_ROWS
+        keys = replace(self._keys, column=found.column(), wait=self._wait if waits else 0.0)
         return replace(scan, dynamic=(*scan.dynamic, keys))
 
     def _at_input(

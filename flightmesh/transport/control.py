@@ -28,6 +28,7 @@ ORDER_ACTIONS: dict[str, tuple[type, str]] = {
     "edge-sources": (messages.EdgeSources, "Where tasks that write an edge are."),
     "edge-readers": (messages.EdgeReaders, "Where tasks that read a pushed edge are."),
     "seal-edge": (messages.SealEdge, "Nothing more comes on an edge."),
+    "filter-keys": (messages.FilterKeys, "The keys by which scans may leave out rows."),
     "release-channels": (messages.CloseBuckets, "Drop what some buckets of an edge hold and what comes."),
     "fail-result": (messages.FailResult, "A job has ended badly: who reads its result is told."),
     "release-job": (messages.ReleaseJob, "End what a job still runs and forget all of it."),

@@ -33,7 +33,8 @@ def numbers(count: int, spread: int, seed: int = 1) -> Array:
     [
         (100, 1000, KeyForm.BITMAP),
         (100, 1 << 60, KeyForm.CODES),
-        (300_000, 10_000, KeyForm.BITMAP),
+        (150_000, 1_000_000, KeyForm.BLOOM),
+        (30_000, 500_000, KeyForm.BITMAP),
         (3 * MOST_CODES, 1 << 40, KeyForm.BLOOM),
         (2 * MOST_IN_BLOOM, 1 << 40, KeyForm.BOUNDS),
     ],
