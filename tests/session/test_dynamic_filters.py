@@ -54,6 +54,9 @@ QUERIES = [
     "with s as (select day, item, amount from sales where amount > 10)"
     " select (select count(*) from s join days on day = d_day where d_week = {week}) a, (select count(*) from s) b",
     "select count(*) from sales join days on day = d_day where d_week = -1",
+    "with recursive r(x, n) as (select d_day, 0 from days where d_week = {week} union all"
+    " select day + 7, n + 1 from (select distinct day from sales) s join r on day = x where n < 3)"
+    " select n, count(*), min(x) from r group by n",
     "select i_class, (select max(amount) from sales where item = i_item) most from items where i_item < {item} % 20",
 ]
 
