@@ -27,6 +27,7 @@ from flightmesh.fragment.site import Site
 from flightmesh.fragment.sort import run_sort
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
+from flightmesh.fragment.top_of_groups import run_top_of_groups
 from flightmesh.fragment.turns import Turns
 from flightmesh.fragment.union import run_union
 from flightmesh.fragment.unnest import run_unnest
@@ -47,6 +48,7 @@ from flightmesh.physical.operators import (
     ReadExchange,
     SortRows,
     TableScan,
+    TopOfGroups,
     TopRows,
     UnionRows,
     UnnestRows,
@@ -137,6 +139,8 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
             return run_window(node, inputs[0], site)
         case TopRows():
             return run_top(node, inputs[0], site)
+        case TopOfGroups():
+            return run_top_of_groups(node, inputs[0], site)
         case LimitRows():
             return run_limit(node, inputs[0], site)
         case UnionRows():

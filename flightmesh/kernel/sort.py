@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.kernel.packed_order import Direction, packed_order
 from flightmesh.kernel.values import Array, canonical_floats, decimal_words, integers, validity
 
 
@@ -30,6 +31,9 @@ def sort_indices(batch: pa.RecordBatch, keys: Sequence[SortKey]) -> Array:
     if not keys:
         return pa.array(np.arange(batch.num_rows, dtype=np.uint64))
     columns = {f"k{i}": sortable(batch.column(k.name)) for i, k in enumerate(keys)}
+    packed = packed_order(list(columns.values()), [Direction(k.descending, k.nulls_first) for k in keys], batch.num_rows)
+    if packed is not None:
+        return pa.array(packed.view(np.uint64))
     order = [
         (f"k{i}", "descending" if k.descending else "ascending", "at_start" if k.nulls_first else "at_end")
         for i, k in enumerate(keys)

@@ -28,6 +28,7 @@ from flightmesh.physical.operators import (
     ReadExchange,
     SortRows,
     TableScan,
+    TopOfGroups,
     TopRows,
     UnionRows,
     UnnestRows,
@@ -105,6 +106,8 @@ class _Push:
                 return self._at_input(node, column) if any(key.id == column for key in node.keys) else None
             case WindowRows():
                 return self._at_input(node, column) if any(key.id == column for key in node.partition) else None
+            case TopOfGroups():
+                return self._at_input(node, column) if any(key.id == column for key in node.groups) else None
             case HashJoin():
                 return self._through_join(node, column)
             case UnionRows():
@@ -132,7 +135,9 @@ class _Push:
         return replace(scan, dynamic=(*scan.dynamic, keys))
 
     def _at_input(
-        self, node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows | UnnestRows | Exchange, column: ColumnId
+        self,
+        node: ProjectColumns | FilterRows | SortRows | GroupBy | WindowRows | TopOfGroups | UnnestRows | Exchange,
+        column: ColumnId,
     ) -> Operator | None:
         pushed = self.below(node.input, column)
         return None if pushed is None else replace(node, input=pushed)

@@ -316,6 +316,25 @@ class TopRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TopOfGroups:
+    """The rows of this task whose `ranking` (row_number, rank or dense_rank), by `keys` within the rows that agree in
+    `groups`, is at most `count`; possibly some more. Stands below a WindowRows whose rows beyond that rank are dropped. Holds
+    about what it gives.
+    """
+
+    input: Operator
+    groups: tuple[Column, ...]
+    keys: tuple[ColumnOrder, ...]
+    ranking: str
+    count: int
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the input."""
+        return self.input.fields
+
+
+@dataclass(frozen=True, slots=True)
 class LimitRows:
     """`count` rows of this task (None: all) after skipping `offset`; stops its input when it has them."""
 
@@ -397,6 +416,7 @@ Operator: TypeAlias = (
     | SortRows
     | WindowRows
     | TopRows
+    | TopOfGroups
     | LimitRows
     | UnionRows
     | IterateRows
@@ -425,6 +445,7 @@ def operator_inputs(node: Operator) -> tuple[Operator, ...]:
             | SortRows(input=child)
             | WindowRows(input=child)
             | TopRows(input=child)
+            | TopOfGroups(input=child)
             | LimitRows(input=child)
             | Exchange(input=child)
         ):

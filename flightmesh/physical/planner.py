@@ -37,6 +37,7 @@ from flightmesh.logical.relations import (
 )
 from flightmesh.optimize.context import Context
 from flightmesh.physical.aggregates import plan_aggregate
+from flightmesh.physical.first_ranks import first_ranks
 from flightmesh.physical.grouping_sets import plan_expand
 from flightmesh.physical.joins import plan_join
 from flightmesh.physical.operators import (
@@ -83,7 +84,11 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             rows = float(relation.rows.num_rows)
             return Planned(ValuesRows(relation.fields, relation.rows), True, None, rows)
         case Filter():
-            child = plan(relation.input, required | columns_of(relation.predicate), planning)
+            read = required | columns_of(relation.predicate)
+            if isinstance(relation.input, Window):
+                child = plan_window(relation.input, read, planning, plan, first_ranks(relation.input, relation.predicate))
+            else:
+                child = plan(relation.input, read, planning)
             rows = planning.estimate(relation).rows
             return Planned(FilterRows(child.operator, relation.predicate, rows), child.single, child.hashed, rows)
         case Project():

@@ -23,6 +23,7 @@ from flightmesh.physical.operators import (
     ReadExchange,
     SortRows,
     TableScan,
+    TopOfGroups,
     TopRows,
     UnionRows,
     UnnestRows,
@@ -75,6 +76,8 @@ def describe(node: Operator) -> str:
             return f"Sort {format_orders(node.keys)}"
         case WindowRows():
             return _window(node)
+        case TopOfGroups():
+            return _top_of_groups(node)
         case TopRows():
             return f"Top {node.count} {format_orders(node.keys)}"
         case LimitRows():
@@ -164,6 +167,11 @@ def _window(node: WindowRows) -> str:
     partition = f" by {', '.join(f'{c.name}#{c.id}' for c in node.partition)}" if node.partition else ""
     order = f" order {format_orders(node.order)}" if node.order else ""
     return f"Window{partition}{order} {', '.join(_window_function(f, len(node.order)) for f in node.functions)}"
+
+
+def _top_of_groups(node: TopOfGroups) -> str:
+    groups = f" by {', '.join(_column(c) for c in node.groups)}" if node.groups else ""
+    return f"Top{groups} {node.ranking} <= {node.count} {format_orders(node.keys)}".rstrip()
 
 
 def _window_function(function: WindowFunction, keys: int) -> str:

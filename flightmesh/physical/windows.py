@@ -14,15 +14,19 @@ from flightmesh.expression.nodes import columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Relation, Window
 from flightmesh.logical.traversal import expressions
-from flightmesh.physical.operators import ColumnOrder, Operator, ProjectColumns, WindowRows
+from flightmesh.physical.first_ranks import FirstRanks
+from flightmesh.physical.operators import ColumnOrder, Operator, ProjectColumns, TopOfGroups, WindowRows
 from flightmesh.physical.planned import Planned, Planning, as_columns, narrow, pass_item, place_by
 from flightmesh.physical.window_parts import WindowParts, parts_read
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
 
-def plan_window(window: Window, required: frozenset[ColumnId], planning: Planning, plan: PlanInput) -> Planned:
-    """The window functions that are required, over rows that are together."""
+def plan_window(
+    window: Window, required: frozenset[ColumnId], planning: Planning, plan: PlanInput, first: FirstRanks | None = None
+) -> Planned:
+    """The window functions that are required, over rows that are together. `first`: which rows are read of the result; of
+    others each task drops what it can before rows are exchanged and sorted."""
     items = tuple(item for item in window.items if item.field.id in required) or window.items[:1]
     read = frozenset[ColumnId]().union(*(columns_of(e) for e in expressions(window)))
     child = plan(window.input, (required - frozenset(item.field.id for item in window.items)) | read, planning)
@@ -34,6 +38,8 @@ def plan_window(window: Window, required: frozenset[ColumnId], planning: Plannin
     partition = columns[: len(window.partition)]
     keys = columns[len(partition) : len(partition) + len(window.order)]
     order = tuple(ColumnOrder(c, k.descending, k.nulls_first) for c, k in zip(keys, window.order, strict=True))
+    if first is not None:
+        operator = TopOfGroups(operator, partition, order, first.ranking, first.count)
     placed = place_by(_still_hashed(child, wanted, operator), partition, planning)
     rest = iter(columns[len(partition) + len(order) :])
     made = WindowParts(planning)

@@ -25,6 +25,7 @@ from flightmesh.physical.operators import (
     ReadExchange,
     SortRows,
     TableScan,
+    TopOfGroups,
     TopRows,
     UnionRows,
     UnnestRows,
@@ -130,6 +131,7 @@ class _Cutting:
                 | WindowRows()
                 | SortRows()
                 | TopRows()
+                | TopOfGroups()
                 | LimitRows()
             ):
                 return replace(node, input=self._below(node.input, leaves))

@@ -46,6 +46,7 @@ from flightmesh.physical.operators import (
     ProjectColumns,
     SortRows,
     TableScan,
+    TopOfGroups,
     TopRows,
     UnionRows,
     UnnestRows,
@@ -182,6 +183,9 @@ def _operators(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.builds(_unnested, inner, st.sampled_from((JoinKind.INNER, JoinKind.LEFT)), st.booleans())
         | st.builds(lambda child, keys: SortRows(child, tuple(keys)), inner, orders)
         | st.builds(lambda child, keys, made: WindowRows(child, (K.column(),), tuple(keys), (made,)), inner, orders, windowed)
+        | st.builds(
+            lambda child, keys, n: TopOfGroups(child, (K.column(),), tuple(keys), "rank", n), inner, orders, st.integers(1, 9)
+        )
         | st.builds(lambda child, keys, n: TopRows(child, tuple(keys), n), inner, orders, st.integers(0, 9))
         | st.builds(LimitRows, inner, st.none() | st.integers(0, 9), st.integers(0, 9))
         | st.lists(inner, min_size=1, max_size=2).map(lambda parts: UnionRows(tuple(parts), (K,)))

@@ -55,7 +55,9 @@ class _Windows:
         body = f"select {shown} from {source}{named}"
         match rng.randrange(6):
             case 0:
-                return f"{body} qualify {self._rank()} {rng.choice(('= 1', '<= 2', '> 1'))}"
+                order = ", ".join(part for part in (self._order(0), f"n{rng.choice(('', ' desc'))}") if part)
+                number = f"row_number() over ({rng.choice(self._partitions)} order by {order})"
+                return f"{body} qualify {rng.choice((self._rank(), number))} {rng.choice(('= 1', '<= 2', '> 1'))}"
             case 1:
                 return f"{body} order by {self._call()}, n"
             case 2:
