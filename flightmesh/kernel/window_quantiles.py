@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flightmesh.kernel.quantiles import Number, between, share_of
 from flightmesh.kernel.range_order import smallest
-from flightmesh.kernel.values import Array, Int64s
+from flightmesh.kernel.values import Array, Int64s, Mask
 from flightmesh.kernel.window_extremes import places
 from flightmesh.kernel.window_frames import Frames
 
@@ -19,7 +19,8 @@ from flightmesh.kernel.window_frames import Frames
 def discrete(frames: Frames, values: Array, sizes: Int64s, fraction: Number) -> Array:
     """The first value at or past the fraction."""
     number = np.maximum(share_of(sizes, -fraction if fraction < 0 else fraction), 1) - 1
-    return _Ordered(frames, values, sizes, fraction < 0).at(number)
+    ordered = _Ordered(frames, values, sizes, fraction < 0)
+    return ordered.values(ordered.rows(number, sizes > 0))
 
 
 def continuous(frames: Frames, values: Array, sizes: Int64s, fraction: Number) -> Array:
@@ -27,7 +28,11 @@ def continuous(frames: Frames, values: Array, sizes: Int64s, fraction: Number) -
     exact = np.maximum(sizes - 1, 0) * abs(float(fraction))
     low = np.floor(exact)
     ordered = _Ordered(frames, values, sizes, fraction < 0)
-    return between(ordered.at(low.astype(np.int64)), ordered.at(np.ceil(exact).astype(np.int64)), exact - low)
+    first = ordered.rows(low.astype(np.int64), sizes > 0)
+    second = first.copy()
+    apart = exact > low
+    second[apart] = ordered.rows(np.ceil(exact).astype(np.int64), apart)[apart]
+    return between(ordered.values(first), ordered.values(second), exact - low)
 
 
 class _Ordered:
@@ -37,12 +42,16 @@ class _Ordered:
         self._frames, self._values, self._sizes = frames, values, sizes
         self._order, self._places = places(values, descending)
 
-    def at(self, number: Int64s) -> Array:
-        """The value with this number in each frame, from 0; NULL for empty frames."""
-        filled = np.flatnonzero(self._sizes > 0)
-        spans = [(low[filled], high[filled]) for low, high in self._frames.spans]
+    def rows(self, number: Int64s, chosen: Mask) -> Int64s:
+        """For each chosen frame the row of the value with this number, from 0; frames without rows are not chosen."""
         rows = np.zeros(len(number), np.int64)
-        rows[filled] = self._order[smallest(self._places, spans, number[filled])]
+        which = np.flatnonzero(chosen)
+        spans = [(low[which], high[which]) for low, high in self._frames.spans]
+        rows[which] = self._order[smallest(self._places, spans, number[which])]
+        return rows
+
+    def values(self, rows: Int64s) -> Array:
+        """The values of these rows; NULL for empty frames."""
         if len(self._values) == 0:
-            return pa.nulls(len(number), self._values.type)
+            return pa.nulls(len(rows), self._values.type)
         return self._values.take(pa.array(rows, mask=self._sizes == 0))

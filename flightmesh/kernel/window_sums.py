@@ -22,7 +22,7 @@ from flightmesh.kernel.window_frames import Frames
 
 _EXACT_INT = 1 << 63
 _FEW_PARTITIONS = 64
-_LONG_PARTITIONS = 4096
+_LONG_PARTITIONS = 256
 
 
 def sums(frames: Frames, argument: Array, null: Mask, result: pa.DataType) -> Array:

@@ -19,7 +19,7 @@ from tests.meshes import AT_MESHES, Meshes, session_at
 from tests.random.tables import random_tables
 from tests.random.windows import random_window_query
 
-CASES = 600
+CASES = 300
 BIG_CASES = 20_000
 CHUNK = 50
 PARTITIONS = (1, 2, 7)
