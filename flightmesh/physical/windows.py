@@ -16,7 +16,7 @@ from flightmesh.logical.relations import Relation, Window
 from flightmesh.logical.traversal import expressions
 from flightmesh.physical.first_ranks import FirstRanks
 from flightmesh.physical.operators import ColumnOrder, Operator, ProjectColumns, TopOfGroups, WindowRows
-from flightmesh.physical.planned import Planned, Planning, as_columns, narrow, pass_item, place_by
+from flightmesh.physical.planned import Planned, Planning, as_columns, narrow, pass_item, place_by, reads_shared
 from flightmesh.physical.window_parts import WindowParts, parts_read
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
@@ -38,7 +38,7 @@ def plan_window(
     partition = columns[: len(window.partition)]
     keys = columns[len(partition) : len(partition) + len(window.order)]
     order = tuple(ColumnOrder(c, k.descending, k.nulls_first) for c, k in zip(keys, window.order, strict=True))
-    if first is not None:
+    if first is not None and not reads_shared(replace(child, operator=operator)):
         operator = TopOfGroups(operator, partition, order, first.ranking, first.count)
     placed = place_by(_still_hashed(child, wanted, operator), partition, planning)
     rest = iter(columns[len(partition) + len(order) :])
