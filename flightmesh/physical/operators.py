@@ -471,6 +471,7 @@ def with_operator_inputs(node: Operator, parts: tuple[Operator, ...]) -> Operato
             | SortRows()
             | WindowRows()
             | TopRows()
+            | TopOfGroups()
             | UnnestRows()
             | LimitRows()
             | Exchange()
