@@ -18,8 +18,11 @@ from flightmesh.expression.nodes import AggregateCall, Expression, Literal, Sort
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.expression.types import is_numeric
 from flightmesh.frontend.sql import functions_map
+from flightmesh.frontend.sql.clause import Aggregates
 from flightmesh.frontend.sql.context import Context
+from flightmesh.frontend.sql.rows import is_row
 from flightmesh.frontend.sql.titles import title
+from flightmesh.logical.expressions import call_expressions
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -42,7 +45,10 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
     if clause.aggregates is None:
         if binder.scope.parent is not None and clause.name != INSIDE:
             inside = binder.within(dataclasses.replace(clause, name=INSIDE, alias=None))
-            _refuse_outer(binder, [inside.bind(part) for part in arguments(node, binder.context)[0]], node)
+            call = aggregate_call(binder, node, name, condition, inside.bind)
+            owner = _owner(binder, call, node)
+            if owner is not None:
+                return owner.add(call, title(node))
         hint = {INSIDE: "compute the inner aggregate in a subquery", "WHERE": "use HAVING"}.get(clause.name)
         raise source.error(f"the aggregate {name} cannot stand in {clause.name}", node, hint)
     within = dataclasses.replace(
@@ -57,7 +63,12 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         unnests=None,
     )
     inside = binder.within(within)
-    return clause.aggregates.add(aggregate_call(binder, node, name, condition, inside.bind), title(node))
+    held, binder.scope.aggregates = binder.scope.aggregates, None
+    try:
+        call = aggregate_call(binder, node, name, condition, inside.bind)
+    finally:
+        binder.scope.aggregates = held
+    return (_owner(binder, call, node) or clause.aggregates).add(call, title(node))
 
 
 def aggregate_call(
@@ -74,7 +85,6 @@ def aggregate_call(
     if len(args) > 1 and isinstance(bare, exp.Count) and not distinct:
         args = []  # a row value is never NULL
     kept = None if condition is None else bind(condition)
-    _refuse_outer(binder, args, node)
     order = [_sort_key(bind, part, binder.context) for part in ordered]
     if distinct:
         _check_distinct(args, order, node, binder.context)
@@ -197,24 +207,26 @@ def _check_distinct(args: list[Expression], order: list[SortKey], node: exp.Expr
         raise context.source.error("ORDER BY in a DISTINCT aggregate is by its argument", node)
 
 
-def _refuse_outer(binder: ExpressionBinder, args: list[Expression], node: exp.Expr) -> None:
-    """An aggregate over nothing but columns of an outer query belongs to that query, which is not done yet."""
-    read = frozenset(id for arg in args for id in columns_of(arg))
-    if read and binder.scope.parent is not None and not read & binder.scope.ids:
-        outer = frozenset(id for scope in binder.scope.around()[1:] for id in scope.ids)
-        if read & outer:
-            raise binder.context.source.unsupported("an aggregate over the columns of the query around it", node)
-
-
-def _is_row(node: exp.Expr) -> bool:
-    """(a, b) or row(a, b)."""
-    return isinstance(node, exp.Tuple) or (isinstance(node, exp.Anonymous) and node.name.lower() == "row")
+def _owner(binder: ExpressionBinder, call: AggregateCall, node: exp.Expr) -> Aggregates | None:
+    """Where an aggregate belongs that reads only columns of queries around: to the innermost of those that it reads of. None
+    for any other."""
+    read = frozenset(id for part in call_expressions(call) for id in columns_of(part))
+    around = binder.scope.around()
+    if not read or read & around[0].ids:
+        return None
+    for place, scope in enumerate(around[1:], 1):
+        if not read & scope.ids:
+            continue
+        if scope.aggregates is None or not read <= frozenset().union(*(outer.ids for outer in around[place:])):
+            raise binder.context.source.unsupported("an aggregate over the columns of the query around it here", node)
+        return scope.aggregates
+    return None
 
 
 def _row_values(node: exp.Expr) -> list[exp.Expr]:
     """What a row value is made of; two are the same where all of that is, so rows in it are nothing special."""
     parts = [part.unnest() for part in node.expressions]
-    return [value for part in parts for value in (_row_values(part) if _is_row(part) else [part])]
+    return [value for part in parts for value in (_row_values(part) if is_row(part) else [part])]
 
 
 def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
@@ -234,7 +246,7 @@ def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
             parts = []
         if len(parts) > 1:
             raise context.source.unsupported("count of several columns", node, "count(DISTINCT (a, b)) counts distinct rows")
-        if parts and _is_row(parts[0].unnest()):
+        if parts and is_row(parts[0].unnest()):
             parts = _row_values(parts[0].unnest())
             parts = [*parts, exp.true()] if len(parts) == 1 else parts
     for part in parts:

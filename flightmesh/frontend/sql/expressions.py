@@ -162,6 +162,8 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.LTE: operators.compared,
     exp.GT: operators.compared,
     exp.GTE: operators.compared,
+    exp.NullSafeEQ: operators.compared,
+    exp.NullSafeNEQ: operators.compared,
     exp.Case: operators.case,
     exp.If: operators.conditional,
     exp.Cast: operators.cast,

@@ -18,7 +18,8 @@ from flightmesh.expression.types import Family, family, is_string
 from flightmesh.frontend.sql import subquery
 from flightmesh.frontend.sql.division import bind_division
 from flightmesh.frontend.sql.literals import NULL, text
-from flightmesh.frontend.sql.quantified import bind_quantified, quantifier
+from flightmesh.frontend.sql.quantified import FUNCTIONS, bind_quantified, quantifier
+from flightmesh.frontend.sql.rows import compare_rows, is_row
 from flightmesh.frontend.sql.type_names import arrow_type
 
 if TYPE_CHECKING:
@@ -86,37 +87,42 @@ def in_list(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """X IN (a, b), (x, y) IN ((a, b), ...), x IN (subquery)."""
     if node.args.get("query") is not None:
         return subquery.bind_in(binder, node)
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+        return subquery.bind_mark(binder, node, node.expressions[0], "equal", "in")
     if node.args.get("unnest") is not None or node.args.get("field") is not None:
         raise binder.context.source.unsupported("IN over a list value", node)
-    if isinstance(node.this.unnest(), exp.Tuple):
-        rows = [_row_equal(binder, node.this, option, node) for option in node.expressions]
+    if is_row(node.this.unnest()):
+        rows = [_compared_rows(binder, "equal", node.this, option, node) for option in node.expressions]
         return rows[0] if len(rows) == 1 else bind_call("or", rows, binder.at(node))
     return bind_in(binder.bind(node.this), [binder.bind(option) for option in node.expressions], binder.at(node))
 
 
 def compared(binder: ExpressionBinder, node: exp.Expr) -> Expression:
-    """A comparison of values, of rows for equality, or with ANY or ALL of a query's rows."""
+    """A comparison of values, of rows, or with ANY or ALL of a query's rows."""
     left, right = node.this, node.args["expression"]
     word = quantifier(right)
     if word is not None:
         return bind_quantified(binder, node, word)
     if isinstance(left, exp.Any | exp.All):
         raise binder.context.source.error(f"{left.key.upper()} stands on the right side of a comparison", left)
-    if isinstance(left.unnest(), exp.Tuple) and isinstance(right.unnest(), exp.Tuple):
-        if not isinstance(node, exp.EQ | exp.NEQ):
-            raise binder.context.source.unsupported("an order of rows", node, "compare the values one by one")
-        equal = _row_equal(binder, left, right, node)
-        return equal if isinstance(node, exp.EQ) else bind_call("not", (equal,), binder.at(node))
+    if is_row(left.unnest()) or is_row(right.unnest()):
+        return _compared_rows(binder, FUNCTIONS[type(node)], left, right, node)
     return binder.call(node)
 
 
-def _row_equal(binder: ExpressionBinder, left: exp.Expr, right: exp.Expr, node: exp.Expr) -> Expression:
-    mine, other = left.unnest().expressions, right.unnest().expressions
+def _compared_rows(binder: ExpressionBinder, function: str, left: exp.Expr, right: exp.Expr, node: exp.Expr) -> Expression:
+    mine, other = _row(binder, left), _row(binder, right)
     if len(mine) != len(other):
         raise binder.context.source.error(f"a row of {len(mine)} values is compared with one of {len(other)}", right)
-    at = binder.at(node)
-    parts = [bind_call("equal", (binder.bind(a), binder.bind(b)), at) for a, b in zip(mine, other, strict=True)]
-    return parts[0] if len(parts) == 1 else bind_call("and", parts, at)
+    return compare_rows(function, mine, other, binder.at(node))
+
+
+def _row(binder: ExpressionBinder, node: exp.Expr) -> list[Expression]:
+    """The values of a row: one that is written out, the only one of a subquery, or a single value."""
+    inner = node.unnest()
+    if is_row(inner):
+        return [binder.bind(part) for part in inner.expressions]
+    return subquery.bind_row(binder, inner) if isinstance(inner, exp.Query) else [binder.bind(node)]
 
 
 def case(binder: ExpressionBinder, node: exp.Expr) -> Expression:

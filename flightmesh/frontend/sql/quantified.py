@@ -17,14 +17,17 @@ from flightmesh.frontend.sql.subquery import bind_mark
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
 
-_FUNCTIONS: dict[type[exp.Expr], str] = {
+FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.EQ: "equal",
     exp.NEQ: "not_equal",
     exp.LT: "less",
     exp.LTE: "less_equal",
     exp.GT: "greater",
     exp.GTE: "greater_equal",
+    exp.NullSafeEQ: "is_not_distinct_from",
+    exp.NullSafeNEQ: "is_distinct_from",
 }
+"""What comparisons are called."""
 _NEGATED = {
     "equal": "not_equal",
     "not_equal": "equal",
@@ -32,6 +35,8 @@ _NEGATED = {
     "less_equal": "greater",
     "greater": "less_equal",
     "greater_equal": "less",
+    "is_distinct_from": "is_not_distinct_from",
+    "is_not_distinct_from": "is_distinct_from",
 }
 _WORDS = {"any": "ANY", "some": "ANY", "all": "ALL"}
 
@@ -50,15 +55,13 @@ def quantifier(node: exp.Expr) -> str | None:
 
 
 def bind_quantified(binder: ExpressionBinder, node: exp.Expr, word: str) -> Expression:
-    """`x < ANY (subquery)`, `x = ALL (subquery)`; rows are compared for equality only."""
+    """`x < ANY (subquery)`, `x = ALL (subquery)`; on the left may stand a row."""
     source = binder.context.source
     right = node.args["expression"]
     query = right.expressions[0] if isinstance(right, exp.Anonymous) else right.this
     if not isinstance(query.unnest(), exp.Query | exp.Values):
         raise source.unsupported(f"comparison with {word} of a list", right, "use IN")
-    if isinstance(node.this.unnest(), exp.Tuple) and not isinstance(node, exp.EQ | exp.NEQ):
-        raise source.unsupported("an order of rows", node, "compare the values one by one")
-    function = _FUNCTIONS[type(node)]
+    function = FUNCTIONS[type(node)]
     if word == "ANY":
         return bind_mark(binder, node, query, function, "any")
     found = bind_mark(binder, node, query, _NEGATED[function], "all")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -18,6 +19,9 @@ from flightmesh.expression.nodes import Column, Field
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnId
+
+if TYPE_CHECKING:
+    from flightmesh.frontend.sql.clause import Aggregates
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ class _Match:
 
 @dataclass(slots=True)
 class Scope:
-    """The tables of one query, within the scope of the query around it."""
+    """The tables of one query, within the scope of the query around it. `aggregates`: where those go that a subquery computes
+    of this query's columns alone, while a clause is bound that may have some."""
 
     tables: Tables
     parent: Scope | None
     environment: Environment
+    aggregates: Aggregates | None = None
     _index: dict[str, list[_Match]] | None = field(default=None)
 
     @property

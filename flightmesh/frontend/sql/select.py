@@ -71,11 +71,13 @@ class _Select:
         windows = Windows(self.context.state, named_windows(self.node, self.context))
         where = self._where(aliases)
         self._bind_groups(aliases, aggregates)
+        self.scope.aggregates = aggregates
         self._bind_items(aliases, aggregates, windows)
         having = self._having(aliases, aggregates)
         qualify = self._qualify(aliases, aggregates, windows)
         keys = self._keys("ORDER BY", self.node.args.get("order"), aliases, aggregates, windows)
         on = self._keys("DISTINCT ON", self._distinct_on(), aliases, aggregates, windows)
+        self.scope.aggregates = None
         relation = self.sites["where"].attach(self.rows)
         if where is not None:
             relation = Filter(relation, where)

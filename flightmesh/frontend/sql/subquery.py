@@ -12,9 +12,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Expression, Field
-from flightmesh.expression.registry import bind_call
 from flightmesh.frontend.sql.clause import Dependent
 from flightmesh.frontend.sql.context import Bound
+from flightmesh.frontend.sql.rows import compare_rows, is_row
 from flightmesh.logical.relations import JoinKind
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ def bind_scalar(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE))
     field = bound.relation.fields[0]
     return Column(field.id, field.name, field.type, True)
+
+
+def bind_row(binder: ExpressionBinder, node: exp.Expr) -> list[Expression]:
+    """A subquery that stands for one row: its columns, NULL where it has no row."""
+    bound = _bind(binder, node)
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE))
+    fields = {f.id: f for f in bound.relation.fields}
+    return [Column(f.id, f.name, fields[f.id].type, True) for f in bound.fields]
 
 
 def bind_exists(binder: ExpressionBinder, node: exp.Expr) -> Expression:
@@ -44,18 +52,15 @@ def bind_in(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 
 
 def bind_mark(binder: ExpressionBinder, node: exp.Expr, query: exp.Expr, function: str, name: str) -> Expression:
-    """Whether a comparison of `node`'s left side holds with any row of a query. A left side that is a row takes equal and
-    not_equal."""
+    """Whether a comparison of `node`'s left side, which may be a row, holds with any row of a query."""
     left = node.this.unnest()
-    operands = left.expressions if isinstance(left, exp.Tuple) else [left]
+    operands = left.expressions if is_row(left) else [left]
     values = [binder.bind(operand) for operand in operands]
     bound = _bind(binder, query)
     _require_columns(binder, query, bound, len(values))
     at = binder.context.source.position(node)
     fields = {f.id: f for f in bound.relation.fields}
-    compared = [bind_call(function, (value, fields[f.id].column()), at) for value, f in zip(values, bound.fields, strict=True)]
-    connective = "or" if function == "not_equal" else "and"
-    condition = compared[0] if len(compared) == 1 else bind_call(connective, compared, at)
+    condition = compare_rows(function, values, [fields[f.id].column() for f in bound.fields], at)
     mark = Field(binder.context.state.ids.fresh(), name, pa.bool_())
     binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.MARK, condition, mark))
     return mark.column()
