@@ -5,24 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from flightmesh.physical.operators import HashJoin
 from flightmesh.physical.text import outline
 from tests.golden.counts import TABLE, Table, changes, counted, counts, read, written
-from tests.golden.plans import NAMES, Name, Place, Planner, planner
+from tests.golden.plans import NAMES, Name, Place, Planner
 
 CROSS = {Name("tpch", 7), Name("tpcds", 77)}
 """Q7 has two nations that only an OR of both joins, each filtered to two rows before; Q77's text multiplies two call centers'
 totals that it does not join."""
-
-
-@pytest.fixture(scope="module")
-def plans() -> Iterator[Planner]:
-    with planner() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

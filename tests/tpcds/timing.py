@@ -47,9 +47,12 @@ def timed(name: str, run: Run, sql: str, answer: Answer, rounds: int) -> Timed:
 
 
 def _compare(name: str, table: pa.Table, answer: Answer) -> None:
-    """Strictly, but for engines with other types for averages and sums: those by value, to six digits."""
-    if name in (OURS, DUCKDB):
+    """Strictly; but engines with other types for averages and sums by value, to four decimals or six digits. DuckDB's answers
+    are what is compared with."""
+    if name == OURS:
         return assert_answers(table, answer)
+    if name == DUCKDB:
+        return
     mine = rows_of(table)
     assert len(mine) == answer.plain.num_rows, f"{len(mine)} rows, expected {answer.plain.num_rows}"
     start = 0
@@ -68,7 +71,7 @@ def _is_like(left: Row, right: Row) -> bool:
 
 def _is_value_like(left: Any, right: Any) -> bool:
     if isinstance(left, int | float | Decimal) and isinstance(right, int | float | Decimal):
-        return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-5)
+        return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-4)
     return bool(left == right)
 
 
