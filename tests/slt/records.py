@@ -174,7 +174,7 @@ def _query(number: int, words: list[str], lines: list[Line]) -> Record:
     sort = rest.pop(0) if rest and rest[0] in ("nosort", "rowsort", "valuesort", "sort") else "nosort"
     label = rest[0] if rest else ""
     if not has_rows and not label:
-        return Unknown(number, "query without results")
+        return Statement(number, sql, "ok")  # a query of which nothing is expected
     hashed = _HASHED.fullmatch(below[0].strip()) if len(below) == 1 else None
     found = (int(hashed[1]), hashed[2]) if hashed else None
     return Query(

@@ -61,7 +61,10 @@ class Tables:
             case exp.TruncateTable(expressions=[exp.Table() as table]):
                 return self._delete(exp.Delete(this=table))
             case _:
-                return self.query(sql)
+                *before, last = _statements(sql)
+                for statement in before:
+                    self.run(statement)
+                return self.run(last) if before else self.query(sql)
 
     def query(self, sql: str) -> pa.Table:
         """The rows of what the session knows itself."""
@@ -160,6 +163,17 @@ class Tables:
     def _replace(self, table: exp.Table, rows: pa.Table, count: int) -> pa.Table:
         self.session.upload(_name(table), rows)
         return pa.table({"Count": [count]})
+
+
+def _statements(sql: str) -> list[str]:
+    """The statements of a text, where semicolons part them."""
+    try:
+        tokens = sqlglot.tokenize(sql, read="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return [sql]
+    ends = [token.start for token in tokens if token.token_type is sqlglot.TokenType.SEMICOLON]
+    parts = [sql[start:end] for start, end in zip([0, *(end + 1 for end in ends)], [*ends, len(sql)], strict=True)]
+    return [part for part in parts if part.strip()] or [sql]
 
 
 def _parsed(sql: str) -> exp.Expr | None:

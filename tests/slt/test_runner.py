@@ -225,3 +225,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert (said["passed"], said["failed"], said["unsupported"]) == (1, 1, 1)
     assert said["reasons"] == {"not supported yet: the statement SET": 1}
     assert said["failures"] == [{"path": str(tmp_path / "bad.test"), "line": 1, "reason": "row 1, column 1: '1', expected '2'"}]
+
+
+def test_several_statements_in_a_record(session: flightmesh.Session, tmp_path: Path) -> None:
+    text = (
+        "statement ok\ncreate table m(a text); insert into m values ('x;y'), ('z');\n\n"
+        "query T\nselect a from m order by a\n----\nx;y\nz\n\nquery I\ndrop table m\n"
+    )
+    assert verdicts(session, tmp_path, text) == [("passed", "")] * 3

@@ -7,6 +7,7 @@ sqlite's suites do); rows in order, unless the file says that their order is fre
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import math
 import re
@@ -93,6 +94,8 @@ def shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return str(value).removesuffix(":00")
     if isinstance(value, bytes):
         return "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\x{byte:02X}" for byte in value)
     return str(value) if value != "" else "(empty)"
