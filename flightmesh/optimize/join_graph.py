@@ -67,8 +67,13 @@ class JoinGraph:
         """The conjuncts to join two disjoint sets on: one equality a class, and predicates covered only now."""
         found: list[Expression] = []
         for members in self.classes:
-            a = next((c for leaf, c in members if left >> leaf & 1), None)
-            b = next((c for leaf, c in members if right >> leaf & 1), None)
+            a = b = None
+            for leaf, column in members:
+                place = 1 << leaf
+                if left & place:
+                    a = a or column
+                elif right & place:
+                    b = b or column
             if a is not None and b is not None:
                 found.append(Call("equal", (a, b), pa.bool_()))
         both = left | right

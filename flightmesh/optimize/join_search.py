@@ -205,16 +205,23 @@ class _Search:
     def _greedy(self, mask: int) -> Tree:
         """Joins the pair with the smallest result until one tree is left; unconnected pairs only when no other is."""
         forest = [self.trees[1 << leaf] for leaf in bits(mask)]
+        tied: dict[tuple[int, int], Tree] = {}
+        new = forest
         while len(forest) > 1:
-            best: tuple[bool, float, int, int, Tree] | None = None
-            for i, one in enumerate(forest):
-                for j in range(i + 1, len(forest)):
-                    tied = self._connect(one, forest[j], None)
-                    made = tied or (self._pair(one, forest[j]) if best is None or best[0] else None)
-                    if made is not None and (best is None or (tied is None, made.size.rows) < best[:2]):
-                        best = (tied is None, made.size.rows, i, j, made)
+            for one in new:
+                for other in forest:
+                    if one is not other and (other.leaves, one.leaves) not in tied:
+                        made = self._connect(one, other, None)
+                        if made is not None:
+                            tied[one.leaves, other.leaves] = made
+            best = min(tied.values(), key=lambda tree: tree.size.rows, default=None) or self._smallest_product(forest)
             if best is None:
                 break
-            _, _, i, j, joined = best
-            forest = [t for k, t in enumerate(forest) if k not in (i, j)] + [joined]
+            forest = [tree for tree in forest if not tree.leaves & best.leaves] + [best]
+            tied = {pair: tree for pair, tree in tied.items() if not tree.leaves & best.leaves}
+            new = [best]
         return forest[0]
+
+    def _smallest_product(self, forest: list[Tree]) -> Tree | None:
+        made = [self._pair(one, other) for place, one in enumerate(forest) for other in forest[place + 1 :]]
+        return min((tree for tree in made if tree is not None), key=lambda tree: tree.size.rows, default=None)

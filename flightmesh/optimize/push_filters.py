@@ -123,16 +123,33 @@ def _project(node: Project, predicates: Predicates) -> Relation:
 
 
 def _aggregate(node: Aggregate, predicates: Predicates) -> Relation:
-    made = {f.id for f in node.input.made} if isinstance(node.input, Expand) else set()
-    # What a grouping set nulls is filtered above: below it would stand between the Expand and the Aggregate that reads it.
-    keys = {item.field.id: item.expression for item in node.groups if not columns_of(item.expression) & made}
+    """Below it, what reads keys only: whole groups go. Of grouping sets, those keys that are in every set."""
+    sets = node.input if isinstance(node.input, Expand) else None
+    keys = {item.field.id: item.expression for item in node.groups}
+    if sets is not None:
+        # What is in some sets only is filtered above: an Expand is read by the Aggregate right above it.
+        below_sets = _in_every_set(sets)
+        keys = {id_: substitute(e, below_sets) for id_, e in keys.items()}
+        made = {f.id for f in sets.made}
+        keys = {id_: e for id_, e in keys.items() if not columns_of(e) & made and sets.present is None}
     down: list[Expression] = []
     stay: list[Expression] = []
     for part in predicates:
         read = columns_of(part)
         (down if read and read <= keys.keys() and not is_volatile(part) else stay).append(part)
-    below = _push(node.input, tuple(substitute(p, keys) for p in down))
+    moved = tuple(substitute(p, keys) for p in down)
+    if sets is None:
+        below = _push(node.input, moved)
+    else:
+        rows = _push(sets.input, moved)
+        below = sets if rows is sets.input else replace(sets, input=rows)
     return above(node if below is node.input else replace(node, input=below), tuple(stay))
+
+
+def _in_every_set(sets: Expand) -> dict[ColumnId, Expression]:
+    """Keys that no set leaves out, and what they are below."""
+    every = [item for place, item in enumerate(sets.keys) if all(place in kept for kept in sets.sets)]
+    return {item.field.id: item.expression for item in every}
 
 
 def _window(node: Window, predicates: Predicates) -> Relation:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flightmesh.logical.relations import Relation
+from flightmesh.optimize.blind_joins import joins_to_semi_joins
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
@@ -51,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     simplify_outer_joins,
     push_filters,
     simplify,
+    prune_columns,
     split_shared_unions,
     place_shared,
     simplify,
@@ -61,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     simplify,
     remove_aggregates,
     prune_columns,
+    joins_to_semi_joins,
     merge_single_rows,
     share_equal,
     order_joins,

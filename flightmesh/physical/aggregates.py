@@ -16,6 +16,7 @@ from typing import TypeAlias
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, AggregateItem, Expand, Item, Relation, passes
+from flightmesh.optimize.estimate import distinct_of
 from flightmesh.physical.aggregate_results import Parts
 from flightmesh.physical.grouping_sets import expanded, finest
 from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
@@ -30,13 +31,15 @@ PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Plann
 
 def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning: Planning, plan: PlanInput) -> Planned:
     """The grouping as one or more GroupBys, with a projection on top where results are computed from parts."""
+    deal = _dealt_by(aggregate, planning.take_wanted(), planning)
     calls = tuple(a for a in aggregate.aggregates if a.field.id in required)
     if not aggregate.groups and not calls:
         calls = aggregate.aggregates[:1]
     if isinstance(aggregate.input, Expand) and all(_is_splittable(a.call) for a in calls):
         below = finest(replace(aggregate, aggregates=calls), aggregate.input, planning)
         if below is not None:
-            return _by_sets(aggregate, aggregate.input, below, required, planning, plan)
+            return _by_sets(aggregate, aggregate.input, below, deal, required, planning, plan)
+    planning.wanted = _below(aggregate)
     child, keys, arguments = _inputs(aggregate, calls, planning, plan)
     rows = planning.estimate(aggregate).rows
     parts = Parts(planning)
@@ -44,14 +47,31 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
     splittable = all(is_mergeable(a.call) for a in arguments)
     if splittable and not distinct:
         measures = parts.measures(arguments)
-        grouped = two_phase(child, keys, measures, rows, planning)
+        grouped = two_phase(child, keys, deal, measures, rows, planning)
     elif splittable and len(distinct) == 1:
-        grouped = _one_distinct(child, keys, arguments, next(iter(distinct)), parts, rows, planning)
+        grouped = _one_distinct(child, keys, deal, arguments, next(iter(distinct)), parts, rows, planning)
     else:
         measures = parts.measures(arguments)
-        placed = place_by(child, tuple(k.column() for k in keys), planning)
+        placed = child if child.placed_by(k.id for k in keys) else place_by(child, deal, planning)
         grouped = replace(placed, operator=GroupBy(placed.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
     return _finish(aggregate, keys, parts, grouped, required)
+
+
+def _dealt_by(aggregate: Aggregate, wanted: tuple[ColumnId, ...], planning: Planning) -> tuple[Column, ...]:
+    """The columns by which groups are dealt: those by which the reader needs rows together, if they are among the keys and
+    have values enough for all tasks; else all keys."""
+    keys = {g.field.id: g.field.column() for g in aggregate.groups}
+    if wanted and all(c in keys for c in wanted):
+        known = planning.estimate(aggregate).columns
+        if distinct_of(known[c] for c in wanted if c in known) >= ENOUGH_GROUPS * planning.config.tasks:
+            return tuple(keys[c] for c in wanted)
+    return tuple(keys.values())
+
+
+def _below(aggregate: Aggregate) -> tuple[ColumnId, ...]:
+    """The columns of the input by which this grouping needs rows together, where all are plain."""
+    columns = tuple(g.expression.id for g in aggregate.groups if isinstance(g.expression, Column))
+    return columns if len(columns) == len(aggregate.groups) else ()
 
 
 def _is_splittable(call: AggregateCall) -> bool:
@@ -63,6 +83,7 @@ def _by_sets(
     aggregate: Aggregate,
     expand: Expand,
     below: Aggregate,
+    deal: tuple[Column, ...],
     required: frozenset[ColumnId],
     planning: Planning,
     plan: PlanInput,
@@ -75,21 +96,26 @@ def _by_sets(
     sources = tuple(key.column() for key in keys[len(keys) - len(expand.keys) :])
     groups = tuple(g.field for g in aggregate.groups)
     copies = expanded(first, expand, sources, (*groups, *(m.field for m in measures)), None)
-    grouped = two_phase(copies, groups, merged(measures), planning.estimate(aggregate).rows, planning)
+    grouped = two_phase(copies, groups, deal, merged(measures), planning.estimate(aggregate).rows, planning)
     return _finish(aggregate, groups, parts, grouped, required)
 
 
 def two_phase(
-    child: Planned, keys: tuple[Field, ...], measures: tuple[Measure, ...], rows: float, planning: Planning
+    child: Planned,
+    keys: tuple[Field, ...],
+    deal: tuple[Column, ...],
+    measures: tuple[Measure, ...],
+    rows: float,
+    planning: Planning,
 ) -> Planned:
-    """PARTIAL in every task, rows with equal keys brought together, FINAL. One FINAL where they are together already."""
-    key_columns = tuple(k.column() for k in keys)
+    """PARTIAL in every task, rows with equal keys brought together (by `deal`, some of them), FINAL. One FINAL where they are
+    together already."""
     if reads_shared(child) and rows >= ENOUGH_GROUPS * planning.config.tasks:
-        child = place_by(child, key_columns, planning)
+        child = place_by(child, deal, planning)
     if child.placed_by(k.id for k in keys):
         return replace(child, operator=GroupBy(child.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
     partial = _partial(child, keys, measures, rows, planning)
-    moved = place_by(partial, key_columns, planning)
+    moved = place_by(partial, deal, planning)
     return replace(moved, operator=GroupBy(moved.operator, GroupPhase.FINAL, keys, merged(measures), rows), rows=rows)
 
 
@@ -157,6 +183,7 @@ def _renamed(hashed: tuple[ColumnId, ...] | None, items: list[Item]) -> tuple[Co
 def _one_distinct(
     child: Planned,
     keys: tuple[Field, ...],
+    deal: tuple[Column, ...],
     arguments: tuple[Argument, ...],
     distinct: tuple[Column, ...],
     parts: Parts,
@@ -169,15 +196,17 @@ def _one_distinct(
     known = {f.id: f for f in child.operator.fields}
     more = tuple(dict.fromkeys(column.id for column in distinct if column.id not in {k.id for k in keys}))
     inner_keys = (*keys, *(known[id] for id in more))
-    inner = two_phase(child, inner_keys, first, child.rows or rows, planning)
+    # Dealt by the outer keys, if they have values enough, the inner groups need not be dealt again.
+    enough = bool(keys) and rows >= ENOUGH_GROUPS * planning.config.tasks
+    by = deal if enough else tuple(k.column() for k in inner_keys)
+    inner = two_phase(child, inner_keys, by, first, child.rows or rows, planning)
     over = Parts(planning)
     rest = tuple(a for a in arguments if a not in plain)
     outer = (*merged(first), *over.measures(tuple(replace(a, call=replace(a.call, distinct=False)) for a in rest)))
     parts.results.extend(over.results)
-    key_columns = tuple(k.column() for k in keys)
     if inner.placed_by(k.id for k in keys):
         return replace(inner, operator=GroupBy(inner.operator, GroupPhase.FINAL, keys, outer, rows), rows=rows)
-    moved = place_by(_partial(inner, keys, outer, rows, planning), key_columns, planning)
+    moved = place_by(_partial(inner, keys, outer, rows, planning), deal, planning)
     return replace(moved, operator=GroupBy(moved.operator, GroupPhase.FINAL, keys, merged(outer), rows), rows=rows)
 
 

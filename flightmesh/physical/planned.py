@@ -46,6 +46,14 @@ class Planning:
     config: Config
     shared: dict[SharedId, Planned] = field(default_factory=dict)
     reread: int = 0
+    wanted: tuple[ColumnId, ...] = ()
+    """Columns by which the reader of the relation that is planned next needs rows together: a grouping may deal by them."""
+
+    def take_wanted(self) -> tuple[ColumnId, ...]:
+        """The wanted columns, asked once: what is planned after is for another reader."""
+        taken, self.wanted = self.wanted, ()
+        return taken
+
     filters: int = 0
 
     def estimate(self, relation: Relation) -> Estimate:

@@ -77,6 +77,7 @@ def plan_physical(relation: Relation, context: Context, config: Config) -> Excha
 
 def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) -> Planned:
     """The operators of a relation, giving at least the `required` columns."""
+    wanted = planning.take_wanted()
     match relation:
         case Scan():
             return _plan_scan(relation, planning)
@@ -88,14 +89,16 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             if isinstance(relation.input, Window):
                 child = plan_window(relation.input, read, planning, plan, first_ranks(relation.input, relation.predicate))
             else:
+                planning.wanted = wanted
                 child = plan(relation.input, read, planning)
             rows = planning.estimate(relation).rows
             return Planned(FilterRows(child.operator, relation.predicate, rows), child.single, child.hashed, rows)
         case Project():
-            return _plan_project(relation, required, planning)
+            return _plan_project(relation, required, wanted, planning)
         case Join():
             return plan_join(relation, required, planning, plan)
         case Aggregate():
+            planning.wanted = wanted
             return plan_aggregate(relation, required, planning, plan)
         case Window():
             return plan_window(relation, required, planning, plan)
@@ -128,9 +131,11 @@ def _plan_scan(scan: Scan, planning: Planning) -> Planned:
     return Planned(operator, False, None, rows)
 
 
-def _plan_project(project: Project, required: frozenset[ColumnId], planning: Planning) -> Planned:
+def _plan_project(project: Project, required: frozenset[ColumnId], wanted: tuple[ColumnId, ...], planning: Planning) -> Planned:
     items = tuple(item for item in project.items if item.field.id in required) or project.items[:1]
     read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in items)) if items else frozenset()
+    sources = {item.field.id: item.expression.id for item in items if isinstance(item.expression, Column)}
+    planning.wanted = tuple(sources[c] for c in wanted) if all(c in sources for c in wanted) else ()
     child = plan(project.input, read, planning)
     if not items:
         return child

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from flightmesh.expression.nodes import columns_of
+from flightmesh.expression.nodes import Column, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Relation, Window
 from flightmesh.logical.traversal import expressions
@@ -29,6 +29,7 @@ def plan_window(
     others each task drops what it can before rows are exchanged and sorted."""
     items = tuple(item for item in window.items if item.field.id in required) or window.items[:1]
     read = frozenset[ColumnId]().union(*(columns_of(e) for e in expressions(window)))
+    planning.wanted = tuple(e.id for e in window.partition if isinstance(e, Column)) if _all_columns(window) else ()
     child = plan(window.input, (required - frozenset(item.field.id for item in window.items)) | read, planning)
     keep = tuple(f for f in child.operator.fields if f.id in required)
     computed = (*window.partition, *(k.expression for k in window.order), *(e for item in items for e in parts_read(item.call)))
@@ -49,6 +50,10 @@ def plan_window(
     if [item.field.id for item in shown] == [f.id for f in rows.fields]:
         return replace(placed, operator=rows)
     return _still_hashed(placed, {item.field.id for item in shown}, ProjectColumns(rows, shown))
+
+
+def _all_columns(window: Window) -> bool:
+    return all(isinstance(part, Column) for part in window.partition)
 
 
 def _still_hashed(planned: Planned, kept: set[ColumnId], operator: Operator) -> Planned:
