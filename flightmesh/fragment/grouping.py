@@ -12,6 +12,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.fragment.acero_groups import AceroGroups
 from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several, distinct_values
 from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.distinct_keys import distinct_keys
 from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
 from flightmesh.kernel.joined_text import joined_text
 from flightmesh.kernel.quantiles import continuous_quantile, discrete_quantile
@@ -42,6 +43,10 @@ class Aggregation:
         if self._acero.suits(batch):
             return self._acero.groups(batch)
         keys = [batch.column(name) for name in self.key_names]
+        only = None if self._measures or not batch.num_rows else distinct_keys(keys)
+        if only is not None:
+            columns = [key.cast(field.type) for key, field in zip(only, self._keys, strict=True)]
+            return make_batch(columns, self._names, len(columns[0]))
         grouping = group_rows(keys, batch.num_rows)
         rows = pa.array(grouping.rows)
         taken = [key.take(rows) for key in keys]

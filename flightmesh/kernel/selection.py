@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from flightmesh.kernel.decimals import decimals_from_int64
+from flightmesh.kernel.distinct_keys import array_of_integers
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.radix import stable_order
@@ -71,10 +71,4 @@ def _values(keys: Int64s, type_: pa.DataType, none: np.ndarray[tuple[int], np.dt
     mask = none if none.any() else None
     if pa.types.is_floating(type_):
         return pa.array(values_of_keys(keys), mask=mask).cast(type_)
-    if pa.types.is_decimal(type_):
-        return decimals_from_int64(keys, type_, mask)
-    if pa.types.is_boolean(type_):
-        return pa.array(keys != 0, mask=mask)
-    if pa.types.is_integer(type_):
-        return pa.array(keys.astype(type_.to_pandas_dtype()), type_, mask=mask)
-    return pa.array(keys.astype(f"i{type_.bit_width // 8}"), mask=mask).view(type_)
+    return array_of_integers(keys, type_, mask)
