@@ -20,7 +20,7 @@ from flightmesh.expression.types import HUGEINT, MAX_PRECISION, TIMESTAMP, Famil
 MIDDLE = Literal(pa.scalar(Decimal("0.5")))
 """The fraction of a median."""
 
-ORDER_SEEN = frozenset({"first", "last", "any_value", "string_agg"})
+ORDER_SEEN = frozenset({"first", "last", "any_value", "string_agg", "list"})
 """Aggregates whose result depends on the order of the rows: for others ORDER BY says nothing."""
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
@@ -59,6 +59,13 @@ def _same(args: Sequence[Expression]) -> Binding | None:
 
 def _ordered(args: Sequence[Expression]) -> Binding | None:
     return None if len(args) == 1 and family(args[0].type) is Family.OTHER else _same(args)
+
+
+def _collected(args: Sequence[Expression]) -> Binding | None:
+    if len(args) != 1 or family(args[0].type) is Family.OTHER:
+        return None
+    type = normal_type(args[0].type)
+    return Binding((type,), pa.list_(type))
 
 
 def _flat(args: Sequence[Expression]) -> Binding | None:
@@ -263,6 +270,8 @@ _ALL = (
               _approximate, "approx_quantile(number or time, fraction) -> number or time"),
     Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _flat, "mode(any) -> any"),
     Aggregate("entropy", "Shannon's entropy of the values in bits; 0 over no values.", _entropy, "entropy(any) -> DOUBLE"),
+    Aggregate("list", "The values in a list, NULLs among them; NULL over no rows.", _collected, "list(any) -> any[]",
+              ("array_agg",)),
     Aggregate("string_agg", "The values as text, one after the other, with a separator (',') between.", _joined,
               "string_agg(any, separator VARCHAR) -> VARCHAR", ("group_concat", "listagg")),
     Aggregate("bit_and", "The bits that all values have.", _bits, "bit_and(integer) -> integer"),

@@ -21,7 +21,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from flightmesh.errors import DataError, InvalidQuery, Position
+from flightmesh.errors import DataError, InvalidQuery, Position, UnsupportedFeature
 from flightmesh.expression import aggregates
 from flightmesh.expression.casts import cast_datum, castable
 from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
@@ -94,6 +94,9 @@ COMPARISONS = frozenset(
     | {"between"}
 )
 """Functions that compare their arguments: lists by their keys."""
+
+_LISTS_ONCE = frozenset({"count", "approx_count_distinct", "min", "max", "any_value", "entropy"})
+"""Aggregates that can be of distinct lists."""
 
 _WITHOUT_MEAN = (Family.STRING, Family.BINARY, Family.BOOLEAN, Family.INTERVAL)
 """Types whose median is one of the values."""
@@ -282,6 +285,8 @@ def bind_aggregate(
     if filter is not None:
         filter = coerce(filter, pa.bool_(), at)
     cast = tuple(coerce(arg, type, at) for arg, type in zip(args, binding.args, strict=True))
+    if distinct and cast and family(cast[0].type) is Family.LIST and entry not in _LISTS_ONCE:
+        raise UnsupportedFeature(f"not supported yet: {name} of distinct lists", hint="SELECT DISTINCT first", position=at)
     if entry == "count_if":  # of ones and zeros, and so NULL over no values
         return AggregateCall("sum", (Cast(cast[0], pa.int32()),), binding.result, distinct, filter, at)
     if entry == "median":

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
+from flightmesh.kernel.collected import collected, joined_lists
 from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
 from flightmesh.kernel.distinct_sketch import distinct_sketches, merged_sketches
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
@@ -120,6 +121,10 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return _first(grouping, argument)
         case "last":
             return _last(grouping, argument)
+        case "list":
+            return collected(grouping, argument)
+        case "merge_list":
+            return joined_lists(grouping, argument)
         case "mean":
             return means(grouping, argument)
         case "squares":

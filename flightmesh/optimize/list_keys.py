@@ -80,7 +80,7 @@ def _call(call: AnyCall) -> AnyCall:
         return replace(call, function=_EXTREMES[call.function], args=(call.args[0], as_key(call.args[0])), distinct=False)
     if call.function.startswith("arg_"):
         return replace(call, args=(call.args[0], as_key(call.args[1])))
-    counted = call.function == "entropy" or (call.function == "count" and call.distinct)
+    counted = call.function in ("entropy", "approx_count_distinct") or (call.function == "count" and call.distinct)
     return replace(call, args=tuple(map(as_key, call.args))) if counted else call
 
 

@@ -22,6 +22,8 @@ MERGED_BY = {
     "min": "min",
     "max": "max",
     "any_value": "any_value",
+    "list": "merge_list",
+    "merge_list": "merge_list",
     "bool_and": "bool_and",
     "bool_or": "bool_or",
     "bit_and": "bit_and",
@@ -64,7 +66,7 @@ WITH_CONSTANT = COLLECTED_WITH_CONSTANT | {"approx_quantile"}
 COLLECTED = COLLECTED_WITH_CONSTANT | {"first", "last", "mode", "entropy", "mad"}
 """Aggregates whose state is the group's rows: not merged, so the rows of a group are brought together first."""
 
-NULLS_COUNT = frozenset({"first", "last"})
+NULLS_COUNT = frozenset({"first", "last", "list"})
 """Aggregates that see NULLs too, so that FILTER has to leave out rows."""
 
 PAIRED = frozenset({"covar_pop", "covar_samp", "corr", *(f"regr_{n}" for n in (
@@ -98,7 +100,7 @@ def merged(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
 
 def is_mergeable(call: AggregateCall) -> bool:
     """Whether the aggregate can be computed in two phases."""
-    return call.function not in COLLECTED and not call.order
+    return call.function not in COLLECTED and not call.order and not (call.function == "list" and call.distinct)
 
 
 def argument_expressions(call: AggregateCall) -> tuple[Expression, ...]:

@@ -14,12 +14,13 @@ import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.lower import compile_expressions
-from flightmesh.expression.nodes import AggregateCall, Expression, Literal, SortKey, columns_of
+from flightmesh.expression.nodes import AggregateCall, Column, Expression, Literal, SortKey, columns_of
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.expression.types import is_numeric
 from flightmesh.frontend.sql import functions_map
 from flightmesh.frontend.sql.clause import Aggregates
 from flightmesh.frontend.sql.context import Context
+from flightmesh.frontend.sql.fractions import each_fraction, listed, turned
 from flightmesh.frontend.sql.rows import is_row
 from flightmesh.frontend.sql.titles import title
 from flightmesh.logical.expressions import call_expressions
@@ -63,12 +64,18 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         unnests=None,
     )
     inside = binder.within(within)
-    held, binder.scope.aggregates = binder.scope.aggregates, None
-    try:
-        call = aggregate_call(binder, node, name, condition, inside.bind)
-    finally:
-        binder.scope.aggregates = held
-    return (_owner(binder, call, node) or clause.aggregates).add(call, title(node))
+    state = clause.aggregates
+
+    def result(one: exp.Expr) -> Column:
+        held, binder.scope.aggregates = binder.scope.aggregates, None
+        try:
+            call = aggregate_call(binder, one, name, condition, inside.bind)
+        finally:
+            binder.scope.aggregates = held
+        return (_owner(binder, call, one) or state).add(call, title(one))
+
+    several = each_fraction(node)
+    return result(node) if several is None else listed([result(one) for one in several], len(several[:-1]), binder.at(node))
 
 
 def aggregate_call(
@@ -157,10 +164,7 @@ def over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
     if fraction is None:
         return exp.Mode(this=value)
     if keys[0].args.get("desc"):
-        # Below zero a fraction counts from the end; zero itself has no sign.
-        zero = exp.EQ(this=fraction.copy(), expression=exp.Literal.number(0))
-        turned = exp.Neg(this=exp.Paren(this=fraction.copy()))
-        fraction = exp.Case(ifs=[exp.If(this=zero, true=exp.Literal.number(1))], default=turned)
+        fraction = turned(fraction)
     return type(inner)(this=value, expression=fraction.copy())
 
 

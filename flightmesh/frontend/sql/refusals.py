@@ -27,7 +27,6 @@ _EXPRESSIONS: dict[type[exp.Expr], str] = {
     exp.Any: "comparison with ANY",
     exp.All: "comparison with ALL",
     exp.WithinGroup: "WITHIN GROUP",
-    exp.ArrayAgg: "the aggregate list",
     exp.Tuple: "row values here",
     exp.AtTimeZone: "AT TIME ZONE",
     exp.Collate: "COLLATE",
