@@ -17,7 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import InternalError
-from flightmesh.expression.arrays import boolean_array, interval_values, numeric_values, valid_mask
+from flightmesh.expression.arrays import (
+    boolean_array,
+    from_values,
+    interval_values,
+    numeric_values,
+    valid_mask,
+    validity_buffer,
+)
 from flightmesh.expression.functions.declare import Datum
 from flightmesh.expression.lists import put_together, taken_apart
 from flightmesh.expression.types import Family, family
@@ -36,6 +43,28 @@ def list_keys(datum: Datum) -> Datum:
     elements = put_together(lists.offsets, _elements(lists.values))
     joined = pc.binary_join_element_wise(pc.binary_join(elements, b""), _END, b"")
     return joined if lists.valid is None else pc.if_else(boolean_array(lists.valid), joined, pa.scalar(None, pa.binary()))
+
+
+def sort_codes(values: pa.Array) -> pa.Array:
+    """Values that Arrow sorts, and tells apart, as the values are: floats with one zero and NaN the greatest, lists by their
+    keys. NULL stays NULL."""
+    match family(values.type):
+        case Family.FLOAT:
+            return from_values(_float_bits(values), pa.uint64(), validity_buffer(values))
+        case Family.INTERVAL:
+            return from_values(_interval_micros(values), pa.int64(), validity_buffer(values))
+        case Family.BOOLEAN:
+            return values.cast(pa.uint8())
+        case Family.LIST:
+            return list_keys(values)
+        case _:
+            return values
+
+
+def _interval_micros(values: pa.Array) -> npt.NDArray[np.int64]:
+    parts = interval_values(values)
+    days = parts["months"].astype(np.int64) * 30 + parts["days"]
+    return np.asarray(days * _DAY + parts["nanos"] // 1000, np.int64)
 
 
 def _elements(values: pa.Array) -> pa.Array:
@@ -75,10 +104,7 @@ def _fixed(values: pa.Array) -> npt.NDArray[np.uint8]:
         case Family.DECIMAL:
             return _decimal_bytes(values)
         case Family.INTERVAL:
-            parts = interval_values(values)
-            days = parts["months"].astype(np.int64) * 30 + parts["days"]
-            micros = days * _DAY + parts["nanos"] // 1000
-            return _big_endian(micros.view(np.uint64) ^ _SIGN)
+            return _big_endian(_interval_micros(values).view(np.uint64) ^ _SIGN)
     raise InternalError(f"lists of {values.type} have no keys")
 
 

@@ -33,7 +33,11 @@ from flightmesh.expression.functions import (
     conditional,
     dates,
     datetext,
+    listaccess,
+    listfolds,
     lists,
+    listsearch,
+    listtexts,
     logic,
     math,
     regex,
@@ -77,6 +81,10 @@ _MODULES = (
     datetext,
     sketches,
     lists,
+    listaccess,
+    listsearch,
+    listfolds,
+    listtexts,
     series,
 )
 
@@ -94,6 +102,26 @@ COMPARISONS = frozenset(
     | {"between"}
 )
 """Functions that compare their arguments: lists by their keys."""
+
+_NOT_YET = frozenset(
+    f"{kind}_{name}"
+    for kind in ("list", "array")
+    for name in (
+        *("zip", "resize", "where", "select", "grade_up", "reduce", "transform", "filter", "apply", "median", "mode"),
+        *("histogram", "entropy", "kurtosis", "skewness", "sem", "mad", "stddev_pop", "stddev_samp", "var_pop", "var_samp"),
+        *("distance", "inner_product", "dot_product", "cosine_similarity", "cosine_distance", "pop_back", "pop_front"),
+        *("push_front", "approx_count_distinct"),
+    )
+)
+"""Functions of lists that DuckDB has and this engine not: refused by name."""
+
+_LIST_TWINS = {
+    "length": "array_length",
+    "concat_operator": "list_joined",
+    "concat": "list_concat",
+    "contains": "list_contains",
+}
+"""What functions of texts mean for lists."""
 
 _LISTS_ONCE = frozenset({"count", "approx_count_distinct", "min", "max", "any_value", "entropy"})
 """Aggregates that can be of distinct lists."""
@@ -144,6 +172,11 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
             return folded
     if function.name in ("and", "or"):
         args = tuple(part for arg in args for part in _operands(function.name, arg))
+    if function.name == "list_aggregate":
+        return _bind_fold(args, at)
+    twin = _LIST_TWINS.get(function.name)
+    if twin is not None and any(family(arg.type) is Family.LIST for arg in args):
+        return bind_call(twin, args, at)
     if function.name == "if" and len(args) == 3:
         return bind_case(((args[0], args[1]),), args[2], at)
     if function.name == "date_part" and len(args) == 2 and is_text_literal(args[0]):
@@ -167,6 +200,29 @@ def as_key(expr: Expression) -> Expression:
 
 
 _KEY = Request(pa.binary(), 1)
+
+
+def _bind_fold(args: tuple[Expression, ...], at: Position | None) -> Expression:
+    """list_aggregate(list, 'sum'): the function of lists that is called so."""
+    named = args[1].value.as_py() if len(args) > 1 and isinstance(args[1], Literal) and is_text_literal(args[1]) else None
+    if named is None:
+        raise InvalidQuery("list_aggregate takes a list and the name of an aggregate as constant text", position=at)
+    known = sorted(name.removeprefix("list_") for name in FUNCTIONS if name in _FOLDS)
+    canonical = aggregates.canonical(named.lower()) or named.lower()
+    if canonical not in known:
+        if aggregates.canonical(named.lower()) is None:
+            raise _unknown_function(named, at)
+        raise UnsupportedFeature(
+            f"not supported yet: the aggregate {named} of a list", hint=f"there are {', '.join(known)}", position=at
+        )
+    return bind_call(f"list_{canonical}", (args[0], *args[2:]), at)
+
+
+_FOLDS = frozenset(
+    {"list_min", "list_max", "list_first", "list_last", "list_any_value", "list_count", "list_sum", "list_avg", "list_product"}
+    | {"list_bool_and", "list_bool_or", "list_string_agg"}
+)
+"""Functions of lists that are called by the name of an aggregate too."""
 
 
 def _operands(name: str, arg: Expression) -> tuple[Expression, ...]:
@@ -315,6 +371,8 @@ def _negated_literal(arg: Expression) -> Literal | None:
 
 
 def _unknown_function(name: str, at: Position | None) -> InvalidQuery:
+    if name.lower() in _NOT_YET:
+        return UnsupportedFeature(f"not supported yet: the function {name.lower()}", position=at)
     known = [n for n in (*FUNCTIONS, *_ALIASES, *aggregates.all_names()) if n.isidentifier()]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else None

@@ -14,7 +14,7 @@ from tests.compare import Order, assert_same, duckdb_answer
 from tests.lists.queries import list_table, queries
 from tests.meshes import AT_MESHES, Meshes, session_at
 
-SUBJECTS = ("types.sql", "unnest.sql", "aggregates.sql")
+SUBJECTS = ("types.sql", "unnest.sql", "aggregates.sql", "functions.sql")
 EACH = pytest.mark.parametrize("subject", SUBJECTS)
 
 

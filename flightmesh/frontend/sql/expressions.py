@@ -169,6 +169,7 @@ _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Cast: operators.cast,
     exp.TryCast: operators.cast,
     exp.Array: lists.array,
+    exp.Bracket: lists.subscript,
     exp.Explode: unnests.unnest,
     exp.Concat: operators.concatenated,
     exp.Greatest: operators.extreme,

@@ -73,6 +73,23 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Chr: "chr",
     exp.ByteLength: "octet_length",
     exp.RegexpFullMatch: "regexp_full_match",
+    exp.ArraySize: "array_length",
+    exp.ArrayContains: "list_contains",
+    exp.ArrayPosition: "list_position",
+    exp.ArrayConcat: "list_concat",
+    exp.ArrayAppend: "list_append",
+    exp.ArrayDistinct: "list_distinct",
+    exp.ArrayReverse: "list_reverse",
+    exp.ArrayOverlaps: "list_has_any",
+    exp.ArrayContainsAll: "list_has_all",
+    exp.ArrayIntersect: "list_intersect",
+    exp.ArrayMin: "list_min",
+    exp.ArrayMax: "list_max",
+    exp.ArrayToString: "array_to_string",
+    exp.ArraySlice: "list_slice",
+    exp.Split: "string_split",
+    exp.RegexpSplit: "regexp_split_to_array",
+    exp.RegexpExtractAll: "regexp_extract_all",
 }
 """Functions that the registry knows by another name than sqlglot."""
 
@@ -118,6 +135,18 @@ _ARGUMENTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Encode: ("this",),
     exp.Decode: ("this",),
     exp.Lower: ("this",),
+    exp.ArraySize: ("this", "expression"),
+    exp.ArrayContains: ("this", "expression"),
+    exp.ArrayPosition: ("this", "expression"),
+    exp.ArrayConcat: ("this", "expressions"),
+    exp.ArrayAppend: ("this", "expression"),
+    exp.ArrayDistinct: ("this",),
+    exp.ArrayToString: ("this", "expression"),
+    exp.ArraySlice: ("this", "start", "end", "step"),
+    exp.ArrayOverlaps: ("this", "expression"),
+    exp.ArrayContainsAll: ("this", "expression"),
+    exp.Split: ("this", "expression"),
+    exp.RegexpExtractAll: ("this", "expression", "group"),
     exp.Upper: ("this",),
 }
 """Arguments where their order, or what is one, is not that of sqlglot's class."""
@@ -273,6 +302,26 @@ def _series(node: exp.Expr) -> Call:
     return name, [part for key in ("start", "end", "step") if (part := node.args.get(key)) is not None]
 
 
+def _sorted_list(node: exp.Expr) -> Call:
+    """The parser has turned the words for the order into constants."""
+    down, first = (_is_so(node, key, way) for key, way in (("asc", False), ("nulls_first", True)))
+    words = ("DESC" if down else "ASC", "NULLS FIRST" if first else "NULLS LAST")
+    return "list_sort", [node.this, *(exp.Literal.string(word) for word in words)]
+
+
+def _is_so(node: exp.Expr, key: str, way: bool) -> bool:
+    value = node.args.get(key)
+    return isinstance(value, exp.Boolean) and bool(value.this) is way
+
+
+def _prepended(node: exp.Expr) -> Call:
+    return "list_prepend", [node.args["expression"], node.this]
+
+
+def _contained(node: exp.Expr) -> Call:
+    return "list_has_all", [node.args["expression"], node.this]
+
+
 _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call | None]] = {
     exp.Like: _like("like"),
     exp.ILike: _like("ilike"),
@@ -288,4 +337,7 @@ _SPECIAL: dict[type[exp.Expr], Callable[[exp.Expr], Call | None]] = {
     exp.RegexpILike: _regexp_ilike,
     exp.Contains: _contains,
     exp.GenerateSeries: _series,
+    exp.ArraySort: _sorted_list,
+    exp.ArrayPrepend: _prepended,
+    exp.ArrayContainedBy: _contained,
 }

@@ -6,6 +6,7 @@ value, and a typed literal (DATE '2020-01-01', NULL::INTEGER) is a literal, not 
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,14 @@ import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.nodes import CastMode, Expression, Literal
-from flightmesh.expression.registry import bind_call, bind_case, bind_cast, bind_in, coerce
-from flightmesh.expression.types import Family, family, is_string
+from flightmesh.expression.registry import bind_call, bind_case, bind_cast, bind_in, coerce, unify
+from flightmesh.expression.types import Family, family, is_string, sql_type_name
 from flightmesh.frontend.sql import subquery
 from flightmesh.frontend.sql.division import bind_division
 from flightmesh.frontend.sql.literals import NULL, text
 from flightmesh.frontend.sql.quantified import FUNCTIONS, bind_quantified, quantifier
 from flightmesh.frontend.sql.rows import compare_rows, is_row
+from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.type_names import arrow_type
 
 if TYPE_CHECKING:
@@ -89,12 +91,39 @@ def in_list(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         return subquery.bind_in(binder, node)
     if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
         return subquery.bind_mark(binder, node, node.expressions[0], "equal", "in")
-    if node.args.get("unnest") is not None or node.args.get("field") is not None:
-        raise binder.context.source.unsupported("IN over a list value", node)
+    field = node.args.get("field")
+    if field is not None:
+        return _in_value(binder, node, binder.bind(field))
+    if node.args.get("unnest") is not None:
+        raise binder.context.source.unsupported("IN UNNEST", node)
     if is_row(node.this.unnest()):
         rows = [_compared_rows(binder, "equal", node.this, option, node) for option in node.expressions]
         return rows[0] if len(rows) == 1 else bind_call("or", rows, binder.at(node))
-    return bind_in(binder.bind(node.this), [binder.bind(option) for option in node.expressions], binder.at(node))
+    options = [binder.bind(option) for option in node.expressions]
+    if _is_bracketed(node, binder.context.source):
+        return _in_value(binder, node, bind_call("list_value", unify(options, "a list", binder.at(node)), binder.at(node)))
+    operand = binder.bind(node.this)
+    if len(options) == 1 and family(options[0].type) is Family.LIST and family(operand.type) is not Family.LIST:
+        return bind_call("list_contains", (options[0], operand), binder.at(node))
+    return bind_in(operand, options, binder.at(node))
+
+
+def _is_bracketed(node: exp.Expr, source: Source) -> bool:
+    """Whether a list value was written: the parser reads `x IN [1, 2]` as `x IN (1, 2)`, which differs in NULLs."""
+    rest = source.after(node.this)
+    if rest is not None:
+        return re.match(r"[\s)]*(NOT\s+)?IN\s*\[", rest, re.IGNORECASE) is not None
+    before = source.before(node.expressions[0])
+    return before is not None and before.endswith("[")
+
+
+def _in_value(binder: ExpressionBinder, node: exp.Expr, elements: Expression) -> Expression:
+    """Whether a list has the value: a NULL in the list hides nothing."""
+    if family(elements.type) not in (Family.LIST, Family.NULL):
+        raise binder.context.source.error(
+            f"IN takes values in parentheses, a query or a list, not {sql_type_name(elements.type)}", node
+        )
+    return bind_call("list_contains", (elements, binder.bind(node.this)), binder.at(node))
 
 
 def compared(binder: ExpressionBinder, node: exp.Expr) -> Expression:

@@ -30,6 +30,7 @@ POSITIONAL = "?"
 _SIGILS = frozenset({TokenType.PLACEHOLDER, TokenType.COLON, TokenType.PARAMETER})
 _OPERAND_ENDS = frozenset(
     {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER, TokenType.R_PAREN, TokenType.R_BRACKET}
+    | {TokenType.NULL}
 )
 
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(?P<analyze>\s+analyze\b)?", re.IGNORECASE | re.DOTALL)
@@ -50,12 +51,19 @@ class Parsed:
 def dialect_named(name: str) -> Dialect:
     """sqlglot's dialect of this name. Raises InvalidQuery for an unknown one."""
     try:
-        return Dialect.get_or_raise(name)
+        dialect = Dialect.get_or_raise(name)
+        dialect.INDEX_OFFSET = 0  # subscripts stay as they are written: `first_place` says from where they count
+        return dialect
     except ValueError:
         known = sorted(key for key in Dialect.classes if key)
         near = difflib.get_close_matches(name.lower(), known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"dialects are {', '.join(known)}"
         raise InvalidQuery(f"there is no SQL dialect {name!r}", hint=hint) from None
+
+
+def first_place(name: str) -> int:
+    """The subscript of a list's first element in a dialect: 1 in duckdb, 0 in some."""
+    return Dialect.get_or_raise(name).INDEX_OFFSET
 
 
 def parse_statement(source: Source, dialect: Dialect) -> Parsed:
@@ -112,6 +120,10 @@ def _without_explain(source: Source) -> tuple[str, Analyze | None]:
     return blank + rest, Analyze.NO if match["analyze"] is None else Analyze.YES
 
 
+LAST_PLACE = str(2**31 - 1)
+"""A place past the end of any list."""
+
+
 def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
     try:
         tokens = tokenized(text, dialect)
@@ -136,6 +148,10 @@ def with_parameters(tokens: list[Token]) -> list[Token]:
         if token.token_type is TokenType.PLACEHOLDER and token.text == "?":
             count += 1
             token = _parameter(str(count), token, token)
+        elif _is_slice(token, result):
+            result.append(_number("1", token))
+        elif token.token_type is TokenType.DASH and after is not None and _is_between_colons(after, result):
+            token = _number(LAST_PLACE, token)
         elif after is not None and _is_sigil(token, after, result[-1] if result else None):
             token = _parameter(after.text, token, after)
             next(rest)
@@ -145,6 +161,22 @@ def with_parameters(tokens: list[Token]) -> list[Token]:
 
 def _parameter(name: str, first: Token, last: Token) -> Token:
     return Token(TokenType.NUMBER, f"{POSITIONAL}{name}", last.line, last.col, first.start, last.end)
+
+
+def _is_slice(token: Token, before: Sequence[Token]) -> bool:
+    """Whether `:` begins a slice, `xs[:n]`: the parser would take it for a parameter's."""
+    if token.token_type is not TokenType.COLON or len(before) < 2:
+        return False
+    return before[-1].token_type is TokenType.L_BRACKET and before[-2].token_type in _OPERAND_ENDS
+
+
+def _is_between_colons(after: Token, before: Sequence[Token]) -> bool:
+    """Whether `-` stands for the end of a list: `xs[1:-:2]`."""
+    return after.token_type is TokenType.COLON and bool(before) and before[-1].token_type is TokenType.COLON
+
+
+def _number(text: str, place: Token) -> Token:
+    return Token(TokenType.NUMBER, text, place.line, place.col, place.start, place.end)
 
 
 def _is_sigil(token: Token, after: Token, before: Token | None) -> bool:

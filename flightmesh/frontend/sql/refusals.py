@@ -18,7 +18,6 @@ _EXPRESSIONS: dict[type[exp.Expr], str] = {
     exp.Struct: "structs",
     exp.Map: "maps",
     exp.ToMap: "maps",
-    exp.Bracket: "subscripts",
     exp.Dot: "fields of structs",
     exp.Comprehension: "list comprehensions",
     exp.JSONExtract: "JSON paths",

@@ -69,6 +69,11 @@ class Source:
         words = [] if span is None else self.text[: span[0]].rstrip("( \t\r\n").split()
         return words[-1] if words else None
 
+    def after(self, node: exp.Expr) -> str | None:
+        """The text that stands after a node; None for a node without a place."""
+        span = self._span(node)
+        return None if span is None else self.text[span[1] + 1 :]
+
     def _span(self, node: exp.Expr) -> Span | None:
         known = self._spans.get(id(node))
         if known is not None:

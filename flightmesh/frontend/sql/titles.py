@@ -72,6 +72,14 @@ def title(node: exp.Expr) -> str:
         case exp.Binary() if type(node) in _SYMBOLS:
             negation = "!" if node.args.get("negate") else ""
             return f"({title(node.this)} {negation}{_SYMBOLS[type(node)]} {title(node.args['expression'])})"
+        case exp.Array():
+            return f"[{_listed(node.expressions)}]"
+        case exp.Bracket():
+            return f"{title(node.this)}[{_listed(node.expressions)}]"
+        case exp.Slice():
+            ends = [node.this, node.args.get("expression"), node.args.get("step")]
+            shown = ["" if part is None else title(part) for part in ends]
+            return ":".join(shown if ends[2] is not None else shown[:2])
         case exp.Func() if not isinstance(node, exp.If | exp.Exists):
             return _function(node)
     return node.sql("duckdb")
