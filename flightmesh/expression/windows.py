@@ -16,7 +16,7 @@ from flightmesh.expression.frames import DEFAULT_FRAME, Frame, format_frame
 from flightmesh.expression.functions.declare import Binding
 from flightmesh.expression.nodes import AggregateCall, Expression, Literal, SortKey
 from flightmesh.expression.registry import coerce
-from flightmesh.expression.text import format_aggregate, format_expression
+from flightmesh.expression.text import format_aggregate, format_expression, format_sort_key
 from flightmesh.expression.types import normal_type, sql_type_name
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
@@ -26,8 +26,8 @@ Rule = Callable[[Sequence[Expression]], Binding | None]
 class WindowCall:
     """A window function or an aggregate over a frame. `args` have exactly the types that the kernel takes.
 
-    `bounds`: what the frame's bounds read. `distinct`, `filter` and `order` are an aggregate's, `skips_nulls` that of a
-    function that gives the value of a row.
+    `bounds`: what the frame's bounds read. `distinct` and `filter` are an aggregate's, `order` its own too or that of
+    first_value and its kin, `skips_nulls` that of a function that gives the value of a row.
     """
 
     function: str
@@ -142,6 +142,7 @@ def bind_window(
     at: Position | None = None,
     bounds: tuple[Expression, ...] = (),
     skips_nulls: bool = False,
+    order: tuple[SortKey, ...] = (),
 ) -> WindowCall:
     """A typed call of a function of WINDOW_FUNCTIONS."""
     entry = WINDOW_FUNCTIONS[name]
@@ -154,7 +155,7 @@ def bind_window(
         raise InvalidQuery("ntile takes a number of buckets from 1 up", position=at)
     if not entry.framed:
         frame, bounds = DEFAULT_FRAME, ()
-    return WindowCall(name, cast, binding.result, frame, at, bounds, skips_nulls=skips_nulls)
+    return WindowCall(name, cast, binding.result, frame, at, bounds, order=order, skips_nulls=skips_nulls)
 
 
 def over_frame(call: AggregateCall, frame: Frame, bounds: tuple[Expression, ...]) -> WindowCall:
@@ -169,4 +170,5 @@ def format_window_call(call: WindowCall) -> str:
     if call.function not in WINDOW_FUNCTIONS:
         return f"{format_aggregate(call.aggregate)}{frame}"
     arguments = ", ".join(format_expression(arg) for arg in call.args)
-    return f"{call.function}({arguments}{' IGNORE NULLS' if call.skips_nulls else ''}){frame}"
+    order = f" ORDER BY {', '.join(format_sort_key(key) for key in call.order)}" if call.order else ""
+    return f"{call.function}({arguments}{order}{' IGNORE NULLS' if call.skips_nulls else ''}){frame}"

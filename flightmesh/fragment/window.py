@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from flightmesh.expression.frames import Frame
@@ -17,17 +18,18 @@ from flightmesh.fragment.window_extent import extent
 from flightmesh.kernel.batches import OFFSET_LIMIT, concat_batches, make_batch, take_rows
 from flightmesh.kernel.byte_words import longest_bytes
 from flightmesh.kernel.sort import SortKey, sort_indices
-from flightmesh.kernel.values import Array
+from flightmesh.kernel.values import Array, validity
 from flightmesh.kernel.window import FRAME_VALUES, PARTITION_FUNCTIONS, frame_value, partition_function
 from flightmesh.kernel.window_frames import Frames, frames
 from flightmesh.kernel.window_layout import Layout, layouts
+from flightmesh.kernel.window_ordered import ordered_value
 from flightmesh.kernel.window_values import Nulls
 from flightmesh.physical.operators import WindowFunction, WindowRows
 
 Over: TypeAlias = tuple[Frame, int, tuple[Column, ...]]
 """What functions share that are over the same frames."""
 
-SCRATCH_BYTES = 64
+SCRATCH_BYTES = 96
 """Bytes a row that computing a function takes, about, while it is computed."""
 
 
@@ -105,10 +107,25 @@ def _computed(
         descending = bool(node.order) and node.order[0].descending
         frames_of[over] = frames(extent(function.frame, read, descending), layout)
     found = frames_of[over]
+    if function.order and function.function in FRAME_VALUES:
+        return _in_order(function, found.by_row(), columns)
     if function.function in FRAME_VALUES:
         return frame_value(function.function, found, [_roomy(columns[c.key]) for c in function.arguments], nulls)
     roomy = {c.key: _roomy(columns[c.key]) if c in function.arguments else columns[c.key] for c in function.columns}
     return aggregate_over(function, found, roomy, memory, site)
+
+
+def _in_order(function: WindowFunction, frames_: Frames, columns: dict[str, Array]) -> Array:
+    """The value of a frame's row in the function's own order."""
+    values = _roomy(columns[function.arguments[0].key])
+    read = pa.RecordBatch.from_pydict({key.column.key: columns[key.column.key] for key in function.order})
+    valid = validity(values) if function.skips_nulls else None
+    if valid is not None:
+        rows = pa.array(np.flatnonzero(valid))
+        frames_, values, read = frames_.within(valid), values.take(rows), read.take(rows)
+    order = np.asarray(sort_indices(read, sort_keys(function.order))).astype(np.int64)
+    nth = columns[function.arguments[1].key] if len(function.arguments) > 1 else None
+    return ordered_value(function.function, frames_, values, order, nth)
 
 
 def _roomy(values: Array) -> Array:

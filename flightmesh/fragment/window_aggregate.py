@@ -23,13 +23,18 @@ from flightmesh.kernel.window_aggregates import FRAME_KERNELS, window_aggregate,
 from flightmesh.kernel.window_distinct import distinct_counts, first_of_each
 from flightmesh.kernel.window_frames import Frames
 from flightmesh.kernel.window_members import Members, members
-from flightmesh.kernel.window_modes import running_modes
+from flightmesh.kernel.window_modes import running_entropies, running_modes
 from flightmesh.physical.operators import Measure, WindowFunction
 
 MEMBER_ROWS = 1 << 20
 """Rows of frames that are brought together at a time."""
 
+MOST_MEMBERS = 1 << 34
+"""Rows of all frames together, beyond which bringing them together would take hours."""
+
 Columns = dict[str, Array]
+
+_RUNNING = {"mode": running_modes, "entropy": running_entropies}
 
 
 def aggregate_over(function: WindowFunction, frames: Frames, columns: Columns, memory: Memory, site: Site) -> Array:
@@ -56,9 +61,9 @@ def aggregate_over(function: WindowFunction, frames: Frames, columns: Columns, m
             constant: Any = None if function.constant is None else function.constant.value.as_py()
             read = [columns[column.key] for column in arguments]
             return window_aggregate(function.function, frames, read, function.field.type, constant)
-        if function.function == "mode" and not distinct and frames.running is not None:
-            held, (column,) = with_values("mode", frames, [columns[arguments[0].key]])
-            found = running_modes(held, column)
+        if function.function in _RUNNING and not distinct and frames.running is not None:
+            held, (column,) = with_values(function.function, frames, [columns[arguments[0].key]])
+            found = _RUNNING[function.function](held, column)
             if found is not None:
                 return _to_rows(found, frames, memory)
     except DataError as error:
@@ -80,6 +85,10 @@ def _of_members(
     first, *more = function.arguments
     constant, order = function.constant, function.order
     measure = Measure(function.field, function.function, first, distinct, tuple(more), constant=constant, order=order)
+    total = int(frames.sizes().sum())
+    if total > MOST_MEMBERS:
+        what = f"{function.function} looks at every row of every frame, and here they come to {total:,} rows"
+        raise DataError(what, hint="narrow the frames, or take those of whole partitions")
     made: list[Array] = []
     numbers: list[Int64s] = []
     for block in members(frames, MEMBER_ROWS):

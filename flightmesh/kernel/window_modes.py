@@ -1,8 +1,8 @@
-"""The most frequent value of frames that grow from their partition's start.
+"""Frequencies in frames that grow from their partition's start: the most frequent value, and the entropy.
 
 Handed such frames over rows that all have a value; hands on one value a frame. The count of a value grows by one with each of
-its rows, so the most frequent value is the one that has reached the highest count so far. What always holds: of equally
-frequent values the smallest is taken.
+its rows: so the most frequent value is the one that has reached the highest count so far, and what counts add to an entropy is
+a running total. What always holds: of equally frequent values the smallest is taken.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from flightmesh.kernel.window_frames import Frames
 from flightmesh.kernel.window_values import taken
 
 _WIDEST = 1 << 62
+_NOTHING = 1e-12
 
 
 def running_modes(frames: Frames, values: Array) -> Array | None:
@@ -38,6 +39,23 @@ def running_modes(frames: Frames, values: Array) -> Array | None:
     ((low, high),) = frames.spans
     there = low < high
     return taken(values, order[rows - best[np.where(there, high - 1, 0)] % (rows + 1)], there)
+
+
+def running_entropies(frames: Frames, values: Array) -> Array | None:
+    """Shannon's entropy of each frame in bits, NULL for empty ones; None for no rows at all."""
+    partitions = frames.running
+    if partitions is None or len(values) == 0:
+        return None
+    seen = _occurrence(values, partitions).astype(np.float64)
+    less = seen - 1.0
+    grown = seen * np.log2(seen) - less * np.log2(np.maximum(less, 1.0))
+    totals = np.zeros(len(values) + 1)
+    np.cumsum(grown, out=totals[1:])
+    ((low, high),) = frames.spans
+    rows = np.maximum(high - low, 1)
+    # Equal values leave nothing but what rounding makes of it.
+    entropy = np.maximum(np.log2(rows) - (totals[high] - totals[low]) / rows, 0.0)
+    return pa.array(np.where(entropy < _NOTHING, 0.0, entropy), mask=low == high)
 
 
 def _occurrence(values: Array, partitions: Int64s) -> Int64s:

@@ -29,7 +29,7 @@ def parts_read(call: WindowCall) -> tuple[Expression, ...]:
     """The expressions that the functions of a call read, in the order in which `WindowParts` takes them as columns."""
     call = _exact(call)
     if call.function in WINDOW_FUNCTIONS:
-        return (*call.args, *call.bounds)
+        return (*call.args, *call.bounds, *(key.expression for key in call.order))
     condition = rows_condition(call.aggregate)
     kept = () if condition is None else (condition,)
     return (*argument_expressions(call.aggregate), *call.bounds, *kept, *(key.expression for key in call.order))
@@ -48,12 +48,7 @@ class WindowParts:
         """The item that gives a call's result."""
         call = _exact(item.call)
         if call.function in WINDOW_FUNCTIONS:
-            arguments, bounds = columns[: len(call.args)], columns[len(call.args) :]
-            self.functions.append(
-                WindowFunction(
-                    item.field, call.function, arguments, call.frame, item.keys, bounds, skips_nulls=call.skips_nulls
-                )
-            )
+            self.functions.append(_value(item, columns))
             return pass_item(item.field)
         rest = iter(columns)
         arguments = tuple(next(rest) for _ in argument_expressions(call.aggregate))
@@ -73,6 +68,17 @@ class WindowParts:
         """The functions that results are made of; measures that only merging would read are left out."""
         read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in results))
         return tuple(function for function in self.functions if function.field.id in read)
+
+
+def _value(item: WindowItem, columns: tuple[Column, ...]) -> WindowFunction:
+    """A function that is no aggregate."""
+    call, rest = item.call, iter(columns)
+    arguments = tuple(next(rest) for _ in call.args)
+    bounds = tuple(next(rest) for _ in call.bounds)
+    order = tuple(ColumnOrder(next(rest), key.descending, key.nulls_first) for key in call.order)
+    return WindowFunction(
+        item.field, call.function, arguments, call.frame, item.keys, bounds, order=order, skips_nulls=call.skips_nulls
+    )
 
 
 def _exact(call: WindowCall) -> WindowCall:

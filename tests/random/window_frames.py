@@ -81,5 +81,6 @@ def any_order_aggregate(rng: random.Random) -> str:
             f"median({rng.choice(('k', 's', 'f', 't', 'day'))})",
             f"entropy({rng.choice(('k', 't', 'b'))})",
             f"product({rng.choice(('y', 'g'))})",
+            "count_if(b)",
         )
     )

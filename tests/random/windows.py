@@ -154,6 +154,9 @@ class _Windows:
                 f"first_value({column}{nulls})",
                 f"last_value({column}{nulls})",
                 f"nth_value({column}, {rng.choice(('1', '2', '5', 'k'))}{nulls})",
+                f"first_value({column} order by {rng.choice(('k, n desc', 't desc, n', 'f nulls first, n'))}{nulls})",
+                f"last_value({column} order by {rng.choice(('b, n', 'day desc, n desc'))}{nulls})",
+                f"nth_value({column}, 2 order by {rng.choice(('d, n', 't, n desc'))})",
             )
         )
 

@@ -86,7 +86,7 @@ def aggregate_call(
     bind: Callable[[exp.Expr], Expression],
 ) -> AggregateCall:
     """The aggregate with DISTINCT, FILTER and the order of its rows; `bind` binds what stands in it."""
-    bare, ordered = _without_order(node)
+    bare, ordered = without_order(node)
     parts, distinct = arguments(bare, binder.context)
     args = _constants(name, [bind(part) for part in parts], parts, binder.context)
     if len(args) > 1 and isinstance(bare, exp.Count) and not distinct:
@@ -168,13 +168,14 @@ def over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
     return type(inner)(this=value, expression=fraction.copy())
 
 
-def _without_order(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
+def without_order(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
     """The aggregate without the ORDER BY in its arguments, and that order's keys."""
-    if not isinstance(node.this, exp.Order):
-        return node, []
-    bare = node.copy()
-    bare.set("this", bare.this.this)
-    return bare, list(node.this.expressions)
+    for key, part in node.args.items():
+        if isinstance(part, exp.Order):  # the parser puts it around the last argument
+            bare = node.copy()
+            bare.set(key, bare.args[key].this)
+            return bare, list(part.expressions)
+    return node, []
 
 
 def _sort_key(bind: Callable[[exp.Expr], Expression], node: exp.Expr, context: Context) -> SortKey:

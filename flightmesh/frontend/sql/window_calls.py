@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 INSIDE = "a window function"
 """The name of the clause that a window function's parts are."""
 
+ORDERED = ("first_value", "last_value", "nth_value")
+"""The functions that may see their frame's rows in an order of their own."""
+
 _PARTS = ("partition_by", "order", "spec")
 
 
@@ -72,6 +75,10 @@ def _call(
         return over_frame(aggregate, framed, bounds)
     if condition is not None:
         raise source.error(f"FILTER belongs to an aggregate, and {name} is none", node, "filter the rows in a subquery")
+    within: tuple[SortKey, ...] = ()
+    if name in ORDERED:
+        bare, keys = aggregate_calls.without_order(bare)
+        within = tuple(key for part in keys for key in _sort_key(inside, part, windows))
     parts = functions_map.arguments(bare)
     for part in parts:
         if isinstance(part, exp.Distinct):
@@ -81,7 +88,7 @@ def _call(
     if nulls is not None and name not in NULLS_MATTER:
         raise source.error(f"{name} reads no values that could be NULL", node, "leave out IGNORE or RESPECT NULLS")
     args = [_bound(inside, part, windows) for part in parts]
-    return bind_window(name, args, framed, binder.at(bare), bounds, isinstance(nulls, exp.IgnoreNulls))
+    return bind_window(name, args, framed, binder.at(node), bounds, isinstance(nulls, exp.IgnoreNulls), within)
 
 
 def _unwrapped(node: exp.Expr) -> tuple[exp.Expr | None, exp.Expr | None, exp.Expr]:
