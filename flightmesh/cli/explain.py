@@ -18,7 +18,7 @@ EXAMPLES = """\
 
 [cyan]flightmesh explain -f report.sql -r orders=data/orders --level stages --partitions 7[/cyan]
 
-[cyan]flightmesh explain -f report.sql -r orders=data/orders --level analyze[/cyan]
+[cyan]flightmesh explain -f report.sql -r orders=data/orders --analyze[/cyan]
 """
 
 
@@ -40,6 +40,7 @@ def command(
     level: Annotated[
         Level, typer.Option(help="How far to follow the query. [cyan]analyze[/cyan] runs it and counts.", case_sensitive=False)
     ] = Level.OPTIMIZED,
+    analyze: Annotated[bool, typer.Option("--analyze", help="Run it and count: short for --level analyze.")] = False,
     dialect: options.Dialect = None,
     param: options.Params = None,
     threads: options.Threads = None,
@@ -53,8 +54,9 @@ def command(
     """Show the plan of a query.
 
     logical: as it was written. optimized: as it is run. physical: operators and exchanges. stages: cut into tasks.
-    analyze: run, with rows, bytes and times beside the estimates.
+    analyze: run, with rows beside the estimates, bytes, times, and what was pruned and spilled.
     """
+    level = Level.ANALYZE if analyze else level
     text = read_statement(query, file)
     params = read_params(param)
     with open_session(Engine(threads, memory, partitions, config, driver, mesh, token_file), register) as session:

@@ -1,21 +1,26 @@
 """The text of `analyze`: the stages of a job that has run, each operator's estimate beside what happened.
 
 Handed a graph and the record of a job; hands on text. Figures of an operator are summed over the tasks of its stage:
-`rows` and bytes are its output, `cpu` its own time on a core, `wait` its own time off it. Where the job ran on a mesh, each
+`rows`, batches and bytes are its output, `cpu` its own time on a core, `wait` its own time off it; an estimate that is far off
+is said to be, and what dynamic filters have pruned. Where the job ran on a mesh, each
 task has a line of its own: where and when it ran, what it took in from other workers, how long it stood for want of credit,
 what was spilled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flightmesh.driver.record import EdgeRecord, JobRecord, StageRecord, TaskRecord
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
 from flightmesh.exchange.budget import format_bytes
+from flightmesh.fragment.dynamic_filters import GROUPS_SPARED, ROWS_SPARED
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import Operator
 from flightmesh.physical.text import describe
 from flightmesh.runtime.embedded import HERE
+from flightmesh.session.estimates import ends_early, estimated_rows, is_filtered_from_above, off
 from flightmesh.session.figures import CREDIT, SPILLED, count, details, seconds
 from flightmesh.stage.graph import Stage, StageGraph
 from flightmesh.stage.text import format_stages_with
@@ -29,7 +34,8 @@ def analyze_text(graph: StageGraph, record: JobRecord | None, rows: int) -> str:
     if record is None:
         raise InternalError("a job that was read to its end has no record")
     stages = {stage.stage: stage for stage in record.stages}
-    body = format_stages_with(graph, lambda stage, number, node: _line(stages[stage.id], number, node))
+    early = ends_early(graph)
+    body = format_stages_with(graph, lambda stage, number, node: _line(stages[stage.id], number, node, early))
     tail = "\n".join(line for stage in graph.stages for line in _stage_lines(stage, stages, record))
     return f"{_head(record, rows)}\n{body}\n{tail}"
 
@@ -39,7 +45,7 @@ def _head(record: JobRecord, rows: int) -> str:
     said = (
         f"{count(rows, 'row')} in {seconds(record.seconds)}; {count(progress.stages, 'stage')}, "
         f"{count(progress.tasks, 'task')}; "
-        f"read {progress.rows:,} rows, {format_bytes(progress.bytes)}"
+        f"read {progress.rows:,} rows, {format_bytes(progress.bytes)}{_pruned(record.stages)}"
     )
     tasks = [task for stage in record.stages for task in stage.tasks]
     workers = {task.worker for task in tasks if task.worker is not None}
@@ -50,20 +56,41 @@ def _head(record: JobRecord, rows: int) -> str:
     return f"{said}; {count(len(workers), 'worker')}; spilled {format_bytes(spilled)}; credit wait {seconds(credit)}"
 
 
-def _line(stage: StageRecord, number: int, node: Operator) -> str:
-    return f"{describe(node)}  [{_figures(stage, number, node)}]"
+def _line(stage: StageRecord, number: int, node: Operator, ends_early: bool) -> str:
+    return f"{describe(node)}  [{_figures(stage, number, node, ends_early)}]"
 
 
-def _figures(stage: StageRecord, number: int, node: Operator) -> str:
+def _figures(stage: StageRecord, number: int, node: Operator, ends_early: bool) -> str:
     reports = [task.operators[number] for task in stage.tasks if number < len(task.operators)]
-    estimate = getattr(node, "estimate", None)
     rows = sum(report.rows for report in reports)
-    said = [f"rows {rows:,}" if estimate is None else f"rows {rows:,} (estimate {estimate:,.0f})"]
+    said = [f"rows {rows:,}{_estimate(node, rows, ends_early)}"]
+    said.append(count(sum(report.batches for report in reports), "batch", "batches"))
     said.append(format_bytes(sum(report.bytes for report in reports)))
     said.append(f"cpu {seconds(sum(report.cpu_ns for report in reports) / 1e9)}")
     said.append(f"wait {seconds(sum(report.wait_ns for report in reports) / 1e9)}")
     said.extend(details(reports))
     return ", ".join(said)
+
+
+def _estimate(node: Operator, rows: int, ends_early: bool) -> str:
+    estimate = estimated_rows(node)
+    if estimate is None:
+        return ""
+    return f" (estimate {estimate:,.0f}{off(estimate, rows, ends_early or is_filtered_from_above(node))})"
+
+
+def _pruned(stages: Iterable[StageRecord]) -> str:
+    """What dynamic filters spared, in all."""
+    totals = {ROWS_SPARED: 0, GROUPS_SPARED: 0}
+    for stage in stages:
+        for task in stage.tasks:
+            for operator in task.operators:
+                for name, amount in operator.details:
+                    for kind in totals:
+                        totals[kind] += amount if name.startswith(kind) else 0
+    if not any(totals.values()):
+        return ""
+    return f"; pruned {count(totals[ROWS_SPARED], 'row')}, {count(totals[GROUPS_SPARED], 'row group')}"
 
 
 def _stage_lines(stage: Stage, stages: dict[StageId, StageRecord], record: JobRecord) -> list[str]:

@@ -28,9 +28,9 @@ _MOMENTS = (FIRST_FROM, FIFTH_OUT)
 _SIZES = ("bytes_read", "memory_peak", "local_bytes", "remote_bytes", SPILLED)
 
 
-def count(number: int, thing: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def count(number: int, thing: str, things: str = "") -> str:
+    """`1 row`, `2 rows`; `things`: the plural where it is not that."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"
 
 
 def seconds(amount: float) -> str:
