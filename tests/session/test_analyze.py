@@ -20,7 +20,10 @@ from tests.hand_made import K, V, scan
 from tests.meshes import AT_MESHES, Meshes, session_at
 
 GOLDENS = Path(__file__).parent / "goldens"
-QUERY = "select name, count(*) n from sales join days on day = d_day where d_week = 3 and amount * amount >= 0 group by name order by n"
+QUERY = (
+    "select name, count(*) n from sales join days on day = d_day where d_week = 3 and amount * amount >= 0"
+    " group by name order by n"
+)
 ROWS = 20_000
 
 
