@@ -30,7 +30,7 @@ SPREADS = ("var_pop", "var_samp", "stddev_pop", "stddev_samp")
 def means(grouping: Grouping, argument: Array) -> Array:
     """The mean of each group's values."""
     ids, (values,) = _held(grouping, argument)
-    found, counts = _means(values, np.ones(len(ids)), ids, grouping.count)
+    found, counts = _means(values, None, ids, grouping.count)
     return pa.array(found, mask=counts == 0)
 
 
@@ -71,7 +71,7 @@ def merged_fourths(grouping: Grouping, partial: Array, counts: Array, mean: Arra
 
 def _powers(grouping: Grouping, argument: Array, power: int) -> Array:
     ids, (values,) = _held(grouping, argument)
-    mean, counts = _means(values, np.ones(len(ids)), ids, grouping.count)
+    mean, counts = _means(values, None, ids, grouping.count)
     with np.errstate(all="ignore"):
         found = _sums((values - mean[ids]) ** power, ids, grouping.count)
     return pa.array(_finite(found, counts), mask=counts == 0)
@@ -127,22 +127,24 @@ def _held(grouping: Grouping, *arrays: Array) -> tuple[Int64s, list[Floats]]:
     return grouping.ids[whole], [column[whole] for column in columns]
 
 
-def _means(values: Floats, weights: Floats, ids: Int64s, groups: int) -> tuple[Floats, Counts]:
-    """The weighted mean of each group, and its weight."""
+def _means(values: Floats, weights: Floats | None, ids: Int64s, groups: int) -> tuple[Floats, Counts]:
+    """The mean of each group, weighted where there are weights, and its weight."""
     near = np.zeros(groups)
     near[ids] = values
     with np.errstate(all="ignore"):
+        distances = values - near[ids]
+        if weights is None:
+            counts = np.bincount(ids, minlength=groups).astype(np.float64)
+            return near + _sums(distances, ids, groups) / counts, counts
         totals = _sums(weights, ids, groups)
-        off = _sums(weights * (values - near[ids]), ids, groups)
-        return near + off / totals, totals
+        return near + _sums(weights * distances, ids, groups) / totals, totals
 
 
 def _products(left: Floats, right: Floats, ids: Int64s, groups: int) -> tuple[Floats, Counts]:
     counts = np.bincount(ids, minlength=groups).astype(np.int64, copy=False)
-    ones = np.ones(len(ids))
     with np.errstate(all="ignore"):
-        a = left - _means(left, ones, ids, groups)[0][ids]
-        b = a if left is right else right - _means(right, ones, ids, groups)[0][ids]
+        a = left - _means(left, None, ids, groups)[0][ids]
+        b = a if left is right else right - _means(right, None, ids, groups)[0][ids]
         off_a = _sums(a, ids, groups)
         off_b = off_a if left is right else _sums(b, ids, groups)
         return _sums(a * b, ids, groups) - off_a * off_b / counts, counts
