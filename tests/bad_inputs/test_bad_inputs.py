@@ -233,9 +233,10 @@ CASES: dict[str, Case] = {
     "wrong number of arguments": Case(
         sql("select upper(status, total) from orders"),
         InvalidQuery,
-        "too many arguments for this function (at line 1, column 27)\n"
+        "too many arguments for upper (at line 1, column 27)\n"
         "  select upper(status, total) from orders\n"
-        "                            ^",
+        "                            ^\n"
+        "hint: accepted: upper(VARCHAR) -> VARCHAR",
     ),
     "ambiguous name": Case(
         sql("select o_id from orders a join orders b on a.o_id = b.o_id"),

@@ -20,7 +20,7 @@ from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.joined import Joined, side_by_side, visible
 from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
-from flightmesh.frontend.sql.scope import Scope, Tables, nearest
+from flightmesh.frontend.sql.scope import Scope, Tables, nearest, some_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import free_columns
 from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Reference, Relation, Scan, passes
@@ -208,6 +208,5 @@ def _one(within: JoinContext, side: Joined, name: exp.Expr | str, node: exp.Expr
     if found:
         raise within.context.source.error(f"the {which} side has the column {text!r} {len(found)} times", place, "use ON")
     near = nearest(text, {f.name: f.name for f in side.tables.star})
-    raise within.context.source.error(
-        f"the {which} side has no column {text!r}", place, f"did you mean {near}?" if near else None
-    )
+    hint = f"did you mean {near}?" if near else f"its columns are {some_of([f.name for f in side.tables.star])}"
+    raise within.context.source.error(f"the {which} side has no column {text!r}", place, hint)

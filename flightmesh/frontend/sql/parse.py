@@ -22,6 +22,7 @@ from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.headroom import is_roomy, with_headroom
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
+from flightmesh.frontend.sql.syntax_hints import accepted_calls, call_at, keyword_hint, lacking
 from flightmesh.frontend.sql.tokens import tokenized
 
 POSITIONAL = "?"
@@ -212,6 +213,10 @@ def too_deep() -> InvalidQuery:
 
 def _parse(source: Source, dialect: Dialect, tokens: Sequence[Token]) -> exp.Expr:
     _require_room(tokens)
+    place = lacking(tokens)
+    if place is not None:
+        message = f"syntax error at {place.text!r}: something is missing here"
+        raise InvalidQuery(message, position=source.at(place.start, place.end), text=source.text)
     try:
         trees = dialect.parser().parse(list(tokens), source.text)
     except ParseError as error:
@@ -310,9 +315,11 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
         return InvalidQuery("syntax error: the text ends too early", position=_end_of(source), text=source.text)
     position = source.at(token.start, token.end)
     if said.startswith("The number of provided arguments"):
-        return InvalidQuery("too many arguments for this function", position=position, text=source.text)
+        return _wrong_count(source, token, tokens, "too many")
     missing = re.match(r"Expecting (.+)", said) or re.match(r"Expected (.+)", said)
     required = re.match(r"Required keyword: '(\w+)' missing for (?:<class '[\w.]*?)?(\w+)'?>?", said)
+    if required and token.token_type is TokenType.R_PAREN and call_at(token, tokens) is not None:
+        return _wrong_count(source, token, tokens, "too few")
     if required:
         return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
     if missing:
@@ -322,43 +329,25 @@ def _parse_error(source: Source, error: ParseError, tokens: Sequence[Token]) -> 
             text=source.text,
         )
     return InvalidQuery(
-        f"syntax error at {token.text!r}", hint=_keyword_hint(token, tokens), position=position, text=source.text
+        f"syntax error at {token.text!r}", hint=keyword_hint(token, tokens), position=position, text=source.text
     )
+
+
+def _wrong_count(source: Source, token: Token, tokens: Sequence[Token], what: str) -> InvalidQuery:
+    """A call with too many or too few arguments, with those that it takes where the function is known."""
+    call = call_at(token, tokens)
+    position = source.at(token.start, token.end)
+    hint = None if call is None else accepted_calls(call.text)
+    if call is None or hint is None:
+        if what == "too many":
+            return InvalidQuery("too many arguments for this function", position=position, text=source.text)
+        return InvalidQuery(f"syntax error at {token.text!r}: something is missing here", position=position, text=source.text)
+    return InvalidQuery(f"{what} arguments for {call.text.lower()}", hint=hint, position=position, text=source.text)
 
 
 def _token_at(tokens: Sequence[Token], place: dict[str, Any]) -> Token | None:
     line, column = place.get("line"), place.get("col")
     return next((token for token in tokens if token.line == line and token.col == column), None)
-
-
-_KEYWORDS = (
-    "SELECT",
-    "FROM",
-    "WHERE",
-    "GROUP",
-    "ORDER",
-    "HAVING",
-    "LIMIT",
-    "JOIN",
-    "UNION",
-    "BETWEEN",
-    "DISTINCT",
-    "OFFSET",
-    "BY",
-)
-
-
-def _keyword_hint(token: Token, tokens: Sequence[Token]) -> str | None:
-    """A misspelt keyword is read as a name, so the error is at the word or at the one after it."""
-    number = next((i for i, other in enumerate(tokens) if other is token), 0)
-    for other in (token, tokens[number - 1] if number else token):
-        word = other.text.upper()
-        if word in _KEYWORDS:
-            continue
-        near = difflib.get_close_matches(word, _KEYWORDS, n=1, cutoff=0.75)
-        if near:
-            return f"did you mean {near[0]} instead of {other.text}?"
-    return None
 
 
 def _end_of(source: Source) -> Position:

@@ -143,7 +143,7 @@ def _column_of(owner: Range, name: str, node: exp.Expr, source: Source) -> Colum
     if found:
         return found[0].column()
     near = nearest(name, {f.name: f.name for f in owner.fields})
-    hint = f"did you mean {near}?" if near else f"its columns are {_some([f.name for f in owner.fields])}"
+    hint = f"did you mean {near}?" if near else f"its columns are {some_of([f.name for f in owner.fields])}"
     raise source.error(f"{owner.name} has no column {name!r}", _last(node), hint)
 
 
@@ -162,7 +162,7 @@ def unknown_column(scope: Scope, name: str, node: exp.Expr, source: Source, alia
     if near:
         hint = f"did you mean {near}?"
     elif known:
-        hint = f"columns are {_some(list(known))}"
+        hint = f"columns are {some_of(list(known))}"
     else:
         hint = f"there is no FROM clause; for text write '{name}'"
     return source.error(f"there is no column {name!r}", node, hint)
@@ -180,7 +180,7 @@ def _unknown_table(scope: Scope, parts: tuple[str, ...], node: exp.Expr, source:
     elif owners:
         hint = f"did you mean {' or '.join(owners[:3])}?"
     else:
-        hint = f"tables here are {_some([r.name for r in ranges])}" if ranges else "there is no FROM clause"
+        hint = f"tables here are {some_of([r.name for r in ranges])}" if ranges else "there is no FROM clause"
     return source.error(f"there is no table {'.'.join(qualifier)!r} in this query", node, hint)
 
 
@@ -191,7 +191,8 @@ def nearest(name: str, known: Mapping[str, str]) -> str | None:
     return " or ".join(folded[key] for key in near) if near else None
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
+    """The first eight names."""
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 

@@ -68,7 +68,8 @@ def _fields_of(node: exp.Expr, qualifier: tuple[str, ...], tables: Tables, conte
     if found:
         raise context.source.error(f"{shown} is ambiguous", node, "give the tables different aliases")
     near = nearest(qualifier[-1], {owner.name: owner.name for owner in tables.ranges})
-    hint = f"did you mean {near}.*?" if near else None
+    names = ", ".join(owner.name for owner in tables.ranges[:8])
+    hint = f"did you mean {near}.*?" if near else f"tables here are {names}" if names else "there is no FROM clause"
     raise context.source.error(f"there is no table {shown!r} in this query", node, hint)
 
 

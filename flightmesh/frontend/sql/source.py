@@ -26,7 +26,7 @@ class Source:
 
     def position(self, node: exp.Expr | None) -> Position | None:
         """Where a node stands, or else the part of the query around it; None where nothing around has a place."""
-        span = None
+        span = None if node is None else self._span(node) or self._span_of_word(node)
         while node is not None and span is None:
             span, node = self._span(node), node.parent
         return None if span is None else self.at(*span)
@@ -46,6 +46,13 @@ class Source:
     def error(self, message: str, node: exp.Expr | None, hint: str | None = None) -> InvalidQuery:
         """The query's fault, at a node."""
         return InvalidQuery(message, hint=hint, position=self.position(node), text=self.text)
+
+    def error_at_word(self, message: str, word: str, node: exp.Expr | None, hint: str | None = None) -> InvalidQuery:
+        """The same, at a word that the tree keeps no place of: where the text has it once, else at the node."""
+        span = self._once(word)
+        if span is None:
+            return self.error(message, node, hint)
+        return InvalidQuery(message, hint=hint, position=self.at(*span), text=self.text)
 
     def unsupported(self, what: str, node: exp.Expr | None, hint: str | None = None) -> UnsupportedFeature:
         """Right SQL that is not done yet, at a node; `what` is a noun phrase in the singular or plural as written."""
@@ -73,6 +80,15 @@ class Source:
         """The text that stands after a node; None for a node without a place."""
         span = self._span(node)
         return None if span is None else self.text[span[1] + 1 :]
+
+    def _once(self, word: str) -> Span | None:
+        """Where a word stands, if it does so once."""
+        found = list(re.finditer(rf"(?<![\w'\"]){re.escape(word)}(?![\w'\"])", self.text, re.IGNORECASE))
+        return (found[0].start(), found[0].end() - 1) if len(found) == 1 else None
+
+    def _span_of_word(self, node: exp.Expr) -> Span | None:
+        """The place of a node of which nothing has one, by a bare word in it: the part in EXTRACT(part FROM ...)."""
+        return next((span for part in node.find_all(exp.Var) if (span := self._once(part.name)) is not None), None)
 
     def _span(self, node: exp.Expr) -> Span | None:
         known = self._spans.get(id(node))

@@ -73,7 +73,7 @@ def _of_units(binder: ExpressionBinder, amount: Expression, unit: str, node: exp
     made = literals.interval(value, unit)
     if made is None:
         hint = f"units are {', '.join(literals.INTERVAL_UNITS).lower()}, and days or longer come whole"
-        raise binder.context.source.error(f"INTERVAL {value} {unit} is not an interval", node, hint)
+        raise binder.context.source.error_at_word(f"INTERVAL {value} {unit} is not an interval", unit, node, hint)
     return made
 
 

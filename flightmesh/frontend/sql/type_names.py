@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.types import HUGEINT, INTERVAL, MAX_PRECISION, TIME, TIMESTAMP, TIMESTAMP_TZ
+from flightmesh.frontend.sql.scope import nearest
 from flightmesh.frontend.sql.source import Source
 
 _TYPES: dict[str, pa.DataType] = {
@@ -53,9 +54,14 @@ def arrow_type(node: exp.DataType, source: Source, at: exp.Expr) -> pa.DataType:
     if node.args.get("nested") or name in ("STRUCT", "LIST", "ARRAY", "MAP", "UNION"):
         raise source.unsupported(f"the nested type {shown}", at)
     if name in ("USER-DEFINED", "UNKNOWN"):
-        raise source.error(
-            f"there is no type {shown}", at, "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ..."
+        known = {name.lower(): name for name in (*_TYPES, *_DECIMALS, "INTEGER")}
+        near = nearest(shown, known)
+        hint = (
+            f"did you mean {near}?"
+            if near
+            else "types are INTEGER, BIGINT, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, TIMESTAMP, ..."
         )
+        raise source.error_at_word(f"there is no type {shown}", shown, at, hint)
     raise source.unsupported(f"the type {shown}", at)
 
 
