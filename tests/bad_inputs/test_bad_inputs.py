@@ -284,11 +284,11 @@ CASES: dict[str, Case] = {
         "hint: send the statements one at a time",
     ),
     "not supported yet": Case(
-        sql("select sum(o_id) over (order by o_id range 1 preceding) from orders"),
+        sql("select * from orders positional join orders o"),
         UnsupportedFeature,
-        "not supported yet: RANGE with an offset (at line 1, column 44)\n"
-        "  select sum(o_id) over (order by o_id range 1 preceding) from orders\n"
-        "                                             ^",
+        "not supported yet: POSITIONAL JOIN (at line 1, column 38)\n"
+        "  select * from orders positional join orders o\n"
+        "                                       ^^^^^^^^",
     ),
     "unknown dialect": Case(
         sql("select 1", dialect="duckbd"), InvalidQuery, "there is no SQL dialect 'duckbd'\nhint: did you mean duckdb?"
