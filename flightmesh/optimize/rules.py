@@ -15,6 +15,7 @@ from flightmesh.optimize.blind_joins import joins_to_semi_joins
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
+from flightmesh.optimize.early_groups import group_early
 from flightmesh.optimize.empty_inputs import remove_empty_inputs
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.list_keys import key_lists
@@ -67,6 +68,7 @@ RULES: tuple[Rule, ...] = (
     merge_single_rows,
     share_equal,
     order_joins,
+    group_early,
     prune_columns,
     merge_projects,
     push_limits,
