@@ -93,3 +93,4 @@ select regexp_split_to_array('a,b;c','[,;]'), regexp_split_to_array('','x'), reg
 select a, array_to_string(xs, ','), array_to_string(ss, '-'), list_string_agg(ss), array_to_string(n, ';'), array_to_string(ss, NULL) from t
 select list_sum([1,2,NULL]), list_avg([1,2]), list_min([1,2]), list_max(['a','b']), list_count([1,NULL]), list_sum([]), list_count([]), list_count(NULL::int[]), list_sum(NULL::int[]), list_product([2,3]), list_string_agg(['a',NULL,'b'])
 select array_unique([1,1]), array_has([1],1), array_contains([1],1), list_has([1],1), list_element([1],1), list_extract([1],1), array_extract([1],1), list_indexof([1],1), array_indexof([1],1), array_position([1],1), contains([1],1), concat([1],[2]), list_cat([1],[2]), array_cat([1],[2])
+select a, list_concat(xs, ys), list_concat(xs, NULL), list_concat(NULL::bigint[], NULL::bigint[]) from t

@@ -160,7 +160,7 @@ def joined(parts: Sequence[Lists]) -> tuple[Int64s, pa.Array]:
 
 
 def _concat(*arrays: pa.Array) -> pa.Array:
-    return put_together(*joined([taken_apart(a) for a in arrays]), np.logical_or.reduce([valid_mask(a) for a in arrays]))
+    return put_together(*joined([taken_apart(a) for a in arrays]))
 
 
 def _concat_operator(*arrays: pa.Array) -> pa.Array:
@@ -214,7 +214,7 @@ FUNCTIONS: tuple[ScalarFunction, ...] = (
                    _of_list_or_text(_slice, _text_slice), ("list_slice(any[], BIGINT, BIGINT[, BIGINT]) -> any[]",
                                                            "list_slice(VARCHAR, BIGINT, BIGINT) -> VARCHAR"),
                    ("array_slice",), failure=Failure.MAY),
-    ScalarFunction("list_concat", "The elements of all lists; NULLs among these are left out.", "list", _lists,
+    ScalarFunction("list_concat", "The elements of all lists; a NULL list has none.", "list", _lists,
                    row_by_row(_concat), ("list_concat(any[], ...) -> any[]",), ("list_cat", "array_concat", "array_cat"),
                    nulls=Nulls.OWN),
     ScalarFunction("list_joined", "The elements of both lists, as `xs || ys`; NULL where either is.", "list", _lists,
