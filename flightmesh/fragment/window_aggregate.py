@@ -24,6 +24,7 @@ from flightmesh.kernel.window_distinct import distinct_counts, first_of_each
 from flightmesh.kernel.window_frames import Frames
 from flightmesh.kernel.window_members import Members, members
 from flightmesh.kernel.window_modes import running_entropies, running_modes
+from flightmesh.physical.measures import NULLS_COUNT
 from flightmesh.physical.operators import Measure, WindowFunction
 
 MEMBER_ROWS = 1 << 20
@@ -46,7 +47,8 @@ def aggregate_over(function: WindowFunction, frames: Frames, columns: Columns, m
     arguments = function.arguments
     if distinct:
         # Of several columns the first says which rows count, but where rows are counted: then all do.
-        valid = None if function.function == "count_star" else validity(columns[arguments[0].key])
+        all_count = function.function == "count_star" or function.function in NULLS_COUNT
+        valid = None if all_count else validity(columns[arguments[0].key])
         if valid is not None:
             frames, columns = _kept(frames, columns, valid)
         values = [columns[column.key] for column in arguments]
@@ -119,10 +121,13 @@ def _to_rows(by_frame: Array, frames: Frames, memory: Memory) -> Array:
     """The value of each row's frame."""
     if frames.of_row is None:
         return by_frame
-    if not is_byte_string(by_frame.type):
+    is_list = pa.types.is_list(by_frame.type)
+    if not (is_list or is_byte_string(by_frame.type)):
         return by_frame.take(pa.array(frames.of_row))
-    sizes = np.asarray(pc.fill_null(pc.binary_length(by_frame), 0)).astype(np.int64)
-    size = int(sizes[frames.of_row].sum())
+    lengths = pc.list_value_length(by_frame) if is_list else pc.binary_length(by_frame)
+    sizes = np.asarray(pc.fill_null(lengths, 0)).astype(np.int64)
+    each = by_frame.nbytes / max(int(sizes.sum()), 1) if is_list else 1
+    size = int(sizes[frames.of_row].sum() * each)
     memory.take(size)
     found = _roomy(by_frame, size).take(pa.array(frames.of_row))
     memory.give_back(size)

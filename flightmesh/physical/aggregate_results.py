@@ -58,9 +58,10 @@ class Parts:
             careful = function == "favg"
             total = measure("careful_sum" if careful else "sum", columns, sum_type(columns[0].type))
             mean = bind_call("divide", (_as_double(total), _as_double(measure("count", columns, pa.int64()))))
-            return (
-                bind_call("exp", (mean,)) if function == "geomean" else mean
-            )  # over no values the sum is NULL, and so is this
+            if pa.types.is_timestamp(call.type):
+                return bind_call("make_timestamp", (Cast(mean, pa.int64()),))  # sums are of microseconds
+            # Over no values the sum is NULL, and so is the mean.
+            return bind_call("exp", (mean,)) if function == "geomean" else mean
         if function == "approx_count_distinct":
             return bind_call(sketches.COUNT, (self._measure("distinct_sketch", columns, SKETCH),))
         if function == "approx_quantile":

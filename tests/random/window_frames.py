@@ -66,6 +66,7 @@ def any_order_aggregate(rng: random.Random) -> str:
             f"count({column})",
             f"sum({number})",
             f"avg({number})",
+            f"avg({rng.choice(('day', 'moment'))})",
             f"min({column})",
             f"max({column})",
             "sum(j * 1000000)",
