@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from flightmesh.expression.functions import sketches
-from flightmesh.expression.nodes import AggregateCall, Cast, Column, Expression, Literal
+from flightmesh.expression.nodes import AggregateCall, Case, Cast, Column, Expression, Literal, When
 from flightmesh.expression.registry import bind_call
 from flightmesh.logical.relations import Item
 from flightmesh.physical.measures import DUPLICATE_BLIND, EXTREME_ROWS, PAIRED, WITH_CONSTANT, Argument
@@ -57,9 +57,10 @@ class Parts:
         if function in ("avg", "geomean", "favg"):
             careful = function == "favg"
             total = measure("careful_sum" if careful else "sum", columns, sum_type(columns[0].type))
-            mean = bind_call("divide", (_as_double(total), _as_double(measure("count", columns, pa.int64()))))
+            count = measure("count", columns, pa.int64())
             if pa.types.is_timestamp(call.type):
-                return bind_call("make_timestamp", (Cast(mean, pa.int64()),))  # sums are of microseconds
+                return _mean_time(total, count)
+            mean = bind_call("divide", (_as_double(total), _as_double(count)))
             # Over no values the sum is NULL, and so is the mean.
             return bind_call("exp", (mean,)) if function == "geomean" else mean
         if function == "approx_count_distinct":
@@ -108,6 +109,15 @@ class Parts:
             field = self._planning.fresh(name, kind)
             self._measures[key] = Measure(field, function, first, distinct, columns[1:], partners, where, constant, order)
         return self._measures[key].field.column()
+
+
+def _mean_time(total: Column, count: Column) -> Expression:
+    """The timestamp that is nearest to the mean, of an exact sum of microseconds; half of one is away from 1970."""
+    two = Literal(pa.scalar(2))
+    twice, parts = bind_call("multiply", (total, two)), bind_call("multiply", (count, two))
+    after, before = (bind_call("int_divide", (bind_call(name, (twice, count)), parts)) for name in ("add", "subtract"))
+    late = bind_call("greater_equal", (total, Literal(pa.scalar(0))))
+    return bind_call("make_timestamp", (Cast(Case((When(late, after),), before, after.type), pa.int64()),))
 
 
 def sum_type(argument: pa.DataType) -> pa.DataType:
