@@ -15,10 +15,12 @@ from flightmesh.ids import JobId
 
 @dataclass(slots=True)
 class SharedEntry:
-    """One shared object and the lock that its users take in turn."""
+    """One shared object and the lock that its users take in turn. `unread`: who was to fill it was stopped meanwhile, because
+    nobody reads what its stage makes, and has taken rows that are not there for another."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     slot: SharedSlot = field(default_factory=SharedSlot)
+    unread: bool = False
 
 
 class SharedObjects:

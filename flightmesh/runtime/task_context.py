@@ -281,8 +281,13 @@ class RunningTask:
                 entry.lock.acquire()
         try:
             self.raise_if_ending()
+            if entry.unread:
+                raise OutputUnread  # a stage is stopped as a whole, so the order to stop this task is on its way
             self._filling = entry.slot.value is None
             yield entry.slot
+        except OutputUnread:
+            entry.unread = entry.slot.value is None
+            raise
         finally:
             self._filling = False
             entry.lock.release()
