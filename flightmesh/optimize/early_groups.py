@@ -3,7 +3,7 @@
 A grouping over a join, all of whose aggregates read one side, may first group that side by what the join and the grouping read
 of it: sums of sums, least of least (Yan and Larson, "Eager Aggregation and Lazy Aggregation", VLDB 1995). Handed a query whose
 joins are ordered; hands on one with more groupings. What always holds: rows that a join repeats are repeated with their
-partial results; it is expected to pay.
+partial results; it is expected to pay; what rows without a partner could make fail (a cast of text) is not computed of them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from flightmesh.expression.nodes import (
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.ids import ColumnId
+from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Join, JoinKind, Project, Relation, passes
 from flightmesh.logical.traversal import expressions, rewrite_down
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
+from flightmesh.optimize.fragile import is_fragile
 from flightmesh.optimize.work import JOIN
 
 LEAST_ROWS = 50_000
@@ -60,6 +62,8 @@ def _aggregate(node: Aggregate, context: Context) -> Relation:
         keys = early.keys(node, join.condition)
         items = None if keys is None else [early.item(item) for item in node.aggregates]
         if keys is None or items is None or not all(items):
+            continue
+        if any(is_fragile(part) for made in early.partial for part in call_expressions(made.call)):
             continue
         grouped = Aggregate(inside, tuple(passes(column) for column in keys), tuple(early.partial))
         if _pays(node, join, grouped, inside, context):

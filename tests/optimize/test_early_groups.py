@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
+import flightmesh
 from flightmesh.logical.relations import Aggregate, Join
 from flightmesh.logical.traversal import walk
 from flightmesh.logical.validate import validate
@@ -64,3 +66,15 @@ def test_random_queries(start: int) -> None:
     for seed in range(start, start + 10):
         query = RandomQuery(seed)
         optimized_step_by_step(query.aggregate(4, ()), connection(), 100_000)
+
+
+@pytest.mark.parametrize("argument", ["cast(t as int)", "case when b.k = 1 then cast(t as int) else 0 end"])
+def test_what_rows_without_a_partner_make_fail_is_not_computed_of_them(argument: str) -> None:
+    many = pa.table({"k": [1, 2, 3] * 4, "t": ["5", "6", "none"] * 4})
+    few = pa.table({"k": [1, 2], "g": [0, 0]})
+    with flightmesh.connect() as session:
+        session.register("a", many)
+        session.register("b", few)
+        sql = f"select g, cast(sum({argument}) as int) as s from a join b on a.k = b.k group by g"
+        (row,) = session.sql(sql).to_arrow().to_pylist()
+    assert row == {"g": 0, "s": 44 if argument.startswith("cast") else 20}
