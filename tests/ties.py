@@ -70,7 +70,7 @@ def _with_keys(sql: str) -> tuple[str, list[int | str]]:
     order = query.args.get("order")
     assert query.args.get("offset") is None, "rows that OFFSET skips are not known to the tie"
     query.set("limit", None)
-    names = [name.lower() for name in query.named_selects]
+    names = [select.unnest().alias_or_name.lower() for select in query.selects]  # DISTINCT (x) gives x
     keys: list[int | str] = []
     for number, key in enumerate(order.expressions if order else ()):
         term = key.this
