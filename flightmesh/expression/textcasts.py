@@ -118,7 +118,9 @@ def from_text(text: pa.Array, type: pa.DataType) -> tuple[pa.Array, npt.NDArray[
 def _quick(text: pa.Array, type: pa.DataType) -> pa.Array | None:
     """The kernel for the plain forms; None or ArrowInvalid where it does not do."""
     match family(type):
-        case Family.INTEGER | Family.DATE:
+        case Family.INTEGER:
+            return _quick_integers(text.cast(type), text)
+        case Family.DATE:
             return text.cast(type)
         case Family.FLOAT:
             return text.cast(type)
@@ -127,6 +129,12 @@ def _quick(text: pa.Array, type: pa.DataType) -> pa.Array | None:
         case Family.TIMESTAMP:
             return text.cast(type) if type.tz is None else None
     return None
+
+
+def _quick_integers(read: pa.Array, text: pa.Array) -> pa.Array | None:
+    """What the kernel read; None where it took 0x80 for the bits of a negative TINYINT (likewise the wider types)."""
+    lowest = pc.min(read).as_py()
+    return None if lowest is not None and lowest < 0 and pc.any(pc.match_substring_regex(text, "^0[xX]")).as_py() else read
 
 
 def _reader(type: pa.DataType) -> Callable[[str], Any]:
@@ -163,6 +171,9 @@ def _read_boolean(text: str) -> bool:
 _NUMBER = re.compile(r"[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
+_DIGITS_OF_BASE = re.compile(r"0[xX][0-9A-Fa-f]+(_[0-9A-Fa-f]+)*|0[bB][01]+(_[01]+)*")
+
+
 def _read_number(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)
@@ -170,8 +181,10 @@ def _read_number(text: str) -> Decimal:
 
 
 def _read_integer(text: str, type: pa.DataType) -> int:
-    hexadecimal = re.fullmatch(r"0[xX][0-9A-Fa-f]+", text)
-    value = int(text, 16) if hexadecimal else int(_read_number(text).to_integral_value(ROUND_HALF_UP))
+    if _DIGITS_OF_BASE.fullmatch(text):
+        value = int(text, 0)
+    else:
+        value = int(_read_number(text).to_integral_value(ROUND_HALF_UP))
     low, high = integer_bounds(type)
     if not low <= value <= high:
         raise ValueError(text)
