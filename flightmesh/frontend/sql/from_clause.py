@@ -7,7 +7,9 @@ and a table that reads columns of those before it (LATERAL) is the right side of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -24,11 +26,12 @@ from flightmesh.logical.relations import JoinKind
 
 @dataclass(frozen=True, slots=True)
 class FromBinder:
-    """Binds the FROM clause of one query."""
+    """Binds the FROM clause of one query. `unnamed` numbers the derived tables that have no name there."""
 
     context: Context
     environment: Environment
     parent: Scope | None
+    unnamed: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def bind(self, select: exp.Expr) -> Joined:
         """The rows of a SELECT before WHERE; one row without columns where there is no FROM."""
@@ -92,14 +95,14 @@ class FromBinder:
                 return self._derived(node, before)
             case exp.Values():
                 bound = values.bind_values(node, self.context, self.environment, self._around(before))
-                return self._named(bound, node, "values")
+                return self._named(bound, node)
             case exp.Lateral():
                 return self._lateral(node, before)
             case exp.Unnest():
                 return self._named(unnest_tables.bind_unnest(node, self.context, self._own_scope(before)), node, "unnest")
             case exp.Select() | exp.SetOperation():
                 bound = self.context.bind_query(node, self.context, self.environment, self._around(before))
-                return self._named(bound, node, "subquery")
+                return self._named(bound, node)
         raise self.context.source.unsupported(f"{node.key.upper()} in FROM", node)
 
     def _around(self, before: Joined | None) -> Scope | None:
@@ -126,7 +129,7 @@ class FromBinder:
                 f"LATERAL {inner.sql_name() if isinstance(inner, exp.Func) else inner.key.upper()}", node
             )
         bound = self.context.bind_query(inner, self.context, self.environment, self._beside(before))
-        return self._named(bound, node, "subquery")
+        return self._named(bound, node)
 
     def _table(self, node: exp.Table, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias", "db", "catalog", "joins", "hints", "only", "final"), self.context.source)
@@ -157,16 +160,19 @@ class FromBinder:
                 source = self._named(Bound(source.relation, source.tables.star), node, "")
         else:
             bound = self.context.bind_query(node, self.context, self.environment, self._around(before))
-            source = self._named(bound, node, "subquery")
+            source = self._named(bound, node)
         return self._more(source, node, node.args.get("joins") or [], before)
 
-    def _named(self, bound: Bound, node: exp.Expr, name: str, path: tuple[str, ...] = ()) -> Joined:
+    def _named(self, bound: Bound, node: exp.Expr, name: str | None = None, path: tuple[str, ...] = ()) -> Joined:
         alias = node.args.get("alias")
         columns: tuple[exp.Identifier, ...] = ()
         if alias is not None:
             if alias.this is not None:
                 name, path = alias.this.name, ()
             columns = tuple(alias.args.get("columns") or ())
+        if name is None:
+            number = next(self.unnamed)
+            name = "unnamed_subquery" if number == 1 else f"unnamed_subquery{number}"
         bound = renamed(bound, columns, self.context, name or "the table")
         return Joined(bound.relation, Tables((Range(name, bound.fields, path),), bound.fields))
 
