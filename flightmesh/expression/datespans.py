@@ -29,6 +29,10 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200,
 _SAME = {"dayofweek": "day", "isodow": "day", "dayofyear": "day", "julian": "day", "epoch": "second", "yearweek": "week"}
 
 
+UNITS = (*_FIXED, "week", *_MONTHS, "isoyear")
+"""The units by their names; `unit` knows more words for them."""
+
+
 def unit(text: str) -> str:
     """The unit that a part's word means for cutting and counting. DataError for an unknown one."""
     name = part_name(text)

@@ -22,7 +22,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from flightmesh.errors import DataError, InvalidQuery, Position, UnsupportedFeature
-from flightmesh.expression import aggregates
+from flightmesh.expression import aggregates, datespans
 from flightmesh.expression.casts import cast_datum, castable
 from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
 from flightmesh.expression.functions import (
@@ -181,6 +181,8 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
         return bind_case(((args[0], args[1]),), args[2], at)
     if function.name == "date_part" and len(args) == 2 and is_text_literal(args[0]):
         return _bind_part(args[0], args[1], at)
+    if function.name in dates.OF_UNITS and args and is_text_literal(args[0]):
+        _check_unit(args[0], at)
     binding = resolve(function, args)
     if binding is None:
         raise _ill_typed(function, args, at)
@@ -239,6 +241,19 @@ def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expr
             f"{text} is no part of a date", hint=f"did you mean {' or '.join(near)}?" if near else None, position=at
         )
     return bind_call(name, (value,), at)
+
+
+def _check_unit(unit: Expression, at: Position | None) -> None:
+    """Refuses constant text that is no unit of time, whether or not a row would have met it."""
+    text = unit.value.as_py() if isinstance(unit, Literal) else None
+    if text is None:
+        return
+    try:
+        datespans.unit(text)
+    except DataError as error:
+        near = difflib.get_close_matches(text.strip().lower(), datespans.UNITS, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"units are {', '.join(datespans.UNITS)}"
+        raise InvalidQuery(error.message, hint=hint, position=at) from None
 
 
 def bind_function(name: str, args: Sequence[Expression], at: Position | None = None) -> Expression:

@@ -213,6 +213,9 @@ _SPAN = tuple(f"text, {kind}, {kind} -> long" for kind in ("date", "timestamp", 
 _WHOLE = ("long -> interval",)
 _REAL = ("double -> interval",)
 
+OF_UNITS = frozenset({"date_trunc", "date_diff", "date_sub"})
+"""Functions whose first argument names a unit of time."""
+
 FUNCTIONS: tuple[ScalarFunction, ...] = (
     _date("date_trunc", "The start of the part (year, month, week, hour, ...) that the value lies in.",
           ("text, date -> timestamp", "text, timestamp -> timestamp", "text, timestamptz -> timestamptz",
