@@ -43,6 +43,7 @@ from flightmesh.logical.relations import (
 from flightmesh.logical.traversal import inputs, walk, with_inputs
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.domain import unnest_by_domain
+from flightmesh.optimize.folded_lists import folded_lists
 from flightmesh.optimize.keys import at_most_one_row, exactly_one_row
 from flightmesh.optimize.nullability import may_be_null, never_null
 from flightmesh.optimize.order_of_fields import in_order
@@ -95,7 +96,7 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
     outer = frozenset(f.id for f in node.left.fields)
     if not free_columns(node.right) & outer:
         return Join(node.left, node.right, node.kind, node.condition, node.mark)
-    over = over_left(node)
+    over = over_left(node) or folded_lists(node, sharing.context)
     if over is not None:
         return over
     pulled = pull(node.right, outer, sharing.context)
