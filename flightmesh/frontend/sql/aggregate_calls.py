@@ -163,9 +163,25 @@ def over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
     value = keys[0].this.copy()
     if fraction is None:
         return exp.Mode(this=value)
+    _check_percentiles(binder, fraction)
     if keys[0].args.get("desc"):
         fraction = turned(fraction)
     return type(inner)(this=value, expression=fraction.copy())
+
+
+def _check_percentiles(binder: ExpressionBinder, fraction: exp.Expr) -> None:
+    """Refuses a fraction below 0 or above 1, which quantile_cont and quantile_disc count from the end."""
+    for part in fraction.expressions if isinstance(fraction, exp.Array) else [fraction]:
+        if part.find(exp.Column, exp.AggFunc, exp.Query) is not None:
+            continue  # no constant, and refused as that
+        value = _computed(binder.bind(part))
+        if not value.is_null and is_numeric(value.type) and not 0 <= value.value.as_py() <= 1:
+            hint = "quantile_cont(x, -0.25) and quantile_disc count from the end"
+            raise binder.context.source.error("the fraction of a percentile is from 0 to 1", part, hint)
+
+
+def _computed(constant: Expression) -> Literal:
+    return constant if isinstance(constant, Literal) else Literal(compile_expressions([constant]).run(_ONE_ROW)[0][0])
 
 
 def without_order(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
@@ -195,7 +211,7 @@ def _constants(name: str, args: list[Expression], parts: list[exp.Expr], context
     for arg, part in zip(args[1:], parts[1:], strict=True):
         if columns_of(arg):
             raise context.source.error(f"the {what} of {name} is a constant", part)
-        constant = arg if isinstance(arg, Literal) else Literal(compile_expressions([arg]).run(_ONE_ROW)[0][0])
+        constant = _computed(arg)
         if what == "fraction" and not constant.is_null and is_numeric(constant.type):
             least = 0 if name == "approx_quantile" else -1
             if not least <= constant.value.as_py() <= 1:
