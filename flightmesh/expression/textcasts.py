@@ -181,10 +181,7 @@ def _read_number(text: str) -> Decimal:
 
 
 def _read_integer(text: str, type: pa.DataType) -> int:
-    if _DIGITS_OF_BASE.fullmatch(text):
-        value = int(text, 0)
-    else:
-        value = int(_read_number(text).to_integral_value(ROUND_HALF_UP))
+    value = int(text, 0) if _DIGITS_OF_BASE.fullmatch(text) else int(_read_number(text).to_integral_value(ROUND_HALF_UP))
     low, high = integer_bounds(type)
     if not low <= value <= high:
         raise ValueError(text)

@@ -1,9 +1,9 @@
 """A dependent join whose right side is an aggregate over the elements of one list: a function of that list.
 
 Handed an Apply; hands on an equal relation without a join or a grouping, or None. Such a right side is that of
-`(SELECT max(x) FROM unnest(t.xs) AS u(x))`. What always holds: each left row comes once, as the right side has one row for it. The
-domain would do it too, but groups and joins by the lists' keys; what this leaves (WHERE, DISTINCT, an aggregate of more than the
-element) goes there.
+`(SELECT max(x) FROM unnest(t.xs) AS u(x))`. What always holds: each left row comes once, as the right side has one row for it.
+The domain would do it too, but groups and joins by the lists' keys; what this leaves (WHERE, DISTINCT, aggregates of more than
+the element) goes there.
 """
 
 from __future__ import annotations

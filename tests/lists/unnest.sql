@@ -70,3 +70,11 @@ select a, list_x from (select a, xs as list_x from t), unnest(list_x)
 select sum(x) from (select unnest(generate_series(1, a)) x from t)
 select g, count(*), unnest([1,2]) from t group by g
 select x, count(*) from (select unnest(xs) x from t) group by x
+select a, (select max(x) from unnest(d) u(x)), (select min(x) from unnest(d) u(x)), (select count(*) from unnest(d) u(x)) from t
+select a, (select min(x) || '!' from unnest(ss) u(x)), (select max(x) from unnest(ss) u(x)), (select count(x) + a from unnest(ss) u(x)) from t
+select a, (select sum(x) from unnest(ys) u(x)), (select avg(x) from unnest(ys) u(x)), (select product(x) from unnest(ys) u(x)) from t
+select a, (select max(x) from unnest([dt, date '2020-01-04']) u(x)), (select bool_or(x) from unnest([a > 3, k > 1]) u(x)), (select bool_and(x) from unnest([a > 3, k > 1]) u(x)) from t
+select a, (select max(x) from unnest(n) u(x)), (select count(*) from unnest(n) u(x)) from t
+select a, (select sum(x * a) from unnest(xs) u(x)), (select sum(x) from unnest(xs) u(x) where x > 1), (select count(distinct x) from unnest(xs) u(x)) from t
+select a, m, c from t, lateral (select max(x) m, count(*) c from unnest(xs) u(x)) v where c > 0 and m is not null
+select a, (select sum(x) from unnest(xs) u(x) having count(*) > 1) from t
