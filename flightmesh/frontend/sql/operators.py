@@ -178,7 +178,7 @@ def cast(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """CAST and TRY_CAST, `x::type` and typed literals."""
     target = arrow_type(node.args["to"], binder.context.source, node)
     mode = CastMode.TRY if isinstance(node, exp.TryCast) else CastMode.STRICT
-    return converted(binder, binder.bind(node.this), target, mode, node)
+    return converted(binder, _to_even(binder.bind(node.this), node), target, mode, node)
 
 
 def converted(binder: ExpressionBinder, operand: Expression, target: pa.DataType, mode: CastMode, node: exp.Expr) -> Expression:
@@ -189,6 +189,15 @@ def converted(binder: ExpressionBinder, operand: Expression, target: pa.DataType
         if folded or operand.is_null:
             return coerce(operand, target, at)
     return bind_cast(operand, target, mode, at)
+
+
+def _to_even(operand: Expression, node: exp.Expr) -> Expression:
+    """A float that becomes HUGEINT, rounded as one that becomes any other integer: the type that plays HUGEINT is a decimal, to
+    which floats are rounded half away from zero."""
+    kind = node.args["to"].this
+    if kind != exp.DType.INT128 or family(operand.type) is not Family.FLOAT:
+        return operand
+    return bind_call("round_even", (operand, Literal(pa.scalar(0, pa.int32()))))
 
 
 def concatenated(binder: ExpressionBinder, node: exp.Expr) -> Expression:
