@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 
 from flightmesh.errors import ResourceExhausted
+from flightmesh.expression.listkeys import list_keys
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
@@ -67,7 +68,7 @@ def _turn_by_turn(
                 site.context.check()
                 fresh = make_batch(batch.columns, names, batch.num_rows)
                 if seen is not None:
-                    fresh = seen.fresh(fresh)
+                    fresh = seen.fresh(fresh, _keys(fresh))
                 if fresh.num_rows == 0:
                     continue
                 size += batch_bytes(fresh)
@@ -94,3 +95,11 @@ def _turn_by_turn(
 
 def _waiting(turns: Turns, node: IterateRows) -> int:
     return sum(batch_bytes(batch) for batch in turns.working.get(node.id, ()))
+
+
+def _keys(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What rows are compared by: of lists their keys."""
+    if not any(pa.types.is_nested(column.type) for column in batch.columns):
+        return batch
+    columns = [list_keys(column) if pa.types.is_nested(column.type) else column for column in batch.columns]
+    return make_batch(columns, batch.schema.names, batch.num_rows)

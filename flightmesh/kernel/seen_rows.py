@@ -32,7 +32,7 @@ class _Run:
 
 @dataclass(slots=True)
 class SeenRows:
-    """The rows that `fresh` has given so far."""
+    """The rows that `fresh` has given so far, as what they are compared by."""
 
     _runs: list[_Run] = field(default_factory=list)
 
@@ -41,20 +41,23 @@ class SeenRows:
         """Bytes of the rows and their indexes."""
         return sum(run.nbytes for run in self._runs)
 
-    def fresh(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a batch that are new, each once; they are known from now on."""
-        if batch.num_rows > 1:
-            grouping = group_rows(batch.columns, batch.num_rows)
-            if grouping.count < batch.num_rows:
-                batch = batch.take(pa.array(np.sort(grouping.rows)))
+    def fresh(self, batch: pa.RecordBatch, keys: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of a batch that are new, each once; they are known from now on. `keys`: what its rows are compared by, the
+        batch itself where every column has a hash."""
+        rows = None if keys is batch else batch
+        if keys.num_rows > 1:
+            grouping = group_rows(keys.columns, keys.num_rows)
+            if grouping.count < keys.num_rows:
+                first = pa.array(np.sort(grouping.rows))
+                keys, rows = keys.take(first), None if rows is None else rows.take(first)
         for run in self._runs:
-            if batch.num_rows == 0:
-                return batch
-            known = run.index.lookup(batch.columns, batch.num_rows).matched()
-            batch = filter_rows(batch, pa.array(~known))
-        if batch.num_rows:
-            self._add(batch)
-        return batch
+            if keys.num_rows == 0:
+                break
+            unknown = pa.array(~run.index.lookup(keys.columns, keys.num_rows).matched())
+            keys, rows = filter_rows(keys, unknown), None if rows is None else filter_rows(rows, unknown)
+        if keys.num_rows:
+            self._add(keys)
+        return keys if rows is None else rows
 
     def _add(self, batch: pa.RecordBatch) -> None:
         parts, rows = [batch], batch.num_rows

@@ -26,7 +26,7 @@ def test_each_row_is_new_once(rows: int) -> None:
     seen, known = SeenRows(), set[str]()
     for _ in range(30):
         batch = _batch(random, rows)
-        fresh = _rows(seen.fresh(batch))
+        fresh = _rows(seen.fresh(batch, batch))
         assert len(fresh) == len(set(fresh))
         assert set(fresh) == set(_rows(batch)) - known
         known |= set(fresh)
@@ -37,6 +37,7 @@ def test_runs_stay_few() -> None:
     seen = SeenRows()
     for start in range(0, 200_000, 1000):
         batch = pa.record_batch({"n": np.arange(start, start + 1000)})
-        assert seen.fresh(batch).num_rows == 1000
+        assert seen.fresh(batch, batch).num_rows == 1000
     assert len(seen._runs) <= 10
-    assert seen.fresh(pa.record_batch({"n": np.arange(200_000)})).num_rows == 0
+    every = pa.record_batch({"n": np.arange(200_000)})
+    assert seen.fresh(every, every).num_rows == 0

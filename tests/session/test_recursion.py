@@ -46,6 +46,10 @@ QUERIES = (
          union all select tc.s, e.d, l + 1 from tc left join edges e on tc.d = e.s where l < 4) select s, d, l from tc""",
     """with recursive tc as (select s, d, 1 as l from edges where s < 5
          union all select e.s, tc.d, l + 1 from edges e left join tc on tc.d = e.s where l < 3) select s, d, l from tc""",
+    # Rows that hold lists, each once.
+    """with recursive t as (select [1, null, 2] as x union select x[2:] from t) select cast(x as varchar) from t""",
+    """with recursive t as (select 1 as x, [[1], null] as l union select (x * 3) % 7, l[1:2] from t)
+         select x, cast(l as varchar) from t""",
     # A bill of materials.
     """with recursive needed as (
          select item, part, quantity from parts where item = 1
