@@ -20,7 +20,7 @@ from flightmesh.expression.types import HUGEINT, MAX_PRECISION, TIMESTAMP, Famil
 MIDDLE = Literal(pa.scalar(Decimal("0.5")))
 """The fraction of a median."""
 
-ORDER_SEEN = frozenset({"first", "last", "any_value", "string_agg", "list"})
+ORDER_SEEN = frozenset({"first", "last", "any_value", "string_agg", "list", "mode"})
 """Aggregates whose result depends on the order of the rows: for others ORDER BY says nothing."""
 
 Rule = Callable[[Sequence[Expression]], Binding | None]
@@ -269,7 +269,8 @@ _ALL = (
               "quantile_disc(any, fraction) -> any", ("quantile", "percentile_disc")),
     Aggregate("approx_quantile", "About quantile_disc: exactly for up to 1024 distinct values, then a value close to it.",
               _approximate, "approx_quantile(number or time, fraction) -> number or time"),
-    Aggregate("mode", "The most frequent value; of equally frequent ones the smallest.", _flat, "mode(any) -> any"),
+    Aggregate("mode", "The most frequent value; of equally frequent ones the smallest, with ORDER BY the first.", _flat,
+              "mode(any) -> any"),
     Aggregate("entropy", "Shannon's entropy of the values in bits; 0 over no values.", _entropy, "entropy(any) -> DOUBLE"),
     Aggregate("list", "The values in a list, NULLs among them; NULL over no rows.", _collected, "list(any) -> any[]",
               ("array_agg",)),

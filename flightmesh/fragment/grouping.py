@@ -69,6 +69,7 @@ class Aggregation:
 def measured(measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Array:
     """A measure of each group of the batch's rows."""
     type_ = measure.field.type
+    function = "mode_in_order" if measure.order and measure.function == "mode" else measure.function
     try:
         if measure.argument is None:
             return aggregate(measure.function, grouping, None, type_)
@@ -81,10 +82,10 @@ def measured(measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Arr
             return _with_constant(measure, grouping, values)
         columns = [values, *(batch.column(column.key) for column in measure.more)]
         if measure.distinct:
-            return aggregate_distinct(measure.function, grouping, columns, type_)
+            return aggregate_distinct(function, grouping, columns, type_)
         if measure.more:
             return aggregate_several(measure.function, grouping, columns, type_)
-        return aggregate(measure.function, grouping, values, type_)
+        return aggregate(function, grouping, values, type_)
     except DataError as error:
         raise DataError(f"{measure.function}({_argument(measure)}): {error.message}", hint=error.hint) from error
 

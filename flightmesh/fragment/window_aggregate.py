@@ -63,7 +63,7 @@ def aggregate_over(function: WindowFunction, frames: Frames, columns: Columns, m
             constant: Any = None if function.constant is None else function.constant.value.as_py()
             read = [columns[column.key] for column in arguments]
             return window_aggregate(function.function, frames, read, function.field.type, constant)
-        if function.function in _RUNNING and not distinct and frames.running is not None:
+        if function.function in _RUNNING and not distinct and not function.order and frames.running is not None:
             held, (column,) = with_values(function.function, frames, [columns[arguments[0].key]])
             found = _RUNNING[function.function](held, column)
             if found is not None:

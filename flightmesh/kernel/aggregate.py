@@ -19,7 +19,7 @@ from flightmesh.kernel.collected import collected, joined_lists
 from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs
 from flightmesh.kernel.distinct_sketch import distinct_sketches, merged_sketches
 from flightmesh.kernel.extremes import extreme_bytes, extreme_numbers
-from flightmesh.kernel.frequencies import entropies, frequent_rows
+from flightmesh.kernel.frequencies import entropies, first_frequent_rows, frequent_rows
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.moments import (
@@ -149,6 +149,8 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             return merged_quantile_sketches(grouping, argument)
         case "mode":
             return _taken(argument, frequent_rows(grouping, argument))
+        case "mode_in_order":
+            return _taken(argument, first_frequent_rows(grouping, argument))
         case "entropy":
             return entropies(grouping, argument)
         case "product":

@@ -15,18 +15,32 @@ from flightmesh.kernel.values import Array, Int64s, is_byte_string, validity
 
 def frequent_rows(grouping: Grouping, argument: Array) -> Int64s:
     """A row of each group's most frequent value, of equally frequent ones the smallest; -1 for a group without values."""
-    best = np.full(grouping.count, -1, np.int64)
-    ids, rows, counts = _pairs(grouping, argument)
+    ids, rows = _most_frequent(grouping, argument)
     if len(rows) == 0:
-        return best
+        return np.full(grouping.count, -1, np.int64)
+    smallest = extreme_bytes if is_byte_string(argument.type) else extreme_numbers
+    found = smallest("min", Grouping(ids, grouping.count, rows), argument.take(pa.array(rows)))
+    return np.where(found < 0, -1, rows[found])
+
+
+def first_frequent_rows(grouping: Grouping, argument: Array) -> Int64s:
+    """The first row of each group's most frequent value, of equally frequent ones the one that comes first; -1 for a group
+    without values."""
+    best = np.full(grouping.count, -1, np.int64)
+    ids, rows = _most_frequent(grouping, argument)
+    order = np.argsort(rows)[::-1]
+    best[ids[order]] = rows[order]  # the last write stays: the first row
+    return best
+
+
+def _most_frequent(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s]:
+    """The most frequent values of each group, equally frequent ones side by side: the group, the first row that has it."""
+    ids, rows, counts = _pairs(grouping, argument)
     most = np.zeros(grouping.count, np.int64)
     order = np.argsort(counts, kind="stable")
     most[ids[order]] = counts[order]  # the last write stays: the greatest
     kept = counts == most[ids]
-    ids, rows = ids[kept], rows[kept]
-    smallest = extreme_bytes if is_byte_string(argument.type) else extreme_numbers
-    found = smallest("min", Grouping(ids, grouping.count, rows), argument.take(pa.array(rows)))
-    return np.where(found < 0, -1, rows[found])
+    return ids[kept], rows[kept]
 
 
 def entropies(grouping: Grouping, argument: Array) -> Array:
@@ -39,7 +53,7 @@ def entropies(grouping: Grouping, argument: Array) -> Array:
 
 
 def _pairs(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int64s]:
-    """Each group's distinct values: the group, a row that has it, how many rows have it."""
+    """Each group's distinct values: the group, the first row that has it, how many rows have it."""
     if pa.types.is_null(argument.type):
         none = np.zeros(0, np.int64)
         return none, none, none
@@ -49,4 +63,6 @@ def _pairs(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int64s]
     values = argument if valid is None else argument.take(pa.array(rows))
     pairs = group_rows([pa.array(ids), values], len(rows))
     counts = np.bincount(pairs.ids, minlength=pairs.count)
-    return ids[pairs.rows], rows[pairs.rows], counts
+    first = np.zeros(pairs.count, np.int64)
+    first[pairs.ids[::-1]] = np.arange(len(rows) - 1, -1, -1)  # the last write stays: the first row
+    return ids[first], rows[first], counts

@@ -162,7 +162,7 @@ def over_order(binder: ExpressionBinder, node: exp.Expr) -> exp.Expr:
         raise binder.context.source.error("WITHIN GROUP orders by the one column that the aggregate reads", node)
     value = keys[0].this.copy()
     if fraction is None:
-        return exp.Mode(this=value)
+        return exp.Mode(this=exp.Order(this=value, expressions=[keys[0].copy()]) if keys[0].args.get("desc") else value)
     _check_percentiles(binder, fraction)
     if keys[0].args.get("desc"):
         fraction = turned(fraction)
