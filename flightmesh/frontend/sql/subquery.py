@@ -54,7 +54,7 @@ def bind_in(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 def bind_mark(binder: ExpressionBinder, node: exp.Expr, query: exp.Expr, function: str, name: str) -> Expression:
     """Whether a comparison of `node`'s left side, which may be a row, holds with any row of a query."""
     left = node.this.unnest()
-    operands = left.expressions if is_row(left) else [left]
+    operands = left.expressions if is_row(left) else [node.this]  # a subquery keeps its parentheses
     values = [binder.bind(operand) for operand in operands]
     bound = _bind(binder, query)
     _require_columns(binder, query, bound, len(values))
