@@ -44,6 +44,11 @@ def test_rows_of_a_query(cursor: adbc.Cursor) -> None:
     assert cursor.execute("select a from numbers where a > 5").fetchall() == []
 
 
+def test_a_list_is_bound(cursor: adbc.Cursor) -> None:
+    given = pa.record_batch({"x": pa.array([[1, None, 3]])})
+    assert rows(cursor, "select list_sum(x) as s, x from (select ? as x)", given) == [{"s": 4, "x": [1, None, 3]}]
+
+
 @pytest.fixture
 def many(cursor: adbc.Cursor) -> Iterator[None]:
     """The table `many` of a thousand numbers."""
@@ -129,7 +134,7 @@ def test_a_prepared_statement_runs_again_with_other_values(cursor: adbc.Cursor, 
         ("select * from nowhere where a = ?", [1], ("nowhere", "line 1")),
         ("select a from numbers where a = ?", [1, 2], ("the statement has 1 parameter, and 2 values were bound",)),
         ("select ? as x", pa.record_batch({"x": [1, 2]}), ("more than one was bound", "once for each row")),
-        ("select ? as x", pa.record_batch({"x": [[1]]}), ("Arrow type list",)),
+        ("select ? as x", pa.record_batch({"x": [{"a": 1}]}), ("Arrow type struct",)),
         ("select 1 // ?", ["x"], ("line 1",)),
         ("select cast(s as int) from numbers", None, ("'x'",)),
         ("insert into numbers values (1, 'x')", None, ("INSERT", "not supported")),
