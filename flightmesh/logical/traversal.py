@@ -48,6 +48,11 @@ def inputs(node: Relation) -> tuple[Relation, ...]:
             return (*(d.relation for d in definitions), body)
 
 
+def rebuilt(node: Relation, parts: tuple[Relation, ...]) -> Relation:
+    """The node over these inputs: itself where they are its own."""
+    return with_inputs(node, parts) if any(a is not b for a, b in zip(inputs(node), parts, strict=True)) else node
+
+
 def with_inputs(node: Relation, parts: tuple[Relation, ...]) -> Relation:
     """The same node over other inputs, given as `inputs` lists them."""
     match node:

@@ -26,7 +26,7 @@ from flightmesh.logical.relations import (
     SetOperation,
     With,
 )
-from flightmesh.logical.traversal import expressions, inputs, with_inputs
+from flightmesh.logical.traversal import expressions, inputs, rebuilt
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
 from flightmesh.optimize.order_of_fields import in_order
@@ -70,11 +70,11 @@ class _Seeing:
                 self.readers[node.shared] = None
                 return node
             case Aggregate() if _is_blind(node):
-                return _rebuilt(node, (self.blind(node.input, _read(expressions(node))),))
+                return rebuilt(node, (self.blind(node.input, _read(expressions(node))),))
             case Join(kind=kind) if kind in ASKS_ONLY:
-                return _rebuilt(node, (self.all_rows(node.left), self._asked(node)))
+                return rebuilt(node, (self.all_rows(node.left), self._asked(node)))
             case _:
-                return _rebuilt(node, tuple(self.all_rows(part) for part in inputs(node)))
+                return rebuilt(node, tuple(self.all_rows(part) for part in inputs(node)))
 
     def _asked(self, node: Join) -> Relation:
         return self.blind(node.right, _read(expressions(node)))
@@ -86,19 +86,19 @@ class _Seeing:
                 self._note(node)
                 return node
             case Filter(input=child):
-                return _rebuilt(node, (self.blind(child, required | columns_of(node.predicate)),))
+                return rebuilt(node, (self.blind(child, required | columns_of(node.predicate)),))
             case Project(input=child, items=items):
-                return _rebuilt(node, (self.blind(child, _read(i.expression for i in items if i.field.id in required)),))
+                return rebuilt(node, (self.blind(child, _read(i.expression for i in items if i.field.id in required)),))
             case SetOperation(kind=SetKind.UNION, quantifier=Quantifier.ALL):
-                return _rebuilt(node, tuple(self._arm(part) for part in node.inputs))
+                return rebuilt(node, tuple(self._arm(part) for part in node.inputs))
             case Join(kind=JoinKind.INNER):
                 return self._inner(node, required)
             case Join(kind=JoinKind.LEFT):
                 read = required | _read(expressions(node))
-                return _rebuilt(node, (self.blind(node.left, read), self.blind(node.right, read)))
+                return rebuilt(node, (self.blind(node.left, read), self.blind(node.right, read)))
             case Join(kind=kind) if kind in ASKS_ONLY:
                 read = required | _read(expressions(node))
-                return _rebuilt(node, (self.blind(node.left, read), self._asked(node)))
+                return rebuilt(node, (self.blind(node.left, read), self._asked(node)))
             case _:
                 return self.all_rows(node)
 
@@ -119,7 +119,7 @@ class _Seeing:
             if unread and node.condition is not None and self._repeats(node, kept):
                 semi = Join(self.blind(kept, read), asked, JoinKind.SEMI, node.condition)
                 return replace(semi, right=self._asked(semi))
-        return _rebuilt(node, (self.blind(node.left, read), self.blind(node.right, read)))
+        return rebuilt(node, (self.blind(node.left, read), self.blind(node.right, read)))
 
     def _repeats(self, node: Join, kept: Relation) -> bool:
         return estimate(node, self.context).rows > REPEATS * estimate(kept, self.context).rows
@@ -131,7 +131,3 @@ def _is_blind(node: Aggregate) -> bool:
 
 def _read(parts: Iterable[Expression]) -> Ids:
     return frozenset[ColumnId]().union(*(columns_of(part) for part in parts))
-
-
-def _rebuilt(node: Relation, parts: tuple[Relation, ...]) -> Relation:
-    return with_inputs(node, parts) if any(a is not b for a, b in zip(inputs(node), parts, strict=True)) else node

@@ -12,7 +12,7 @@ from flightmesh.expression.nodes import Expression, columns_of, conjuncts, subst
 from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, Filter, Join, JoinKind, Project, Relation, Sort
-from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt
 from flightmesh.optimize.context import Context
 
 Predicates = tuple[Expression, ...]
@@ -26,18 +26,18 @@ def simplify_outer_joins(relation: Relation, context: Context) -> Relation:
 def _down(node: Relation, above: Predicates) -> Relation:
     match node:
         case Filter(input=child, predicate=predicate):
-            return _rebuilt(node, (_down(child, (*above, *conjuncts(predicate))),))
+            return rebuilt(node, (_down(child, (*above, *conjuncts(predicate))),))
         case Project(input=child, items=items):
             computed = {item.field.id: item.expression for item in items}
-            return _rebuilt(node, (_down(child, tuple(substitute(p, computed) for p in above)),))
+            return rebuilt(node, (_down(child, tuple(substitute(p, computed) for p in above)),))
         case Sort(input=child):
-            return _rebuilt(node, (_down(child, above),))
+            return rebuilt(node, (_down(child, above),))
         case Join():
             return _join(node, above)
         case Aggregate(input=child):
-            return _rebuilt(node, (_down(child, _over_groups(node, above)),))
+            return rebuilt(node, (_down(child, _over_groups(node, above)),))
         case _:
-            return _rebuilt(node, tuple(_down(part, ()) for part in inputs(node)))
+            return rebuilt(node, tuple(_down(part, ()) for part in inputs(node)))
 
 
 def _over_groups(node: Aggregate, above: Predicates) -> Predicates:
@@ -59,7 +59,7 @@ def _join(node: Join, above: Predicates) -> Relation:
     elif kind is JoinKind.MARK:
         into_right = ()
     parts = (_down(node.left, into_left), _down(node.right, into_right))
-    made = _rebuilt(node, parts)
+    made = rebuilt(node, parts)
     return made if kind is node.kind or not isinstance(made, Join) else replace(made, kind=kind)
 
 
@@ -78,7 +78,3 @@ def _simpler(kind: JoinKind, above: Predicates, left: frozenset[ColumnId], right
             return JoinKind.LEFT
         return JoinKind.RIGHT if keeps_right else JoinKind.INNER
     return kind
-
-
-def _rebuilt(node: Relation, parts: tuple[Relation, ...]) -> Relation:
-    return with_inputs(node, parts) if any(a is not b for a, b in zip(inputs(node), parts, strict=True)) else node

@@ -14,7 +14,7 @@ from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Definition, Filter, Item, Limit, Project, Relation, SetOperation, Sort, With
-from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.order_of_fields import in_order
 
@@ -62,7 +62,7 @@ def _inside(node: Relation) -> Relation:
         return node
     turn = _by_position if isinstance(node, SetOperation) else _by_id
     new = tuple(turn(part) for part in old)
-    return with_inputs(node, new) if any(a is not b for a, b in zip(old, new, strict=True)) else node
+    return rebuilt(node, new)
 
 
 def _passes_all(node: Project) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flightmesh.expression.nodes import Column, Expression, conjuncts, substitute
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Filter, Reference, Relation
-from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,4 @@ def replaced(relation: Relation, change: Callable[[Reader], Relation | None]) ->
             if not old:
                 return relation
             new = tuple(replaced(part, change) for part in old)
-            return with_inputs(relation, new) if any(a is not b for a, b in zip(old, new, strict=True)) else relation
+            return rebuilt(relation, new)

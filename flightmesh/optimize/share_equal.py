@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flightmesh.ids import SharedId
 from flightmesh.logical.expressions import with_fresh_ids
 from flightmesh.logical.relations import Aggregate, Definition, Join, Reference, Relation, Scan, Window, With
-from flightmesh.logical.traversal import inputs, walk, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt, walk
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
 from flightmesh.optimize.join_graph import is_region
@@ -154,4 +154,4 @@ def _replaced(node: Relation, readers: dict[int, Relation]) -> Relation:
     if not old:
         return node
     new = tuple(_replaced(part, readers) for part in old)
-    return with_inputs(node, new) if any(a is not b for a, b in zip(old, new, strict=True)) else node
+    return rebuilt(node, new)

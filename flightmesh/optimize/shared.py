@@ -11,7 +11,7 @@ from dataclasses import replace
 from flightmesh.ids import ColumnId, SharedId
 from flightmesh.logical.expressions import renamed
 from flightmesh.logical.relations import Definition, Item, Project, Reference, Relation, With, passes
-from flightmesh.logical.traversal import inputs, walk, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt, walk
 from flightmesh.optimize.context import Context
 
 
@@ -54,7 +54,7 @@ def _inline(node: Relation, once: dict[SharedId, Relation]) -> Relation:
     if not old:
         return node
     new = tuple(_inline(part, once) for part in old)
-    return with_inputs(node, new) if any(a is not b for a, b in zip(old, new, strict=True)) else node
+    return rebuilt(node, new)
 
 
 def _read(reference: Reference, relation: Relation) -> Relation:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from flightmesh.expression.nodes import Column
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Item, Join, JoinKind, Project, Relation, passes
-from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.keys import exactly_one_row
 from flightmesh.optimize.merging import merge
@@ -26,7 +26,7 @@ def merge_single_rows(relation: Relation, context: Context) -> Relation:
     if not old:
         return relation
     new = tuple(merge_single_rows(part, context) for part in old)
-    return with_inputs(relation, new) if any(a is not b for a, b in zip(old, new, strict=True)) else relation
+    return rebuilt(relation, new)
 
 
 def _is_product(node: Relation) -> bool:

@@ -7,7 +7,7 @@ operations do not keep it. Sorts below them, without a Limit between, are remove
 from __future__ import annotations
 
 from flightmesh.logical.relations import Aggregate, Filter, Limit, Project, Relation, Sort, Window, With
-from flightmesh.logical.traversal import inputs, with_inputs
+from flightmesh.logical.traversal import inputs, rebuilt
 from flightmesh.optimize.context import Context
 
 KEEP_ORDER = Filter | Project
@@ -26,16 +26,16 @@ def _seen(node: Relation) -> Relation:
     """Where the order of the rows is seen."""
     if isinstance(node, With):
         *shared, body = inputs(node)
-        return _rebuilt(node, (*(_unseen(part) for part in shared), _seen(body)))
+        return rebuilt(node, (*(_unseen(part) for part in shared), _seen(body)))
     if isinstance(node, Sort):
-        return _rebuilt(node, (_unseen(node.input),))
+        return rebuilt(node, (_unseen(node.input),))
     if isinstance(node, KEEP_ORDER | Limit):
-        return _rebuilt(node, (_seen(node.input),))
+        return rebuilt(node, (_seen(node.input),))
     if isinstance(node, Aggregate) and any(a.call.function in ORDER_SENSITIVE for a in node.aggregates):
-        return _rebuilt(node, (_seen(node.input),))
+        return rebuilt(node, (_seen(node.input),))
     if isinstance(node, Window) and any(item.keys == 0 for item in node.items):
-        return _rebuilt(node, (_seen(node.input),))
-    return _rebuilt(node, tuple(_unseen(part) for part in inputs(node)))
+        return rebuilt(node, (_seen(node.input),))
+    return rebuilt(node, tuple(_unseen(part) for part in inputs(node)))
 
 
 def _unseen(node: Relation) -> Relation:
@@ -43,9 +43,5 @@ def _unseen(node: Relation) -> Relation:
     if isinstance(node, Sort):
         return _unseen(node.input)
     if isinstance(node, KEEP_ORDER):
-        return _rebuilt(node, (_unseen(node.input),))
+        return rebuilt(node, (_unseen(node.input),))
     return _seen(node)
-
-
-def _rebuilt(node: Relation, parts: tuple[Relation, ...]) -> Relation:
-    return with_inputs(node, parts) if any(a is not b for a, b in zip(inputs(node), parts, strict=True)) else node
