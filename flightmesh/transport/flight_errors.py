@@ -45,6 +45,7 @@ _HINT = 400
 _EXCERPT = 1000
 _UNAVAILABLE = (NodeUnavailable, WorkerLost, StreamBroken, ResultMoved, ResourceExhausted)
 _PREAMBLE = re.compile(r"^Flight returned [\w ]+ error, with message: ")
+_NOT_CONNECTED = "failed to connect"
 _REFUSED = ("connection refused", "connect failed", "no route to host", "name resolution", "dns resolution")
 
 
@@ -132,7 +133,7 @@ def from_call(error: BaseException, address: str) -> FlightmeshError:
     if isinstance(error, flight.FlightTimedOutError):
         return NodeSilent(f"{address} did not answer in time")
     reason = _first_line(error)
-    if isinstance(error, flight.FlightUnavailableError):
+    if _is_unavailable(error):
         untrusted = next((why for sign, why in _UNTRUSTED if sign in str(error).lower()), None)
         if untrusted is not None:
             return NotTrusted(f"whoever answers at {address} {untrusted}", hint=_UNTRUSTED_HINT)
@@ -142,11 +143,27 @@ def from_call(error: BaseException, address: str) -> FlightmeshError:
             return NodeSilent(f"{address} did not answer in time")
         hint = _CLOSED_HINT if "socket closed" in reason.lower() else None
         return NodeUnavailable(f"the connection to {address} broke: {reason}", hint=hint)
-    if isinstance(error, (flight.FlightCancelledError, pa.ArrowCancelled)):
+    if isinstance(error, pa.ArrowCancelled):
         return NodeUnavailable(f"{address} ended the call")
     if isinstance(error, pa.ArrowNotImplementedError):
         return UnsupportedFeature(f"{address} does not offer this: {reason}")
     return InternalError(f"a call of {address} failed: {reason}")
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    """GetSchema raises an OSError whose words alone say what it is."""
+    return isinstance(error, flight.FlightUnavailableError) or "Flight returned unavailable error" in str(error)
+
+
+def is_unheard(error: BaseException) -> bool:
+    """Whether a call surely ended before the node's service heard of it, so that to ask again does nothing twice: no connection
+    was made, or the server that had the connection was shut down before it took the call (gRPC ends such calls as cancelled; a
+    service never does). Both happen while a node shows another certificate."""
+    if isinstance(error, pa.ArrowCancelled):
+        return not getattr(error, "extra_info", None)
+    if _is_unavailable(error) and _NOT_CONNECTED in _first_line(error):
+        return type(from_call(error, "")) in (NodeUnavailable, NodeRefused)  # to ask again makes nobody trusted, or faster
+    return False
 
 
 def from_stream(error: BaseException, address: str) -> FlightmeshError:

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.config import MIB
-from flightmesh.errors import InvalidInput, NodeRefused, NodeUnavailable, NotTrusted
-from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, read_extra
+from flightmesh.errors import FlightmeshError, InvalidInput, NodeUnavailable, NotTrusted
+from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, is_unheard, read_extra
 from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
 from flightmesh.transport.flight_values import READ_OPTIONS
 from flightmesh.transport.get_schema_errors import TrailerFactory
@@ -31,8 +31,8 @@ node is lost is for the driver to say; calls have their own deadlines. (The opti
 
 
 RENEWING_SECONDS = (0.02, 0.05, 0.1, 0.2)
-"""A node whose certificate is being renewed refuses connections for some milliseconds, on a crowded machine for more: who is
-refused asks again after these."""
+"""A node whose certificate is being renewed takes no connection for some milliseconds, on a crowded machine for more: who was
+not heard asks again after these."""
 
 
 def plain(address: str) -> ClientTls | None:
@@ -49,6 +49,7 @@ class Connection:
         self.address = address
         self.headers = dict(headers or {})
         self._tls = tls
+        self._pauses = RENEWING_SECONDS if tls is not None else ()
         self._calls = _client(address, window, tls)
         self._streams = _client(address, window, tls)
 
@@ -63,38 +64,38 @@ class Connection:
 
     def ask(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
         """What any call that is no stream gives, within `seconds`."""
-        for pause in RENEWING_SECONDS if self._tls is not None else ():
-            try:
-                return self._asked(what, seconds)
-            except NodeRefused:
-                time.sleep(pause)
-        return self._asked(what, seconds)
+        return self._retried(lambda options: what(self._calls, options), seconds)
 
-    def _asked(self, what: Callable[[flight.FlightClient, flight.FlightCallOptions], T], seconds: float) -> T:
+    def _retried(self, what: Callable[[flight.FlightCallOptions], T], seconds: float) -> T:
         options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
-        try:
-            return what(self._calls, options)
-        except FLIGHT_FAILURES as error:
-            failure = from_call(error, self.address)
+        for pause in (*self._pauses, None):
+            try:
+                return what(options)
+            except FLIGHT_FAILURES as error:
+                failure, unheard = from_call(error, self.address), is_unheard(error)
+            if pause is None or not unheard:
+                break
+            time.sleep(pause)
         raise failure
 
     def schema(self, descriptor: flight.FlightDescriptor, seconds: float) -> pa.Schema:
         """GetSchema. With a connection of its own, since its errors come as trailers."""
         trailers = TrailerFactory()
-        options = flight.FlightCallOptions(timeout=max(seconds, 0.001), headers=self._wire_headers())
-        try:
+
+        def ask(options: flight.FlightCallOptions) -> pa.Schema:
             with _client(self.address, MIB, self._tls, trailers) as client:
                 return client.get_schema(descriptor, options).schema
-        except FLIGHT_FAILURES as error:
-            typed = read_extra(trailers.found[-1]) if trailers.found else None
-            failure = typed or from_call(error, self.address)
+
+        try:
+            return self._retried(ask, seconds)
+        except FlightmeshError as error:
+            failure = (read_extra(trailers.found[-1]) if trailers.found else None) or error
         raise failure
 
     def get(self, ticket: bytes) -> FlightStreamIn:
         """Opens a stream of this node."""
         options = self._stream_options()
-        pauses = RENEWING_SECONDS if self._tls is not None else ()
-        return FlightStreamIn(self.address, lambda: self._streams.do_get(flight.Ticket(ticket), options), pauses)
+        return FlightStreamIn(self.address, lambda: self._streams.do_get(flight.Ticket(ticket), options), self._pauses)
 
     def put(self, descriptor: flight.FlightDescriptor, schema: pa.Schema) -> FlightStreamOut:
         """Opens a stream to this node."""

@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.errors import Cancelled, FlightmeshError, NodeRefused, StreamBroken
-from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, from_stream
+from flightmesh.errors import Cancelled, FlightmeshError, StreamBroken
+from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, from_stream, is_unheard
 from flightmesh.transport.flight_rows import CANCEL
 
 FAILURES = (*FLIGHT_FAILURES, ValueError, RuntimeError)
@@ -25,8 +25,8 @@ FAILURES = (*FLIGHT_FAILURES, ValueError, RuntimeError)
 
 
 class FlightStreamIn:
-    """Batches of a peer. One thread reads; any may cancel. `pauses`: seconds after which to open it again where it was refused,
-    each once."""
+    """Batches of a peer. One thread reads; any may cancel. `pauses`: seconds after which to open it again where the peer did
+    not hear of it, each once."""
 
     def __init__(self, address: str, open_reader: Callable[[], Any], pauses: tuple[float, ...] = ()) -> None:
         self._address = address
@@ -91,13 +91,13 @@ class FlightStreamIn:
 
     def _open(self, open_reader: Callable[[], Any]) -> None:
         for pause in (*self._pauses, None):
-            reader, schema, failure = None, None, None
+            reader, schema, failure, unheard = None, None, None, False
             try:
                 reader = open_reader()
                 schema = reader.schema
             except FAILURES as error:
-                failure = from_call(error, self._address)
-            if pause is None or not isinstance(failure, NodeRefused) or self._cancelled:
+                failure, unheard = from_call(error, self._address), is_unheard(error)
+            if pause is None or not unheard or self._cancelled:
                 break
             time.sleep(pause)
         with self._changed:

@@ -176,6 +176,15 @@ def test_prepare_changes_nothing(cursor: adbc.Cursor) -> None:
         rows(cursor, "select * from made")
 
 
+@pytest.fixture
+def dropped_after(cursor: adbc.Cursor) -> Iterator[None]:
+    """Whatever tables a test makes of these names are gone after it."""
+    yield
+    for name in ("bulk", "other", "sales.new"):
+        cursor.execute(f"drop table if exists {name}")
+
+
+@pytest.mark.usefixtures("dropped_after")
 def test_rows_in_bulk(cursor: adbc.Cursor) -> None:
     data = pa.table({"x": range(300_000), "label": pa.array(["a", "b", None] * 100_000).dictionary_encode()})
     assert cursor.adbc_ingest("bulk", data, mode="create") == 300_000
@@ -191,8 +200,19 @@ def test_rows_in_bulk(cursor: adbc.Cursor) -> None:
     assert cursor.adbc_ingest("bulk", data.slice(0, 10).to_reader(), mode="replace") == 10
     assert cursor.adbc_ingest("new", data.slice(0, 5), mode="create_append", db_schema_name="sales") == 5
     assert rows(cursor, "select count(*) as n from bulk, sales.new") == [{"n": 50}]
-    cursor.execute("drop table bulk")
-    cursor.execute("drop table sales.new")
+
+
+def test_a_slow_sender_hears_why_its_rows_are_refused(cursor: adbc.Cursor) -> None:
+    """ADBC tells one whose next dictionary comes after the refusal of an `EOF`: the refusal waits until all is read."""
+    parts = [pa.record_batch({"label": pa.array(labels).dictionary_encode()}) for labels in (["a", "b"], ["c", "d"], ["e"])]
+
+    def slowly() -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            yield part
+            threading.Event().wait(0.1)
+
+    with refused("there is no table 'other'", "create"):
+        cursor.adbc_ingest("other", pa.RecordBatchReader.from_batches(parts[0].schema, slowly()), mode="append")
 
 
 def test_a_temporary_table_needs_a_session(cursor: adbc.Cursor, mesh: Loopback) -> None:

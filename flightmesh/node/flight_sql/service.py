@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from flightmesh.errors import InvalidMessage, InvalidQuery, InvalidTicket, UnsupportedFeature
+from flightmesh.config import MIB
+from flightmesh.errors import FlightmeshError, InvalidMessage, InvalidQuery, InvalidTicket, UnsupportedFeature
 from flightmesh.node.attending import attending
 from flightmesh.node.flight_sql.binding import read_values
 from flightmesh.node.flight_sql.cancelling import cancel_info
@@ -52,6 +53,8 @@ from flightmesh.transport.service import ActionKind, Call, Endpoint, Info, InStr
 
 RESULTS_HEADER = "flightmesh-results"
 """`through-driver` in it has rows come through the driver, for clients that reach nobody else."""
+READ_OUT_BYTES = 64 * MIB
+"""How much of a put that is refused is still read, to no other end than that its sender hears why."""
 UNKNOWN_COUNT = -1
 _CLOSED = 1
 
@@ -144,6 +147,13 @@ class FlightSql:
 
     def put(self, data: bytes, stream: InStream, call: Call) -> None:
         """Binds parameters, carries out a statement that gives no rows, or takes rows in bulk."""
+        try:
+            self._put(data, stream, call)
+        except FlightmeshError:
+            _read_out(stream)
+            raise
+
+    def _put(self, data: bytes, stream: InStream, call: Call) -> None:
         command = read_command(data)
         with self._sessions.using(call.headers) as session, attending(call), typed_errors():
             match command:
@@ -201,6 +211,16 @@ class FlightSql:
         asked: ActionCancelQueryRequest = read_wrapped(body, ActionCancelQueryRequest)
         info = read_message(asked.info, FlightInfo)
         return wrapped(ActionCancelQueryResult(cancel_info(info, self._mesh.driver)))
+
+
+def _read_out(stream: InStream) -> None:
+    """Lets a sender whose put is refused come to its end, within a bound: ADBC looks for the answer only when it has sent all
+    of its rows, and tells of nothing but an `EOF` where the stream ended before."""
+    read = 0
+    for batch, _ in stream.batches:
+        read += 0 if batch is None else batch.nbytes
+        if read > READ_OUT_BYTES:
+            return
 
 
 def _update(text: str, values: Mapping[str, pa.Scalar] | None, session: MeshSession) -> int:
