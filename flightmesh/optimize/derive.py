@@ -8,21 +8,16 @@ them into scans.
 
 from __future__ import annotations
 
-import pyarrow as pa
-
-from flightmesh.expression.nodes import Call, Column, Expression, InList, Literal, columns_of, conjuncts, substitute, walk
+from flightmesh.expression.nodes import Call, Column, Expression, Literal, columns_of, conjuncts, substitute, walk
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, Filter, Join, JoinKind, Limit, Project, Relation, Scan, Sort, Unnest, Window
 from flightmesh.logical.traversal import inputs, with_inputs
 from flightmesh.optimize.booleans import disjuncts, joined, simplify_or_parts
-from flightmesh.optimize.comparisons import COMPARISONS, NULL_SAFE
 from flightmesh.optimize.context import Context
+from flightmesh.optimize.equal_values import tells_equals_of
 from flightmesh.optimize.fragile import is_fragile
 from flightmesh.optimize.push_filters import above
-
-COMPARING = frozenset({*COMPARISONS, *NULL_SAFE, "is_null", "is_not_null"})
-"""What says the same of equal values."""
 
 Known = list[tuple[Column, Expression]]
 """Predicates that hold for every row and read one column only."""
@@ -118,22 +113,12 @@ def _equated(part: Expression, left: frozenset[ColumnId]) -> tuple[Column, Colum
 def _carry(source: Known, column: Column, other: Column, target: Known, made: list[Expression]) -> None:
     """What is known of `column` said of `other`, where it is not known already."""
     for known, part in source:
-        if known.id != column.id or _only_not_null(part) or _tells_equals_apart(part, column):
+        if known.id != column.id or _only_not_null(part) or tells_equals_of(part, column):
             continue
         moved = substitute(part, {column.id: other})
         if all(moved != present for _, present in target):
             target.append((other, moved))
             made.append(moved)
-
-
-def _tells_equals_apart(part: Expression, column: Column) -> bool:
-    """Whether a predicate may hold for one of two equal values only: as text 0.0 and -0.0, a month and 30 days differ."""
-    if not (pa.types.is_floating(column.type) or pa.types.is_interval(column.type)):
-        return False
-    compared = sum(
-        column == side for node in walk(part) if isinstance(node, Call) and node.function in COMPARING for side in node.args
-    ) + sum(node.operand == column for node in walk(part) if isinstance(node, InList))
-    return compared < sum(node == column for node in walk(part))
 
 
 def _only_not_null(part: Expression) -> bool:

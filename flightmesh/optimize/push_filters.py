@@ -23,10 +23,12 @@ from flightmesh.logical.relations import (
     JoinKind,
     Limit,
     Project,
+    Quantifier,
     Recursion,
     Reference,
     Relation,
     Scan,
+    SetKind,
     SetOperation,
     Sort,
     Unnest,
@@ -36,6 +38,7 @@ from flightmesh.logical.relations import (
     Working,
 )
 from flightmesh.optimize.context import Context
+from flightmesh.optimize.equal_values import tells_equals_apart
 from flightmesh.optimize.fragile import is_fragile
 
 Predicates = tuple[Expression, ...]
@@ -136,7 +139,8 @@ def _aggregate(node: Aggregate, predicates: Predicates) -> Relation:
     stay: list[Expression] = []
     for part in predicates:
         read = columns_of(part)
-        (down if read and read <= keys.keys() and not is_volatile(part) else stay).append(part)
+        moves = read and read <= keys.keys() and not is_volatile(part) and not tells_equals_apart(part)
+        (down if moves else stay).append(part)
     moved = tuple(substitute(p, keys) for p in down)
     if sets is None:
         below = _push(node.input, moved)
@@ -159,7 +163,7 @@ def _window(node: Window, predicates: Predicates) -> Relation:
     stay: list[Expression] = []
     for part in predicates:
         read = columns_of(part)
-        moves = read and read <= keys and not is_volatile(part) and not is_fragile(part)
+        moves = read and read <= keys and not (is_volatile(part) or is_fragile(part) or tells_equals_apart(part))
         (down if moves else stay).append(part)
     below = _push(node.input, tuple(down))
     return above(node if below is node.input else replace(node, input=below), tuple(stay))
@@ -187,8 +191,9 @@ def _unnest(node: Unnest, predicates: Predicates) -> Relation:
 
 
 def _set_operation(node: SetOperation, predicates: Predicates) -> Relation:
-    stay = tuple(p for p in predicates if is_volatile(p))
-    down = tuple(p for p in predicates if not is_volatile(p))
+    merges = node.kind is not SetKind.UNION or node.quantifier is not Quantifier.ALL
+    stay = tuple(p for p in predicates if is_volatile(p) or (merges and tells_equals_apart(p)))
+    down = tuple(p for p in predicates if p not in stay)
     parts = []
     for part in node.inputs:
         # INTERSECT and EXCEPT too: equal rows satisfy the same predicates.
