@@ -14,30 +14,11 @@ from typing import Annotated
 import typer
 
 import flightmesh
-from flightmesh.cli import (
-    cancel,
-    config,
-    doctor,
-    driver,
-    explain,
-    functions,
-    job,
-    jobs,
-    nodes,
-    plan,
-    run,
-    shell,
-    sql,
-    tables,
-    token,
-    up,
-    worker,
-)
-
-MESH = "A mesh of machines"
+from flightmesh.cli.commands import Commands
 
 app = typer.Typer(
     name="flightmesh",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,32 +33,13 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="[dim]flightmesh COMMAND --help[/dim] shows examples of each command.")
+@app.callback(epilog="flightmesh COMMAND --help shows examples of each command.")
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """SQL and YAML plans over Parquet, CSV, JSON and Arrow files, run in this process or on a mesh."""
-
-
-app.command("sql", epilog=sql.EXAMPLES)(sql.command)
-app.command("run", epilog=run.EXAMPLES)(run.command)
-app.command("explain", epilog=explain.EXAMPLES)(explain.command)
-app.command("shell", epilog=shell.EXAMPLES)(shell.command)
-app.command("functions", epilog=functions.EXAMPLES)(functions.command)
-app.command("config", epilog=config.EXAMPLES)(config.command)
-app.add_typer(plan.app, name="plan")
-app.command("up", epilog=up.EXAMPLES, rich_help_panel=MESH)(up.command)
-app.command("driver", epilog=driver.EXAMPLES, rich_help_panel=MESH)(driver.command)
-app.command("worker", epilog=worker.EXAMPLES, rich_help_panel=MESH)(worker.command)
-app.add_typer(token.app, name="token", rich_help_panel=MESH)
-app.command("doctor", epilog=doctor.EXAMPLES, rich_help_panel=MESH)(doctor.command)
-app.command("nodes", epilog=nodes.EXAMPLES, rich_help_panel=MESH)(nodes.command)
-app.command("tables", epilog=tables.EXAMPLES, rich_help_panel=MESH)(tables.command)
-app.command("jobs", epilog=jobs.EXAMPLES, rich_help_panel=MESH)(jobs.command)
-app.command("job", epilog=job.EXAMPLES, rich_help_panel=MESH)(job.command)
-app.command("cancel", epilog=cancel.EXAMPLES, rich_help_panel=MESH)(cancel.command)
 
 
 def main() -> None:
