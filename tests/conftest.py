@@ -21,6 +21,7 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _state_of_their_own()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the hundreds of processes that tests start would compile all of it anew
 
 
 def _state_of_their_own() -> None:
