@@ -11,6 +11,7 @@ from flightmesh.cli import options
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.options import Engine, open_session, read_texts
 from flightmesh.cli.output import choose_target, write_result
+from flightmesh.cli.profiling import ProfileOption, write_profile_of
 
 EXAMPLES = """\
 [bold]Examples[/bold]
@@ -42,6 +43,7 @@ def command(
     mesh: options.Mesh = None,
     token_file: options.TokenFile = None,
     through_driver: options.ThroughDriver = False,
+    profile: ProfileOption = None,
 ) -> None:
     """Run a YAML plan and print or save the rows of its output step.
 
@@ -53,4 +55,7 @@ def command(
     with open_session(
         Engine(threads, memory, partitions, config, driver, mesh, token_file, through_driver), register
     ) as session:
-        write_result(session.open_plan(plan, params=params), target)
+        result = session.open_plan(plan, params=params)
+        write_result(result, target)
+        if profile is not None:
+            write_profile_of(result, profile)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flightmesh.cli import options
 from flightmesh.cli.guard import guarded
 from flightmesh.cli.options import Engine, OutputFormat, open_session, read_params, read_statement
 from flightmesh.cli.output import choose_target, write_lines, write_result
+from flightmesh.cli.profiling import ProfileOption, write_profile_of
 from flightmesh.cli.statements import is_explain, split_statements
 
 EXAMPLES = """\
@@ -18,6 +21,8 @@ EXAMPLES = """\
 [cyan]flightmesh sql -f report.sql -r orders=data/orders -o report.parquet[/cyan]
 
 [cyan]cat report.sql | flightmesh sql - -r orders=data/orders --format csv | head[/cyan]
+
+[cyan]flightmesh sql -f report.sql -r orders=data/orders --profile slow[/cyan]   and open slow/trace.json in ui.perfetto.dev
 
 [cyan]flightmesh sql --driver 192.168.1.7:8815 "select count(*) from '/data/orders/*.parquet'"[/cyan]
 """
@@ -41,6 +46,7 @@ def command(
     mesh: options.Mesh = None,
     token_file: options.TokenFile = None,
     through_driver: options.ThroughDriver = False,
+    profile: ProfileOption = None,
 ) -> None:
     """Run SQL over files and print or save the rows.
 
@@ -62,3 +68,5 @@ def command(
                 write_lines(result)
             else:
                 write_result(result, target)
+            if profile is not None and number == len(statements):
+                write_profile_of(result, profile, partial(session.explain, statement.text, "stages", dialect, params))

@@ -1,6 +1,7 @@
 """What is at the place of `-o` survives: links stay links, pipes stay pipes."""
 
 import io
+import json
 import os
 import stat
 import threading
@@ -105,3 +106,17 @@ def test_a_file_that_may_not_be_written_stays(tmp_path: Path, monkeypatch: pytes
         pass
     assert caught.value.filename == str(path)
     assert path.read_text() == "the old one\n"
+
+
+def test_a_profile_is_written_beside_the_rows(orders: Path, tmp_path: Path) -> None:
+    ran = flightmesh("sql", QUERY, "-r", f"orders={orders}", "--format", "csv", "--profile", tmp_path / "slow")
+    assert ran.stdout.splitlines() == ["id", "0", "1", "2"]
+    assert str(tmp_path / "slow" / "trace.json") in ran.stderr
+    assert json.loads((tmp_path / "slow" / "trace.json").read_text())["traceEvents"]
+    assert "Stage 0" in "".join(json.loads((tmp_path / "slow" / "profile.json").read_text())["plan"])
+
+
+def test_a_statement_without_a_query_has_no_profile(tmp_path: Path) -> None:
+    ran = flightmesh("sql", "create view v as select 1 as a", "--profile", tmp_path / "none")
+    assert (ran.returncode, ran.stderr.strip()) == (0, "no profile: this statement ran no query")
+    assert not (tmp_path / "none").exists()
