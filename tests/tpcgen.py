@@ -7,9 +7,6 @@ machine, whole, and kept among its temporary files; extensions come from package
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from functools import cache
 from importlib.util import find_spec
@@ -17,23 +14,12 @@ from pathlib import Path
 
 import duckdb
 
+from flightmesh.bench.data import generate
+
 
 def generated(benchmark: str, scale: str, name: str, *options: str) -> Path:
     """The folder `name` of this user's test data, which tpcgen-cli fills when it is first asked for."""
-    kept = kept_folder()
-    folder = kept / name
-    if folder.is_dir():
-        return folder
-    with tempfile.TemporaryDirectory(dir=kept) as made:
-        command = [str(_generator()), benchmark, "parquet", "-s", scale, *options, "-o", made]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        try:
-            Path(made).rename(folder)
-        except OSError:
-            if not folder.is_dir():  # another process was faster
-                raise
-        Path(made).mkdir(exist_ok=True)
-    return folder
+    return generate(kept_folder() / name, benchmark, scale, *options)
 
 
 def kept_folder() -> Path:
@@ -41,15 +27,6 @@ def kept_folder() -> Path:
     kept = Path(tempfile.gettempdir()) / f"flightmesh-tests-{os.getuid()}"
     kept.mkdir(exist_ok=True, mode=0o700)
     return kept
-
-
-def _generator() -> Path:
-    """The console script of the package tpcgen-cli, beside this Python."""
-    beside = Path(sys.executable).with_name("tpcgen-cli")
-    found = beside if beside.exists() else shutil.which("tpcgen-cli")
-    if found is None:
-        raise FileNotFoundError("tpcgen-cli is not installed: pip install 'flightmesh[test]'")
-    return Path(found)
 
 
 @cache

@@ -36,6 +36,7 @@ ENTRIES = (
     Entry("functions", "List the functions that SQL and plans can call: names, what they do, argument and result types."),
     Entry("config", "Show the settings in effect and where each came from: the default, a file, a variable."),
     Entry("plan", "Check YAML plans; print their JSON Schema."),
+    Entry("bench", "Measure this engine beside others on this machine: time, CPU, memory; every answer is checked."),
     Entry("up", "Run a mesh on this machine: a driver and workers, each a process of its own. Until Ctrl-C.", MESH),
     Entry("driver", "Drive a mesh, until Ctrl-C: take queries from clients and run them on the workers that join.", MESH),
     Entry(

@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flightmesh"
-SOURCES = sorted(PACKAGE.rglob("*.py"))
+RUNNERS = PACKAGE / "bench" / "peers"
+"""Scripts for the environments of other engines: no part of this one."""
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != RUNNERS)
 
 ONLY_IN = {
     "pyarrow.acero": "fragment",
@@ -45,3 +47,13 @@ def test_nobody_uses(module: str) -> None:
 
 def test_the_search_finds_what_is_there() -> None:
     assert importers("sqlglot"), "the front end parses with sqlglot"
+
+
+def test_runners_import_nothing_of_this_engine() -> None:
+    """They run where it is not installed."""
+    assert RUNNERS.is_dir()
+    names = {
+        path.name: [name for name in imported_names(path) if name.split(".")[0] == "flightmesh"]
+        for path in RUNNERS.glob("*.py")
+    }
+    assert {name: found for name, found in names.items() if found} == {}

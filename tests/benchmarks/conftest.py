@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flightmesh.config import available_cores
-from tests.benchmarks.table import mesh_lines, planning_lines, tpch_lines
+from tests.benchmarks.table import mesh_lines, planning_lines
 from tests.tpch.data import tpch_folder
 
 SCALE = os.environ.get("FLIGHTMESH_BENCH_SCALE", "1")
@@ -25,10 +25,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name.startswith("test_") and not wanted else None
 
 
-def pytest_configure() -> None:
-    os.environ.setdefault("POLARS_MAX_THREADS", str(THREADS))
-
-
 @pytest.fixture(scope="session")
 def folder() -> Path:
     """The data that all engines read."""
@@ -36,10 +32,9 @@ def folder() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the table of engines beside one another, and the planning time."""
-    head = f"TPC-H scale factor {SCALE}, {THREADS} threads, best of {ROUNDS}, milliseconds"
-    mesh = f"the same on a mesh of {THREADS} one-thread workers here, milliseconds"
-    for title, lines in ((head, tpch_lines()), (mesh, mesh_lines()), ("planning, milliseconds", planning_lines())):
+    """Prints what meshes cost here, and the planning time."""
+    mesh = f"TPC-H scale factor {SCALE} on {THREADS} one-thread workers here, best of {ROUNDS}, milliseconds"
+    for title, lines in ((mesh, mesh_lines()), ("planning, milliseconds", planning_lines())):
         if lines:
             terminalreporter.section(title)
             for line in lines:

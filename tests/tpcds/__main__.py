@@ -1,8 +1,8 @@
 """How many of the 99 are right, and what the others are refused for: `python -m tests.tpcds [--scale 0.1] [QUERY...]`.
 
 Prints a line for each query that is not right, then the refusals by feature, most frequent first, and what time was spent;
-`--mesh 3` runs them on a driver and three worker processes, `--against duckdb,sail` measures engines side by side. Ends with 1
-if an answer was wrong.
+`--mesh 3` runs them on a driver and three worker processes. Ends with 1 if an answer was wrong. `flightmesh bench
+tpcds` measures engines side by side.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ from tests.mesh.cluster import cluster
 from tests.meshes import AnySession
 from tests.tpcds.data import NUMBERS, SMALL, queries, reference, table_files, tpcds_folder
 from tests.tpcds.outcome import RIGHT, answer, is_trivial, outcome
-from tests.tpcds.sail import sail
-from tests.tpcds.timing import DUCKDB, OURS, Run, as_text, timed
 
 WRONG = "WRONG"
-SAIL = "sail"
 
 
 def main() -> int:
@@ -35,16 +32,12 @@ def main() -> int:
     arguments.add_argument("--scale", default=SMALL, help=f"of the data, {SMALL} by default")
     arguments.add_argument("--threads", type=int, default=2, help="of the embedded session")
     arguments.add_argument("--mesh", type=int, default=0, metavar="N", help="on a driver and N worker processes of a slot each")
-    arguments.add_argument("--against", default="", metavar="ENGINES", help="compare times with duckdb, sail, or both")
-    arguments.add_argument("--rounds", type=int, default=1, help="of measuring, after one that warms up")
     given = arguments.parse_args()
     folder = tpcds_folder(given.scale)
     numbers = given.queries or list(NUMBERS)
     with place(given.mesh, given.threads) as session:
         for table, path in table_files(folder).items():
             session.register(table, path)
-        if given.against:
-            return compared(session, folder, numbers, given.against.split(","), given.rounds)
         start = time.perf_counter()
         became = {number: examined(session, folder, number) for number in numbers}
         spent = time.perf_counter() - start
@@ -65,25 +58,6 @@ def place(workers: int, threads: int) -> Iterator[AnySession]:
             yield ends.enter_context(ends.enter_context(cluster(workers)).connect())
         else:
             yield ends.enter_context(flightmesh.connect(threads=threads))
-
-
-def compared(session: AnySession, folder: Path, numbers: list[int], others: list[str], rounds: int) -> int:
-    """Prints the times of this engine and others. Gives 1 if an answer of this one was wrong."""
-    with ExitStack() as ends:
-        engines: dict[str, Run] = {OURS: lambda sql: session.sql(sql).to_arrow()}
-        if DUCKDB in others:
-            engines[DUCKDB] = lambda sql: reference(folder).execute(sql).to_arrow_table()
-        if SAIL in others:
-            engines[SAIL] = ends.enter_context(sail(folder)).run
-        found = {}
-        for number in numbers:
-            sql = queries()[number]
-            expected = answer(folder, sql)
-            found[number] = {name: timed(name, run, sql, expected, rounds) for name, run in engines.items()}
-            print(f"q{number:02}", {name: round(one.seconds, 3) for name, one in found[number].items()}, file=sys.stderr)
-    print(as_text(found))
-    print(f"\nload average {os.getloadavg()[0]:.1f} at the end, {os.cpu_count()} cores")
-    return int(any(by_name[OURS].fault for by_name in found.values()))
 
 
 def examined(session: AnySession, folder: Path, number: int) -> str:

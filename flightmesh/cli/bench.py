@@ -1,0 +1,117 @@
+"""`flightmesh bench`: this engine beside others, on the same data, on this machine, in one run."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flightmesh.cli.guard import guarded
+
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+[cyan]flightmesh bench tpch --scale 0.1[/cyan]
+
+[cyan]flightmesh bench tpch --scale 1 --against duckdb,datafusion,polars,sail,sail-cluster,spark --out results[/cyan]
+
+[cyan]flightmesh bench tpcds --scale 1 --against duckdb --queries 1,64,95 --rounds 5[/cyan]
+
+Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each
+figure means.
+"""
+
+
+class Benchmark(enum.StrEnum):
+    """What can be run."""
+
+    TPCH = "tpch"
+    TPCDS = "tpcds"
+
+
+Against = Annotated[
+    str,
+    typer.Option(
+        "--against",
+        metavar="PEERS",
+        help="Peers to measure beside, of duckdb, datafusion, polars, sail, sail-cluster, spark. Each runs in a"
+        " process and a virtual environment of its own.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, help="Cores of each side; the mesh has as many workers of one thread.", show_default="2, or 1"
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Your own data: a Parquet file, or a folder of them, for each table.",
+        show_default="made by tpcgen-cli",
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="DIR", help="Where data and environments are kept.", show_default="~/.cache/flightmesh/bench"
+    ),
+]
+Ours = Annotated[
+    str, typer.Option("--ours", metavar="SIDES", help="Forms of this engine: embedded, and mesh: a driver and workers.")
+]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="For one run of one query.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the table, the JSON and the chart are written.")]
+
+
+@guarded
+def command(
+    benchmark: Annotated[Benchmark, typer.Argument(help="The queries and their data.", show_default=False)],
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="FACTOR", help="Scale factor of the data; 1 is about a gigabyte.")
+    ] = "1",
+    against: Against = "duckdb",
+    ours: Ours = "embedded,mesh",
+    queries: Annotated[str, typer.Option("--queries", metavar="NUMBERS", help="Such as 1,6,18.", show_default="all")] = "",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Measured runs of each query; the best counts.")] = 3,
+    threads: Threads = None,
+    timeout: Timeout = 600.0,
+    data: Data = None,
+    cache: Cache = None,
+    out: Out = Path("bench-results"),
+) -> None:
+    """Measure this engine beside others on this machine: time, CPU, memory; every answer is checked.
+
+    Generates the data, makes an environment for each peer, runs each query on all sides in the same minute (once to warm up and
+    to compare the rows with DuckDB's, then best of the rounds), and writes a Markdown table, JSON and an SVG chart.
+    """
+    from flightmesh.bench.command import Wish, bench
+    from flightmesh.config import available_cores
+
+    wish = Wish(
+        benchmark=benchmark.value,
+        scale=scale,
+        ours=ours,
+        against=against,
+        queries=queries,
+        rounds=rounds,
+        threads=min(2, available_cores()) if threads is None else threads,
+        timeout=timeout,
+        data=data,
+        cache=_usual_cache() if cache is None else cache,
+        out=out,
+    )
+    text, paths = bench(wish, lambda line: print(line, file=sys.stderr, flush=True))
+    print(text)
+    print("written: " + ", ".join(map(str, paths)), file=sys.stderr)
+
+
+def _usual_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "flightmesh" / "bench"
