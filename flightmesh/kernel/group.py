@@ -136,13 +136,16 @@ def _by_table(codes: Int64s) -> Grouping:
 
 
 def _numbered(slots: Int64s, size: int) -> Grouping:
-    """Groups of rows by a number below `size`, renumbered without gaps."""
-    row_of = np.full(size, -1, np.int64)
-    row_of[slots] = np.arange(len(slots))
-    taken = np.flatnonzero(row_of >= 0)
-    number_of = np.empty(size, np.int64)
-    number_of[taken] = np.arange(len(taken))
-    return Grouping(number_of[slots], len(taken), row_of[taken])
+    """Groups of rows by a number below `size`, renumbered without gaps.
+
+    One array of 32 bits serves twice: where the range is wide most of the time goes into such arrays.
+    """
+    known = np.full(size, -1, np.int32)  # a row of each number, then each number's group
+    known[slots] = np.arange(len(slots), dtype=np.int32)
+    taken = np.flatnonzero(known >= 0)
+    rows = known[taken].astype(np.int64)
+    known[taken] = np.arange(len(taken), dtype=np.int32)
+    return Grouping(np.take(known, slots).astype(np.int64), len(taken), rows)
 
 
 def _compact(array: Array) -> Array:
