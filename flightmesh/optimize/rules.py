@@ -17,6 +17,7 @@ from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
 from flightmesh.optimize.early_groups import group_early
 from flightmesh.optimize.empty_inputs import remove_empty_inputs
+from flightmesh.optimize.fuse_single_rows import fuse_single_rows
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.list_keys import key_lists
 from flightmesh.optimize.marks import marks_to_semi_joins
@@ -59,13 +60,14 @@ RULES: tuple[Rule, ...] = (
     simplify,
     remove_empty_inputs,
     simplify_null_safe,
+    merge_single_rows,
+    fuse_single_rows,
     derive_predicates,
     push_filters,
     simplify,
     remove_aggregates,
     prune_columns,
     joins_to_semi_joins,
-    merge_single_rows,
     share_equal,
     order_joins,
     group_early,

@@ -20,7 +20,7 @@ from flightmesh.optimize.merging import merge
 
 def merge_single_rows(relation: Relation, context: Context) -> Relation:
     """The query with equal one-row relations merged."""
-    if _is_product(relation):
+    if is_product(relation):
         return _product(relation, context)
     old = inputs(relation)
     if not old:
@@ -29,19 +29,21 @@ def merge_single_rows(relation: Relation, context: Context) -> Relation:
     return rebuilt(relation, new)
 
 
-def _is_product(node: Relation) -> bool:
+def is_product(node: Relation) -> bool:
+    """Whether it pairs all rows of two relations."""
     return isinstance(node, Join) and node.kind is JoinKind.INNER and node.condition is None
 
 
-def _factors(node: Relation) -> list[Relation]:
-    if isinstance(node, Join) and _is_product(node):
-        return [*_factors(node.left), *_factors(node.right)]
+def factors(node: Relation) -> list[Relation]:
+    """What a product multiplies, from left to right."""
+    if isinstance(node, Join) and is_product(node):
+        return [*factors(node.left), *factors(node.right)]
     return [node]
 
 
 def _product(root: Relation, context: Context) -> Relation:
     """A product of relations, some of them perhaps the same row."""
-    old = _factors(root)
+    old = factors(root)
     kept: list[Relation] = []
     stands: dict[ColumnId, ColumnId] = {}
     for factor in old:
@@ -53,13 +55,13 @@ def _product(root: Relation, context: Context) -> Relation:
         stands.update((f.id, names[f.id]) for f in factor.fields)
     if not stands:  # nothing was merged, or only rows without columns, which have gone
         is_same = len(old) == len(kept) and all(a is b for a, b in zip(old, kept, strict=True))
-        return root if is_same else _multiplied(kept)
+        return root if is_same else multiplied(kept)
     items = []
     for field in root.fields:
         column = field.column()
         other = stands.get(field.id, field.id)
         items.append(passes(column) if other == field.id else Item(field, _named(column, other)))
-    return Project(_multiplied(kept), tuple(items))
+    return Project(multiplied(kept), tuple(items))
 
 
 def _named(column: Column, other: ColumnId) -> Column:
@@ -76,8 +78,9 @@ def _found(factor: Relation, kept: list[Relation]) -> tuple[int, Relation | None
     return 0, None, {}
 
 
-def _multiplied(factors: list[Relation]) -> Relation:
-    product = factors[0]
-    for factor in factors[1:]:
+def multiplied(kept: list[Relation]) -> Relation:
+    """The product of at least one relation."""
+    product = kept[0]
+    for factor in kept[1:]:
         product = Join(product, factor, JoinKind.INNER)
     return product
