@@ -35,7 +35,8 @@ class Side:
         return not self.requirements
 
 
-_SAIL = ("pysail==0.7.2", "pyspark[connect]==4.3.0", ARROW, "pandas>=2.2,<3", SQLGLOT)
+# The client is the newest that this Sail knows: sessions of the next one are refused.
+_SAIL = ("pysail==0.7.2", "pyspark-client==4.2.0", ARROW, "pandas>=2.2,<3", SQLGLOT)
 
 OURS = (
     Side("embedded", "flightmesh in one process", "flightmesh.bench.own", options={"engine": "embedded"}),

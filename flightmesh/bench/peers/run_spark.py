@@ -70,6 +70,7 @@ def spark(options: dict[str, Any]) -> SparkSQL:
     import pyspark
     from pyspark.sql import SparkSession
 
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # or it looks its own name up
     threads = options["threads"]
     settings = {
         "spark.sql.shuffle.partitions": PARTITIONS_A_THREAD * threads,
