@@ -81,6 +81,7 @@ def spark(options: dict[str, Any]) -> SparkSQL:
         "spark.sql.warehouse.dir": options["scratch"],
         "spark.driver.maxResultSize": 0,
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
     }
     builder = SparkSession.builder.master(f"local[{threads}]").appName("bench")
