@@ -138,6 +138,7 @@ class _Join:
                 raise DataError(
                     "a subquery used as a value gave more than one row",
                     hint="add LIMIT 1, or an aggregate such as any_value(...)",
+                    position=self._node.at,
                 )
             self._give(build)
             yield self._output.pairs(batch, probe, build)

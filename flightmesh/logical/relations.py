@@ -8,13 +8,13 @@ expression reads only fields of its relation's inputs (or, under an `Apply`, of 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from flightmesh.catalog.table import Table
-from flightmesh.errors import InternalError
+from flightmesh.errors import InternalError, Position
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, require_boolean
 from flightmesh.expression.windows import WindowCall
 from flightmesh.ids import ColumnId, RecursionId, SharedId
@@ -114,13 +114,15 @@ class JoinKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A join. No condition means every pair (INNER without a condition is the cross join). MARK has `mark`, the others not."""
+    """A join. No condition means every pair (INNER without a condition is the cross join). MARK has `mark`, the others not.
+    `at`: where the text has the subquery of a SINGLE join."""
 
     left: Relation
     right: Relation
     kind: JoinKind
     condition: Expression | None = None
     mark: Field | None = None
+    at: Position | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.mark is not None) != (self.kind is JoinKind.MARK):
@@ -139,7 +141,7 @@ class Apply:
     """A dependent join: `right` is computed for each row of `left` and may read left's columns (as plain Columns).
 
     The binder makes these for subqueries and LATERAL: SINGLE (a scalar subquery), MARK (EXISTS has no condition; IN has the
-    comparison as condition), SEMI, ANTI, INNER, LEFT. Decorrelation removes every one of them.
+    comparison as condition), SEMI, ANTI, INNER, LEFT. Decorrelation removes every one of them. `at`: as for Join.
     """
 
     left: Relation
@@ -147,6 +149,7 @@ class Apply:
     kind: JoinKind
     condition: Expression | None = None
     mark: Field | None = None
+    at: Position | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind in (JoinKind.RIGHT, JoinKind.FULL):

@@ -95,7 +95,7 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
         node = replace(node, kind=JoinKind.LEFT)
     outer = frozenset(f.id for f in node.left.fields)
     if not free_columns(node.right) & outer:
-        return Join(node.left, node.right, node.kind, node.condition, node.mark)
+        return Join(node.left, node.right, node.kind, node.condition, node.mark, node.at)
     over = over_left(node) or folded_lists(node, sharing.context)
     if over is not None:
         return over
@@ -129,7 +129,9 @@ def _join(node: Apply, pulled: Pulled, context: Context) -> Relation | None:
             joined = Join(node.left, right, node.kind, conjunction((*given, *pulled.predicates)))
             return joined if not deferred else _compute(joined, node, deferred)
         case JoinKind.LEFT | JoinKind.SINGLE:
-            return None if deferred else Join(node.left, right, node.kind, conjunction((*given, *pulled.predicates)))
+            if deferred:
+                return None
+            return Join(node.left, right, node.kind, conjunction((*given, *pulled.predicates)), at=node.at)
         case JoinKind.RIGHT | JoinKind.FULL:
             raise InternalError(f"a dependent join cannot be {node.kind.value}")
 

@@ -70,7 +70,7 @@ def unnest_by_domain(node: Apply, sharing: Sharing, turn: Turn) -> Relation:
     domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns), turn)
     pushed, bound = domain.push(node.right)
     tied = tuple(same(f.column(), bound[f.id]) for f in columns)
-    return Join(left, pushed, node.kind, conjunction((*conjuncts(node.condition), *tied)), node.mark)
+    return Join(left, pushed, node.kind, conjunction((*conjuncts(node.condition), *tied)), node.mark, node.at)
 
 
 def same(a: Expression, b: Expression) -> Expression:

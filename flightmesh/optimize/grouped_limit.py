@@ -105,6 +105,8 @@ def _before(parts: list[tuple[Column, Column, SortKey]]) -> Expression:
     if not parts:
         return Literal(pa.scalar(False))
     (a, b, key), rest = parts[0], parts[1:]
+    if pa.types.is_null(a.type):  # a column of NULLs alone orders nothing
+        return _before(rest)
     smaller = _smaller(a, b, key)
     if not rest:
         return smaller

@@ -38,7 +38,17 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     # With nothing required a column that the probe side still has keeps the rows countable: the join's first may be gone.
     fields = tuple(f for f in join.fields if f.id in required) or probe.operator.fields[:1]
     operator = HashJoin(
-        probe.operator, build.operator, join.kind, keys, condition.residual, side, fields, join.mark, condition.null_aware, rows
+        probe.operator,
+        build.operator,
+        join.kind,
+        keys,
+        condition.residual,
+        side,
+        fields,
+        join.mark,
+        condition.null_aware,
+        rows,
+        at=join.at,
     )
     operator = with_dynamic_filters(operator, _matched(join, planning), planning)
     return Planned(operator, probe.single, None if join.kind is JoinKind.FULL else probe.hashed, rows)

@@ -8,12 +8,13 @@ its docstring says that it collects.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from flightmesh.catalog.table import Table
+from flightmesh.errors import Position
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.ids import EdgeId, RecursionId
@@ -191,6 +192,7 @@ class HashJoin:
     never match.
     `fields`: any subset of what the kind gives (probe's, build's, mark's), in any order.
     `dynamic`: filters that scans below the probe side apply and that its build makes, before it reads the probe side.
+    `at`: where the text has the subquery of SINGLE.
     """
 
     probe: Operator
@@ -204,6 +206,7 @@ class HashJoin:
     null_aware: bool = False
     estimate: float | None = None
     dynamic: tuple[DynamicFilter, ...] = ()
+    at: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,7 +327,8 @@ CASES: dict[str, Case] = {
     "two rows of a scalar subquery": Case(
         sql("select (select o_id from orders) as x"),
         DataError,
-        "a subquery used as a value gave more than one row\nhint: add LIMIT 1, or an aggregate such as any_value(...)",
+        "a subquery used as a value gave more than one row (at line 1, column 16)\n"
+        "hint: add LIMIT 1, or an aggregate such as any_value(...)",
     ),
     "YAML syntax": Case(
         plan("steps:\n  a: {from: t\n  b: {from: a}\n"),

@@ -77,7 +77,7 @@ def test_relative_paths_are_refused_with_a_hint(mesh: Cluster, orders: Path) -> 
 
 
 def test_explain(mesh: Cluster) -> None:
-    said = flightmesh("explain", "--driver", mesh.address, "select k, count(*) from t group by k", "--level", "analyze")
+    said = flightmesh("explain", "--driver", mesh.address, "select k, count(*) from t group by k", "--analyze")
     assert said.returncode == 0, said.stderr
     assert "Scan t" in said.stdout
     assert " on w" in said.stdout, "each task with its worker"

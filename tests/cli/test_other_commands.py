@@ -121,6 +121,11 @@ def test_explain(orders: Path, level: str) -> None:
     assert len(lines) >= 2
 
 
+def test_explain_analyze(orders: Path) -> None:
+    said = "\n".join(rows_of(flightmesh("explain", "--analyze", "select count(*) from orders", "-r", f"orders={orders}")))
+    assert "[rows 1,000 (estimate 1,000), " in said
+
+
 def test_functions() -> None:
     names = {line.split(":")[0].split(",")[0] for line in rows_of(flightmesh("functions")) if not line.startswith("    ")}
     assert len(names) >= 150

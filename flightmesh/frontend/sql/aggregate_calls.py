@@ -62,6 +62,7 @@ def aggregate(binder: ExpressionBinder, node: exp.Expr, name: str, condition: ex
         grouped=None,
         sets=None,
         unnests=None,
+        worded=(),
     )
     inside = binder.within(within)
     state = clause.aggregates

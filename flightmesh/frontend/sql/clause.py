@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from flightmesh.errors import Position
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, columns_of
 from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
@@ -28,6 +29,11 @@ class Dependent:
     kind: JoinKind
     condition: Expression | None = None
     mark: Field | None = None
+    at: Position | None = None
+
+    def beside(self, relation: Relation) -> Apply:
+        """The Apply, with the relation on its left."""
+        return Apply(relation, self.right, self.kind, self.condition, self.mark, self.at)
 
 
 @dataclass(slots=True)
@@ -39,7 +45,7 @@ class Site:
     def attach(self, relation: Relation) -> Relation:
         """The relation with each subquery's column beside its own."""
         for part in self.pending:
-            relation = Apply(relation, part.right, part.kind, part.condition, part.mark)
+            relation = part.beside(relation)
         return relation
 
 
@@ -134,7 +140,7 @@ class Clause:
 
     A column of the query's own tables wins over an `alias` of the same name; where `grouped` is given (HAVING), only a column
     that the query groups by does. `alias_names` are for suggestions. `sets` is what grouping() may ask of, `unnests` where
-    lists to unnest go, where those may stand.
+    lists to unnest go, where those may stand. `worded`: keys of GROUP BY that are known by their words.
     """
 
     name: str
@@ -146,3 +152,4 @@ class Clause:
     grouped: frozenset[ColumnId] | None = None
     sets: GroupingSets | None = None
     unnests: Unnests | None = None
+    worded: tuple[tuple[exp.Expr, Column], ...] = ()

@@ -43,6 +43,9 @@ class ExpressionBinder:
 
     def bind(self, node: exp.Expr) -> Expression:
         """The typed expression of a node. Raises InvalidQuery or UnsupportedFeature at its place."""
+        for key, column in self.clause.worded:
+            if key == node:
+                return column
         method = _METHODS.get(type(node))
         try:
             return self.call(node) if method is None else method(self, node)

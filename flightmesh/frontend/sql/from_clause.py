@@ -133,8 +133,11 @@ class FromBinder:
 
     def _table(self, node: exp.Table, before: Joined | None) -> Joined:
         refuse_clauses(node, ("this", "alias", "db", "catalog", "joins", "hints", "only", "final"), self.context.source)
-        if isinstance(node.this, exp.GenerateSeries) and not series.is_of_numbers(node.this):
-            path: tuple[str, ...] = ()
+        path: tuple[str, ...] = ()
+        name: str | None = None
+        if isinstance(node.this, exp.Values):  # as the first in parentheses: ((VALUES ...) v JOIN ...)
+            bound = values.bind_values(node.this, self.context, self.environment, self._around(before))
+        elif isinstance(node.this, exp.GenerateSeries) and not series.is_of_numbers(node.this):
             bound, name = unnest_tables.bind_series(node.this, self.context, self._own_scope(before))
         else:
             bound, name, path = table_source.bind_table(node, self.context, self.environment)

@@ -64,7 +64,7 @@ class Grouping:
         right = part.right
         if free_columns(right) & self.below:
             right = rewrite_up(right, lambda relation: self._over_relation(relation, node))
-        return Dependent(right, part.kind, condition, part.mark)
+        return Dependent(right, part.kind, condition, part.mark, part.at)
 
     def _over_relation(self, relation: Relation, node: exp.Expr) -> Relation:
         def change(expression: Expression) -> Expression:
@@ -77,7 +77,10 @@ class Grouping:
 
     def _ungrouped(self, column: Column, node: exp.Expr) -> InvalidQuery:
         wanted = column.name.casefold()
-        place = next((part for part in node.find_all(exp.Column) if part.name.casefold() == wanted), node)
+        # Of a whole SELECT only the parts over groups are meant, not its WHERE.
+        parts = [*node.expressions, *filter(None, [node.args.get("order")])] if isinstance(node, exp.Select) else [node]
+        found = (part for over in parts for part in over.find_all(exp.Column) if part.name.casefold() == wanted)
+        place = next(found, node)
         return self.context.source.error(
             f"the column {column.name!r} is neither grouped by nor inside an aggregate",
             place,

@@ -105,7 +105,7 @@ def _on(within: JoinContext, left: Joined, right: Joined, kind: JoinKind, on: ex
         if side is None:
             across.append(part)
         else:
-            sides[side] = Apply(sides[side], part.right, part.kind, part.condition, part.mark)
+            sides[side] = part.beside(sides[side])
     left, right = Joined(sides[0], left.tables), Joined(sides[1], right.tables)
     if not across:
         return paired(left, right, kind, condition)

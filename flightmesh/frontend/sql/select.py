@@ -56,6 +56,7 @@ class _Select:
     sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in _SITES})
     groups: list[Item] = field(default_factory=list)
     sets: GroupingSets | None = None
+    worded: tuple[tuple[exp.Expr, Column], ...] = ()
     unnests: Unnests = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,12 +127,20 @@ class _Select:
             number = aliases.position(node.name)
         if number is not None:
             return self._group_by_item(self.items[number], binder, below)
+        if node.find(exp.Query) is not None:
+            return self._group_by_subquery(node, binder, below)
         return self._add_group(binder.bind(node), node.name or "group", below)
 
     def _group_by_item(self, item: SelectItem, binder: ExpressionBinder, below: frozenset[ColumnId]) -> int:
         bound = item.column if item.column is not None else binder.bind(item.expression_node)
         place = self._add_group(bound, item.name, below)
         item.bound = self.groups[place].field.column()
+        return place
+
+    def _group_by_subquery(self, node: exp.Expr, binder: ExpressionBinder, below: frozenset[ColumnId]) -> int:
+        """A key that holds a subquery, which is bound anew wherever it stands: known by its words."""
+        place = self._add_group(binder.bind(node), "group", below)
+        self.worded += ((node, self.groups[place].field.column()),)
         return place
 
     def _add_group(self, bound: Expression, title: str, below: frozenset[ColumnId]) -> int:
@@ -148,7 +157,7 @@ class _Select:
     def _bind_items(self, aliases: Aliases, aggregates: Aggregates, windows: Windows) -> None:
         site = self.sites["select"]
         clause = Clause("the select list", site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
-        clause.sets, clause.unnests = self.sets, self.unnests
+        clause.sets, clause.unnests, clause.worded = self.sets, self.unnests, self.worded
         binder = ExpressionBinder(self.context, self.scope, clause)
         for item in self.items:
             if item.bound is None:
@@ -159,7 +168,7 @@ class _Select:
         if having is None:
             return None
         clause = self._clause("HAVING", "having", aliases, aggregates)
-        clause.sets = self.sets
+        clause.sets, clause.worded = self.sets, self.worded
         clause.grouped = frozenset(item.expression.id for item in self.groups if isinstance(item.expression, Column))
         return predicate(ExpressionBinder(self.context, self.scope, clause), having.this, "HAVING")
 
@@ -168,7 +177,7 @@ class _Select:
         if qualify is None:
             return None
         clause = self._clause("QUALIFY", "qualify", aliases, aggregates)
-        clause.windows, clause.sets = windows, self.sets
+        clause.windows, clause.sets, clause.worded = windows, self.sets, self.worded
         condition = predicate(ExpressionBinder(self.context, self.scope, clause), qualify.this, "QUALIFY")
         if not windows.items:
             raise self.context.source.error(
@@ -187,7 +196,7 @@ class _Select:
             return []
         site = self.sites["order"]
         clause = Clause(name, site, aggregates, windows, aliases.earlier(), alias_names=aliases.names())
-        clause.sets = self.sets
+        clause.sets, clause.worded = self.sets, self.worded
         binder = ExpressionBinder(self.context, self.scope, clause)
         return bind_keys(order, [item.name for item in self.items], binder)
 

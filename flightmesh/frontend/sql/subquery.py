@@ -25,7 +25,8 @@ def bind_scalar(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     """A subquery that stands for one value: NULL where it has no row, an error where it has two."""
     bound = _bind(binder, node)
     _require_columns(binder, node, bound, 1)
-    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE))
+    at = binder.context.source.position(node)
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE, at=at))
     field = bound.relation.fields[0]
     return Column(field.id, field.name, field.type, True)
 
@@ -33,7 +34,8 @@ def bind_scalar(binder: ExpressionBinder, node: exp.Expr) -> Expression:
 def bind_row(binder: ExpressionBinder, node: exp.Expr) -> list[Expression]:
     """A subquery that stands for one row: its columns, NULL where it has no row."""
     bound = _bind(binder, node)
-    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE))
+    at = binder.context.source.position(node)
+    binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE, at=at))
     fields = {f.id: f for f in bound.relation.fields}
     return [Column(f.id, f.name, fields[f.id].type, True) for f in bound.fields]
 
