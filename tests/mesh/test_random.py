@@ -11,7 +11,8 @@ import pytest
 
 from tests.mesh.cluster import Cluster, cluster
 from tests.meshes import AT_MESHES
-from tests.random.test_random import CHUNK, beside_duckdb, check
+from tests.random.harness import beside_duckdb, check, seeds
+from tests.random.kinds import KINDS
 from tests.waiting import ended, wait_until
 
 FIRST = 2_000
@@ -31,9 +32,9 @@ def hard(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.mark.parametrize("chunk", range(FIRST, FIRST + CHUNKS))
 def test_random_queries_through_disks_and_processes(hard: Cluster, chunk: int) -> None:
-    with hard.connect() as session, beside_duckdb(session, chunk) as both:
-        seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-        refused = sum(not ended(lambda seed=seed: check(seed, both), STUCK_SECONDS) for seed in seeds)
+    kind = KINDS["queries"]
+    with hard.connect() as session, beside_duckdb(session, kind, chunk) as both:
+        refused = sum(not ended(lambda seed=seed: check(kind, seed, both), STUCK_SECONDS) for seed in seeds(chunk))
         assert refused <= 2
         for name in session.tables():
             session.drop(name)

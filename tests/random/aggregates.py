@@ -7,7 +7,10 @@ rows of an answer are determined, and so is their order where the query says one
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+
+from tests.compare import Order
+from tests.random.harness import Query
+from tests.random.tables import NAMES
 
 KEYS = (
     *("k", "j", "s", "y", "w", "d", "f", "g", "t", "u", "b", "day", "moment", "z", "clock", "raw"),
@@ -27,17 +30,11 @@ CONDITIONS = (
     "k is null",
     "false",
     "length(u) > 1 or s < 0",
+    "k in (select k from t1)",
+    "s > (select min(s) from t2)",
+    "f = 'nan'",
 )
 FRACTIONS = ("0", "0.1", "0.25", "0.5", "0.9", "1", "0.333")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What this engine is asked and what DuckDB is; `ordered`: the order of the rows counts."""
-
-    ours: str
-    theirs: str
-    ordered: bool
 
 
 def random_grouping(rng: random.Random) -> Query:
@@ -51,22 +48,40 @@ def random_grouping(rng: random.Random) -> Query:
     having = f" having {_having(rng, keys)}" if rng.random() < 0.2 else ""
     source = _source(rng)
     sets = any(word in form for word in ("rollup", "cube", "sets"))
+    over = [f"{rng.choice(_OVER)} over ({rng.choice(_OVER_WHAT)})" for _ in range(rng.choice((0, 0, 0, 1)))]
+    if sets and over:
+        over.append(f"sum(count(*)) over (partition by grouping({rng.choice(keys)}))")
     marks = [f"grouping({', '.join(rng.sample(keys, rng.randint(1, len(keys))))})" for _ in range(rng.choice((0, 1)) * sets)]
     texts = []
     for side in (0, 1):
-        items = [*shown, *marks, *(call[side] for call in calls)]
+        items = [*shown, *marks, *(call[side] for call in calls), *over]
         listed = ", ".join(f"{item} as c{number}" for number, item in enumerate(items))
         texts.append(f"select {listed} from {source}{form}{having}")
     ordered = rng.random() < 0.3 and not any(name in texts[0] for name in _INEXACT)
     order = f" order by all{rng.choice(('', ' desc', ' nulls first'))}" if ordered else ""
-    return Query(texts[0] + order, texts[1] + order, ordered)
+    theirs = None if texts[0] == texts[1] else texts[1] + order
+    return Query(texts[0] + order, Order.COUNTS if ordered else Order.FREE, theirs)
 
 
+_MADE = (
+    "(select * from t1 union all select * replace (id + 1000 as id) from t2)",
+    "(select t1.* from t1 semi join t2 using (k))",
+    "(select a.* from t2 a left join t3 b on a.id = b.id)",
+    "(select a.* replace (coalesce(a.k, b.j) as k, coalesce(a.id, b.id + 500) as id) from t0 a full join t1 b on a.id = b.id)",
+    "(select * from t3 qualify row_number() over (partition by s order by id) <= 3)",
+    "(select a.* from t0 a, lateral (select max(b.s) as most from t3 b where b.k = a.k) m where m.most > a.s)",
+    "(select * from t2 where false)",
+)
+"""Rows made of the tables, with numbers that differ, or are all NULL."""
 _INEXACT = (
     *("stddev", "var", "covar", "regr", "avg", "entropy", "product", "skewness", "kurtosis", "sem", "sum("),
     *("quantile_cont", "percentile_cont", "median", "mad"),
 )
 """Aggregates whose last digits differ, and with them the order of the rows."""
+
+
+_OVER = ("sum(count(*))", "rank()", "max(min(k))", "count(max(t))", "lag(max(s), 0)", "dense_rank()")
+_OVER_WHAT = ("order by count(*)", "order by count(*) desc", "order by min(k) nulls first")
 
 
 def _form(rng: random.Random, keys: list[str], shown: list[str]) -> str:
@@ -91,14 +106,16 @@ def _form(rng: random.Random, keys: list[str], shown: list[str]) -> str:
 
 
 def _source(rng: random.Random) -> str:
-    rows = rng.choice(("t0", "t1", "t2", "t3", "(select * from t1 union all select * replace (id + 1000 as id) from t2)"))
+    rows = rng.choice((*NAMES, *NAMES, *_MADE))
     if rng.random() < 0.3:
         rows += f" where {rng.choice((*CONDITIONS, 'id < 0'))}"
     return rows
 
 
 def _having(rng: random.Random, keys: list[str]) -> str:
-    return rng.choice(("count(*) > 1", "max(k) > 2", "count(distinct t) <> 1", *(f"{key} is not null" for key in keys[:1])))
+    subqueries = ("max(s) > (select min(s) from t2)", "min(k) in (select k from t1)", "exists (select 1 from t0)")
+    plain = ("count(*) > 1", "max(k) > 2", "count(distinct t) <> 1", "count(*) filter (where b) > 1")
+    return rng.choice((*plain, *subqueries, *(f"{key} is not null" for key in keys[:1])))
 
 
 def _filtered(rng: random.Random, ours: str, theirs: str) -> tuple[str, str]:
@@ -113,7 +130,7 @@ def _call(rng: random.Random) -> tuple[str, str]:
     one, two, value = rng.choice(NUMBERS), rng.choice(EXACT), rng.choice(ANY)
     distinct = "distinct " if rng.random() < 0.3 else ""
     text = rng.choice(("t", "u", "k", "day", "d"))
-    match rng.randrange(16):
+    match rng.randrange(18):
         case 0:
             return _same(rng.choice(("count(*)", f"count({distinct}{value})", "count_if(b)", f"count_if({distinct}k > 1)")))
         case 1:
@@ -142,7 +159,7 @@ def _call(rng: random.Random) -> tuple[str, str]:
         case 10:
             if distinct:
                 return _same(f"string_agg(distinct {text}, '-' order by {text}{rng.choice(('', ' desc'))})")
-            order, separator = rng.choice(("t, id", "id desc", "k nulls first, id")), rng.choice(("','", "''"))
+            order, separator = rng.choice(_ORDERS), rng.choice(("','", "''"))
             return _same(f"string_agg({text}, {separator} order by {order})")
         case 11:
             name = rng.choice(("arg_min", "arg_max", "arg_min_null", "arg_max_null"))
@@ -155,6 +172,16 @@ def _call(rng: random.Random) -> tuple[str, str]:
             row = ", ".join(rng.sample(ANY, rng.randint(1, 3)))
             return _same(f"count(distinct ({row}, k))")
         case 14:
+            name, of = rng.choice(("list", "array_agg")), rng.choice(ANY)
+            if distinct:
+                return _same(
+                    f"{name}(distinct {of} order by {of} {rng.choice(('', 'desc'))} nulls {rng.choice(('first', 'last'))})"
+                )
+            return _same(f"{name}({of} order by {rng.choice(_ORDERS)})")
+        case 15:
+            of = rng.choice(("k", "t", "day", "d", "b"))
+            return _same(f"{rng.choice(('first', 'last'))}({of} order by {rng.choice(_ORDERS)})")
+        case 16:
             return f"approx_count_distinct({value})", f"count(distinct {value})"
         case _:
             of, fraction = rng.choice((*EXACT, *TIMES, "f")), rng.choice(FRACTIONS)
@@ -162,6 +189,17 @@ def _call(rng: random.Random) -> tuple[str, str]:
                 return f"approx_quantile({of}, {fraction})", f"quantile_disc({of}, {fraction})"
             kind = rng.choice(("percentile_disc", "percentile_cont"))
             return _same(f"{kind}({fraction}) within group (order by {of})")
+
+
+_ORDERS = (
+    "t, id",
+    "id desc",
+    "k nulls first, id",
+    "f, id",
+    "d desc nulls last, id desc",
+    "day, b desc, id",
+    "raw nulls first, id",
+)
 
 
 def _same(call: str) -> tuple[str, str]:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 from tests.compare import Order
 from tests.random.expressions import KINDS, Column, Expressions
+from tests.random.harness import Query
 from tests.random.tables import COLUMNS, NAMES
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query and whether the order of its rows is determined."""
-
-    sql: str
-    order: Order
 
 
 def random_query(rng: random.Random) -> Query:

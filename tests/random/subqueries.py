@@ -1,90 +1,156 @@
-"""Random queries of nested correlated subqueries, LATERAL, DISTINCT ON and joins of every kind, over the tables of `tables`."""
+"""Random queries with subqueries in every place that SQL has for them, LATERAL, DISTINCT ON, set operations, and joins of every
+kind, over the tables of `tables`."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 
-from tests.random.tables import NAMES
+from tests.compare import Order
+from tests.random.harness import Query
+from tests.random.subquery_rows import AGGREGATES, NUMBERS, SubqueryRows
 
-NUMBERS = ("k", "s", "d", "y")
-TEXTS = ("t", "u")
-COMPARISONS = ("=", "=", "<", "<=", ">", ">=", "<>")
-AGGREGATES = ("count(*)", "count({})", "sum({})", "min({})", "max({})", "count(distinct {})")
-MOST_DEEP = 3
+_OPERATORS = (
+    *("union", "union all", "union by name", "union all by name"),
+    *("except", "except all", "intersect", "intersect all"),
+)
 
 
-class SubqueryGenerator:
-    """Makes one query. Every choice comes from `rng`."""
+def random_subquery(rng: random.Random) -> Query:
+    """A query whose rows, and their order where it says one, are determined."""
+    return _Subqueries(rng).query()
 
+
+class _Subqueries:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._aliases = 0
+        self._rows = SubqueryRows(rng)
 
-    def query(self) -> str:
-        """A whole query; one with ORDER BY is ordered by all of its columns."""
-        columns, rest = self._select()
-        word = "select distinct" if columns[0].startswith("distinct on") else "select"
-        named = ", ".join(f"{column} as c{place}" for place, column in enumerate(columns))
-        return f"{word} {named.removeprefix('distinct ')} {rest}"
-
-    def _select(self) -> tuple[list[str], str]:
-        """The select list, and what follows it."""
+    def query(self) -> Query:
         rng = self._rng
-        tables, aliases = self._tables()
-        where = self._where(aliases, (), 0)
         form = rng.random()
-        if form < 0.2:
-            group = self._number(aliases)
-            having = f" having {self._compared(f'max({self._number(aliases)})', self._scalar(aliases, 1))}"
-            inner = [self._owned(aliases)] if rng.random() < 0.3 else []
-            kept = having if rng.random() < 0.5 else ""
-            return [group, self._aggregate(aliases), *inner], f"from {tables}{where} group by {group}{kept}"
+        if form < 0.12:
+            count = rng.randint(1, 3)
+            first, second = (self._selected(count, numbers=True)[0] for _ in range(2))
+            return Query(f"{first} {rng.choice(_OPERATORS)} {second}")
         if form < 0.3:
-            on, other = self._number(aliases), self._number(aliases)
-            return [f"distinct on ({on}) {on}", other], f"from {tables}{where} order by {on}, {other}"
-        items = [self._item(aliases) for _ in range(rng.randint(1, 3))]
-        if form < 0.4:
-            return [self._aggregate(aliases), f"sum({self._scalar(aliases, 1)})"], f"from {tables}{where}"
-        numbers = ", ".join(str(place + 1) for place in range(len(items)))
-        order = f" order by {numbers}" if rng.random() < 0.2 else ""
-        return items, f"from {tables}{where}{order}"
+            return Query(self._grouped())
+        if form < 0.38:
+            return Query(self._distinct_on())
+        if form < 0.46:
+            return Query(self._aggregated())
+        if form < 0.54:
+            return Query(self._windowed())
+        count = rng.randint(1, 3)
+        body, names = self._selected(count)
+        if rng.random() < 0.7:
+            return Query(body)
+        numbers = ", ".join(str(place + 1) for place in range(count))
+        first = f"{self._rows.scalar(names, 1)}{rng.choice(('', ' desc'))}, " if rng.random() < 0.5 else ""
+        limit = rng.choice(("", "", " limit 3", " limit 5 offset 2"))
+        return Query(f"{body} order by {first}{numbers}{limit}", Order.COUNTS)
+
+    def _selected(self, count: int, numbers: bool = False) -> tuple[str, list[str]]:
+        """Select list, FROM and WHERE, and the names that an order may read."""
+        tables, names = self._tables()
+        items = ", ".join(f"{self._item(names, numbers)} as c{place}" for place in range(count))
+        return f"select {items} from {tables}{self._rows.where(names, (), 0)}", names
+
+    def _grouped(self) -> str:
+        rng = self._rng
+        tables, names = self._tables()
+        where = self._rows.where(names, (), 0)
+        key = self._rows.number(names)
+        of_key = [key.replace(".", ":")]
+        items = [key, self._aggregate(names)]
+        group = rng.choice((key, key, f"rollup ({key})", f"grouping sets (({key}), ())"))
+        if rng.random() < 0.25:
+            items[0] = group = self._rows.scalar(names, 1)
+            of_key = []
+        if rng.random() < 0.3:
+            items.append(self._owned(names))
+        if of_key and rng.random() < 0.3:
+            items.append(self._rows.scalar(of_key, 1))
+        having = ""
+        if rng.random() < 0.6:
+            left = f"{rng.choice(('max', 'min', 'count'))}({self._rows.number(names)})"
+            having = " having " + rng.choice(
+                (
+                    self._rows.compared(left, self._rows.scalar(of_key, 1)),
+                    f"{left} {rng.choice(('in', 'not in', '= any', '> all'))} ({self._rows.rows(of_key, 1, ('k',))})",
+                    f"{rng.choice(('', 'not '))}exists ({self._rows.rows(of_key, 1, ('k',))})",
+                )
+            )
+        listed = ", ".join(f"{item} as c{place}" for place, item in enumerate(items))
+        return f"select {listed} from {tables}{where} group by {group}{having}"
+
+    def _distinct_on(self) -> str:
+        tables, names = self._tables()
+        on, other = self._rows.number(names), self._rows.number(names)
+        where = self._rows.where(names, (), 0)
+        return f"select distinct on ({on}) {on} as c0, {other} as c1 from {tables}{where} order by {on}, {other}"
+
+    def _aggregated(self) -> str:
+        """Aggregates whose arguments, or filters, are subqueries."""
+        rng = self._rng
+        tables, names = self._tables()
+        summed = f"{rng.choice(('sum', 'min', 'count', 'max'))}({self._rows.scalar(names, 1)})"
+        if rng.random() < 0.4:
+            summed = f"count(*) filter (where {self._rows.predicate(names, (), 0)})"
+        return f"select {self._aggregate(names)} as c0, {summed} as c1 from {tables}{self._rows.where(names, (), 0)}"
+
+    def _windowed(self) -> str:
+        """Windows over subqueries, or kept by one."""
+        rng = self._rng
+        tables, names = self._tables()
+        part = rng.choice((self._rows.number(names), f"({self._rows.predicate(names, (), 1)})"))
+        value = rng.choice((self._rows.number(names), self._rows.scalar(names, 1)))
+        call = f"{rng.choice(('sum', 'count', 'max'))}({value}) over (partition by {part})"
+        ranked = f"rank() over (partition by {self._rows.number(names)} order by {self._rows.number(names)})"
+        qualify = f" qualify {ranked} {rng.choice(('=', '<=', '>'))} {rng.choice(('1', '2'))}" if rng.random() < 0.3 else ""
+        where = self._rows.where(names, (), 0)
+        return f"select {self._rows.number(names)} as c0, {call} as c1, {ranked} as c2 from {tables}{where}{qualify}"
 
     def _tables(self) -> tuple[str, list[str]]:
         """FROM, and the names that the query may read."""
-        rng = self._rng
-        first = self._alias()
-        text, aliases = f"{rng.choice(NAMES)} {first}", [first]
+        rng, rows = self._rng, self._rows
+        first = rows.alias()
+        text, names = f"{rows.table()} {first}", [first]
+        if rng.random() < 0.12:
+            own = rows.alias()
+            text = f"(select {own}.k, {rows.scalar([own], 1)} as s from {rows.table()} {own}{rows.where([own], (), 1)}) {first}"
+            names = [f"{first}:ks"]
+        kinds = ("join", "left join", "right join", "full join", "semi join", "anti join", "lateral", "left lateral")
+        merged = ":" not in names[0]
         for _ in range(rng.choice((0, 0, 1, 1, 2))):
-            kind = rng.choice(
-                ("join", "left join", "right join", "full join", "semi join", "anti join", "lateral", "left lateral")
-            )
-            other = self._alias()
+            kind, other = rng.choice(kinds), rows.alias()
             if kind.endswith("lateral"):
-                inner = self._rows(aliases, 1, ("k", "s"))
-                text += (
-                    f" left join lateral ({inner}) {other} on true"
-                    if kind[0] == "l" and " " in kind
-                    else f", lateral ({inner}) {other}"
-                )
-                aliases.append(f"{other}:ks")
+                inner = rows.rows(names, 1, ("k", "s"))
+                left = kind == "left lateral"
+                text += f" left join lateral ({inner}) {other} on true" if left else f", lateral ({inner}) {other}"
+                names.append(f"{other}:ks")
+                merged = False
                 if kind == "lateral":
                     break
                 continue
-            names = rng.choice(("on", "on", "on", "using (k)", "using (k, t)"))
-            condition = names if names != "on" else f"on {self._condition(aliases, other)}"
-            text += f" {kind} {rng.choice(NAMES)} {other} {condition}"
+            using = merged and rng.random() < 0.4
+            # A name that two tables have is ambiguous in USING unless they are merged by it.
+            condition = rng.choice(("using (k)", "using (k, t)")) if using and len(names) == 1 else "using (k)" if using else ""
+            if not condition:
+                merged = merged and kind in ("semi join", "anti join")
+                condition = f"on {self._condition(names, other, kind)}"
+            text += f" {kind} {rows.table()} {other} {condition}"
             if kind not in ("semi join", "anti join"):
-                aliases.append(other)
-        return text, aliases
+                names.append(other)
+        return text, names
 
-    def _condition(self, aliases: Sequence[str], other: str) -> str:
-        """What joins: an equality, a range, several of them, some with a filter of one side."""
+    def _condition(self, names: Sequence[str], other: str, kind: str) -> str:
+        """What joins: an equality, a range, several of them, some with a filter of one side or a subquery of both."""
         rng = self._rng
-        mine, theirs = self._number(aliases), f"{other}.{rng.choice(NUMBERS)}"
+        mine, theirs = self._rows.number(names), f"{other}.{rng.choice(NUMBERS)}"
         parts = []
         if rng.random() < 0.7:
-            parts.append(f"{self._number(aliases)} = {other}.{rng.choice(NUMBERS)}")
+            parts.append(f"{self._rows.number(names)} = {other}.{rng.choice(NUMBERS)}")
         if not parts or rng.random() < 0.4:
             low = f"{mine} between {theirs} and {theirs} + {rng.randint(0, 3)}"
             parts.append(
@@ -92,111 +158,28 @@ class SubqueryGenerator:
             )
         if rng.random() < 0.2:
             parts.append(f"{other}.{rng.choice(NUMBERS)} is not null")
+        if kind == "join" and rng.random() < 0.25:  # DuckDB has them in no other
+            parts.append(self._rows.predicate([*names, other], (), 1))
         return " and ".join(parts)
 
-    def _item(self, aliases: Sequence[str]) -> str:
+    def _item(self, names: Sequence[str], number: bool) -> str:
         rng = self._rng
         match rng.randrange(6):
             case 0 | 1:
-                return self._scalar(aliases, 1)
-            case 2:
-                return f"({self._predicate(aliases, (), 0)})"
+                return self._rows.scalar(names, 1)
+            case 2 if not number:
+                return f"({self._rows.predicate(names, (), 0)})"
             case 3:
-                condition = self._predicate(aliases, (), 1)
-                return f"case when {condition} then {self._number(aliases)} else {self._scalar(aliases, 2)} end"
+                condition = self._rows.predicate(names, (), 1)
+                return f"case when {condition} then {self._rows.number(names)} else {self._rows.scalar(names, 2)} end"
             case 4:
-                return f"coalesce({self._scalar(aliases, 1)}, {self._number(aliases)})"
+                return f"coalesce({self._rows.scalar(names, 1)}, {self._rows.number(names)})"
             case _:
-                return self._number(aliases)
+                return self._rows.number(names)
 
-    def _owned(self, aliases: Sequence[str]) -> str:
+    def _owned(self, names: Sequence[str]) -> str:
         """A subquery with an aggregate of the query around it."""
-        return f"(select max(z.k) from {self._rng.choice(NAMES)} z where z.s < max({self._number(aliases)}))"
+        return f"(select max(z.k) from {self._rows.table()} z where z.s < max({self._rows.number(names)}))"
 
-    def _where(self, aliases: Sequence[str], outer: Sequence[str], depth: int) -> str:
-        count = self._rng.choice((0, 1, 1, 2))
-        if count == 0:
-            return ""
-        joined = self._rng.choice((" and ", " and ", " or ")).join(self._predicate(aliases, outer, depth) for _ in range(count))
-        return f" where {joined}"
-
-    def _predicate(self, aliases: Sequence[str], outer: Sequence[str], depth: int) -> str:
-        rng = self._rng
-        every = [*aliases, *outer]
-        if depth >= MOST_DEEP or rng.random() < 0.4 + 0.2 * depth:
-            return self._plain(aliases, every)
-        negation = rng.choice(("", "not "))
-        match rng.randrange(6):
-            case 0 | 1:
-                return f"{negation}exists ({self._rows(every, depth + 1, ('k',))})"
-            case 2:
-                return f"{self._number(every)} {negation}in ({self._rows(every, depth + 1, (rng.choice(NUMBERS),))})"
-            case 3:
-                quantifier = rng.choice(("any", "all"))
-                return f"{self._number(every)} {rng.choice(COMPARISONS)} {quantifier} ({self._rows(every, depth + 1, ('s',))})"
-            case 4:
-                return self._compared(self._number(every), self._scalar(every, depth + 1))
-            case _:
-                left, right = (f"(coalesce({self._number(every)}, 0), coalesce({self._number(every)}, 1))" for _ in range(2))
-                return f"{left} {rng.choice(COMPARISONS)} {right}"
-
-    def _plain(self, aliases: Sequence[str], every: Sequence[str]) -> str:
-        rng = self._rng
-        match rng.randrange(5):
-            case 0:
-                return f"{self._number(aliases)} is {rng.choice(('', 'not '))}null"
-            case 1:
-                return f"{self._number(aliases)} is not distinct from {self._number(every)}"
-            case 2:
-                return self._compared(self._number(aliases), str(rng.randint(0, 9)))
-            case _:
-                return self._compared(self._number(aliases), self._number(every))
-
-    def _compared(self, left: str, right: str) -> str:
-        return f"{left} {self._rng.choice(COMPARISONS)} {right}"
-
-    def _scalar(self, outer: Sequence[str], depth: int) -> str:
-        """A subquery of one row: an aggregate, or the first row in an order of all that it gives."""
-        rng = self._rng
-        if rng.random() < 0.7:
-            own = self._alias()
-            where = self._where([own], outer, depth)
-            argument = self._number([own, own, *outer])
-            inner = rng.choice(AGGREGATES).format(argument if argument.split(".")[0] == own else f"{own}.k + {argument}")
-            return f"(select {inner} from {rng.choice(NAMES)} {own}{where})"
-        column = rng.choice(NUMBERS)
-        inner = self._rows(outer, depth, (column,))
-        return f"(select {column} from ({inner}) q order by {column} {rng.choice(('', 'desc '))}nulls last limit 1)"
-
-    def _rows(self, outer: Sequence[str], depth: int, columns: Sequence[str]) -> str:
-        """A subquery of many rows with these columns."""
-        rng = self._rng
-        own = self._alias()
-        where = self._where([own], outer, depth)
-        items = ", ".join(f"{own}.{c}" for c in columns)
-        text = f"select {items} from {rng.choice(NAMES)} {own}{where}"
-        form = rng.random()
-        if form < 0.1:
-            return f"select distinct {text[len('select ') :]}"
-        if form < 0.2:
-            word = rng.choice(("union", "union all", "intersect", "except"))
-            return f"{text} {word} {self._rows(outer, MOST_DEEP, columns)}"
-        if form < 0.3:
-            keys = ", ".join(f"{own}.{c}" for c in columns)
-            return f"{text} order by {', '.join(f'{part} nulls last' for part in keys.split(', '))} limit {rng.randint(1, 3)}"
-        if form < 0.4 and len(columns) == 1:
-            return f"select max({own}.{columns[0]}) as {columns[0]} from {rng.choice(NAMES)} {own}{where} group by {own}.s"
-        return text
-
-    def _number(self, aliases: Sequence[str]) -> str:
-        rng = self._rng
-        name = rng.choice(list(aliases))
-        alias, _, only = name.partition(":")
-        return f"{alias}.{rng.choice(only or NUMBERS)}"
-
-    def _aggregate(self, aliases: Sequence[str]) -> str:
-        return self._rng.choice(AGGREGATES).format(self._number(aliases))
-
-    def _alias(self) -> str:
-        self._aliases += 1
-        return f"x{self._aliases}"
+    def _aggregate(self, names: Sequence[str]) -> str:
+        return self._rng.choice(AGGREGATES).format(self._rows.number(names))

@@ -1,114 +1,88 @@
-"""Random queries against DuckDB. A failure prints its seed; `FLIGHTMESH_SEED=<seed> pytest tests/random` runs it again."""
+"""Random queries of every kind against DuckDB, embedded and at a mesh. A failure says how to ask it again."""
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
-import duckdb
-import pyarrow as pa
 import pytest
 
-import flightmesh
-from flightmesh.config import Config
-from tests.compare import assert_same, duckdb_answer
-from tests.meshes import AT_MESHES, Meshes, session_at
-from tests.random.queries import random_query
-from tests.random.tables import random_tables
+from tests.meshes import Meshes, session_at
+from tests.random.harness import CHUNK, Kind, beside_duckdb, check_chunk, embedded
+from tests.random.kinds import KINDS
 
-CASES = 2_000
-BIG_CASES = 50_000
-CHUNK = 50
-"""Queries over the same tables."""
-CHUNKS_AT_A_MESH = 3
-PARTITIONS = (1, 2, 3, 7)
-REFUSED_BY_DUCKDB = 0.01
-"""The share of queries that DuckDB may fail on; they are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """Both engines over the same tables."""
-
-    session: flightmesh.Session | flightmesh.RemoteSession
-    duck: duckdb.DuckDBPyConnection
-
-
-@contextmanager
-def engines(chunk: int) -> Iterator[Engines]:
-    """Both engines over the tables of a chunk of seeds."""
-    config = Config(threads=2, partitions=PARTITIONS[chunk % len(PARTITIONS)], morsel_rows=16 if chunk % 3 else 131_072)
-    with flightmesh.connect(config=config) as session, beside_duckdb(session, chunk) as both:
-        yield both
-
-
-@contextmanager
-def beside_duckdb(session: flightmesh.Session | flightmesh.RemoteSession, chunk: int) -> Iterator[Engines]:
-    """A session and DuckDB over the tables of a chunk of seeds."""
-    with duckdb.connect(config={"threads": 1}) as duck:
-        duck.execute("set timezone = 'UTC'")
-        # Its rewriting of `date_trunc(..) <> constant` keeps rows where the column is NULL (DuckDB 1.5.5; right without it).
-        duck.execute("set disabled_optimizers = 'expression_rewriter'")
-        for name, table in random_tables(random.Random(chunk)).items():
-            _copy(duck, name, table)
-            session.register(name, table)
-        yield Engines(session, duck)
+AT_MESH = {
+    "get": {"queries": 2, "joins": 1, "subqueries": 1, "sets": 1, "aggregates": 1, "windows": 1},
+    "put": {"queries": 2, "joins": 1, "sets": 1},
+}
+"""Chunks of each kind that a mesh runs, by its way of exchanging."""
+FORMS = {
+    "joins": (
+        *("natural", "using", "full join", "semi join", "anti join", "left join lateral", ", lateral", "between", "values"),
+        *(
+            "generate_series",
+            "by name",
+            "on null",
+            "exists",
+            " any (",
+            " all (",
+            "where false",
+            "replace (",
+            "exclude (",
+            "unnest",
+        ),
+    ),
+    "subqueries": (
+        *("lateral", "distinct on", "full join", "using", "anti join", "exists", " in (", " any (", " all (", "between"),
+        *("limit", "group by", "group by (", "union all by name", "except all", "(coalesce", "rollup", "filter", "over ("),
+        *("having", "qualify", "with x", "order by (", "offset"),
+    ),
+    "sets": ("rollup", "cube", "grouping sets", "grouping(", "distinct", "having", "order by", "join", "filter", "()"),
+    "aggregates": (
+        *("rollup", "cube", "grouping sets", "grouping(", "distinct", "having", "order by all", "filter", "within group"),
+        *("by all", "quantile_cont", "string_agg", "approx_", "arg_m", "median", "stddev", "count(distinct (", "id < 0"),
+        *("list(", "array_agg(", "over (", "lateral", "full join"),
+    ),
+    "windows": (
+        *("rows between", "range between", "groups between", "exclude", "ignore nulls", "qualify", "window base", "ntile"),
+        *("nth_value", "lag(", "interval", "filter", "group by"),
+    ),
+}
 
 
-def _copy(duck: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    """Into DuckDB's own storage: over Arrow data it filters by other rules for NaN and -0.0."""
-    duck.register("incoming", table)
-    duck.execute(f"create table {name} as select * from incoming")
-    duck.unregister("incoming")
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_form_is_met(kind: str) -> None:
+    texts = [KINDS[kind].query(seed).ours for seed in range(KINDS[kind].cases)]
+    counts = {form: sum(form in text for text in texts) for form in FORMS[kind]}
+    assert not [form for form, count in counts.items() if count < 2], counts
 
 
-def check(seed: int, both: Engines) -> bool:
-    """Runs the query of a seed in both engines; false when DuckDB refuses it. Fails, naming the seed, if answers differ."""
-    query = random_query(random.Random(seed))
-    try:
-        expected = duckdb_answer(both.duck, query.sql)
-    except duckdb.Error:
-        return False
-    try:
-        assert_same(both.session.sql(query.sql).to_arrow(), expected, query.order)
-    except (AssertionError, flightmesh.FlightmeshError) as error:
-        raise AssertionError(
-            f"seed {seed}: {error}\n\n{query.sql}\n\nagain: FLIGHTMESH_SEED={seed} pytest tests/random"
-        ) from None
-    return True
+def chunks(kind: Kind, first: int, last: int) -> list[object]:
+    """Parameters: the chunks of a kind from one query to another."""
+    return [pytest.param(kind, chunk, id=f"{kind.name}-{chunk}") for chunk in range(first // CHUNK, last // CHUNK)]
 
 
-def check_chunk(chunk: int, both: Engines) -> None:
-    seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-    refused = sum(not check(seed, both) for seed in seeds)
-    assert refused <= max(2, CHUNK * REFUSED_BY_DUCKDB)
+@pytest.mark.parametrize(("kind", "chunk"), [part for kind in KINDS.values() for part in chunks(kind, 0, kind.cases)])
+def test_random_queries(kind: Kind, chunk: int) -> None:
+    with embedded(kind, chunk) as both:
+        check_chunk(kind, chunk, both)
 
 
-if "FLIGHTMESH_SEED" in os.environ:
+@pytest.mark.parametrize(
+    ("mode", "kind", "chunk"),
+    [
+        pytest.param(mode, KINDS[name], chunk, id=f"{name}-{chunk}-mesh-{mode}", marks=pytest.mark.xdist_group(f"mesh-{mode}"))
+        for mode, kinds in AT_MESH.items()
+        for name, count in kinds.items()
+        for chunk in range(count)
+    ],
+)
+def test_random_queries_at_a_mesh(meshes: Meshes, mode: str, kind: Kind, chunk: int) -> None:
+    with session_at(meshes.of(mode)) as session, beside_duckdb(session, kind, chunk) as both:
+        check_chunk(kind, chunk, both)
 
-    def test_one_seed() -> None:
-        seed = int(os.environ["FLIGHTMESH_SEED"])
-        with engines(seed // CHUNK) as both:
-            assert check(seed, both), "DuckDB refuses this query"
 
-else:
-
-    @pytest.mark.parametrize("chunk", range(CASES // CHUNK))
-    def test_random_queries(chunk: int) -> None:
-        with engines(chunk) as both:
-            check_chunk(chunk, both)
-
-    @pytest.mark.parametrize("mode", AT_MESHES)
-    @pytest.mark.parametrize("chunk", range(CHUNKS_AT_A_MESH))
-    def test_random_queries_at_a_mesh(meshes: Meshes, mode: str, chunk: int) -> None:
-        with session_at(meshes.of(mode)) as session, beside_duckdb(session, chunk) as both:
-            check_chunk(chunk, both)
-
-    @pytest.mark.big_random
-    @pytest.mark.parametrize("chunk", range(CASES // CHUNK, (CASES + BIG_CASES) // CHUNK))
-    def test_many_random_queries(chunk: int) -> None:
-        with engines(chunk) as both:
-            check_chunk(chunk, both)
+@pytest.mark.big_random
+@pytest.mark.parametrize(
+    ("kind", "chunk"), [part for kind in KINDS.values() for part in chunks(kind, kind.cases, kind.cases + kind.more)]
+)
+def test_many_random_queries(kind: Kind, chunk: int) -> None:
+    with embedded(kind, chunk) as both:
+        check_chunk(kind, chunk, both)

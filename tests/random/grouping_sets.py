@@ -1,19 +1,13 @@
-"""Random GROUPING SETS, ROLLUP and CUBE against DuckDB, over the tables of `tables`. A failure prints its seed."""
+"""Random GROUPING SETS, ROLLUP and CUBE, several in one GROUP BY, over a table of `tables` or a join of two."""
 
 from __future__ import annotations
 
 import random
 
-import duckdb
-import pytest
-
-import flightmesh
-from tests.compare import Order, assert_same, duckdb_answer
-from tests.meshes import AT_MESHES, Meshes, session_at
+from tests.compare import Order
+from tests.random.harness import Query
 from tests.random.tables import NAMES
-from tests.random.test_random import CHUNK, Engines, beside_duckdb, engines
 
-CASES = 300
 KEYS = (
     "a.k",
     "a.j",
@@ -39,42 +33,9 @@ DEAR = (
 )
 
 
-def test_random_sets_have_every_form() -> None:
-    texts = [_Generator(random.Random(seed)).query() for seed in range(CASES)]
-    for form in ("rollup", "cube", "grouping sets", "grouping(", "distinct", "having", "order by", "join", "filter", "()"):
-        assert sum(form in text for text in texts) > CASES // 50
-
-
-@pytest.mark.parametrize("chunk", range(CASES // CHUNK))
-def test_random_grouping_sets(chunk: int) -> None:
-    with engines(chunk) as both:
-        _check_chunk(chunk, both)
-
-
-@pytest.mark.parametrize("mode", AT_MESHES)
-def test_random_grouping_sets_at_a_mesh(meshes: Meshes, mode: str) -> None:
-    with session_at(meshes.of(mode)) as session, beside_duckdb(session, 1) as both:
-        _check_chunk(1, both)
-
-
-def _check_chunk(chunk: int, both: Engines) -> None:
-    refused = sum(not _check(seed, both) for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK))
-    assert refused <= 2
-
-
-def _check(seed: int, both: Engines) -> bool:
-    """Runs the query of a seed in both engines; false when DuckDB refuses it."""
-    sql = _Generator(random.Random(seed)).query()
-    try:
-        expected = duckdb_answer(both.duck, sql)
-    except duckdb.Error:
-        return False
-    order = Order.COUNTS if "order by" in sql else Order.FREE
-    try:
-        assert_same(both.session.sql(sql).to_arrow(), expected, order)
-    except (AssertionError, flightmesh.FlightmeshError) as error:
-        raise AssertionError(f"seed {seed}: {error}\n\n{sql}") from None
-    return True
+def random_grouping_sets(rng: random.Random) -> Query:
+    """A query whose rows, and their order where it says one, are determined."""
+    return _Generator(rng).query()
 
 
 class _Generator:
@@ -82,8 +43,7 @@ class _Generator:
         self._rng = rng
         self._keys = rng.sample(KEYS, rng.randint(1, 4))
 
-    def query(self) -> str:
-        """Grouping sets over a table or a join, whose rows, and order where it says one, are determined."""
+    def query(self) -> Query:
         rng = self._rng
         groups = ", ".join(self._part() for _ in range(rng.choice((1, 1, 1, 2, 2, 3))))
         used = [key for key in self._keys if key in groups] or None
@@ -94,7 +54,9 @@ class _Generator:
         if rng.random() < 0.2:
             body = f"select * from ({body}) as q where c0 is {rng.choice(('null', 'not null'))}"
         inexact = "samp" in body or "pop" in body  # sums of floats differ in the last digit, and so would their order
-        return body if inexact or rng.random() < 0.5 else f"{body} order by {self._order(len(items))}"
+        if inexact or rng.random() < 0.5:
+            return Query(body)
+        return Query(f"{body} order by {self._order(len(items))}", Order.COUNTS)
 
     def _rows(self) -> str:
         rng = self._rng
