@@ -35,6 +35,7 @@ from flightmesh.optimize.shared import inline_shared
 from flightmesh.optimize.simplify import simplify
 from flightmesh.optimize.single_joins import simplify_single_joins
 from flightmesh.optimize.single_rows import merge_single_rows
+from flightmesh.optimize.sink_single_joins import sink_single_joins
 from flightmesh.optimize.sorts import remove_sorts
 from flightmesh.optimize.split_unions import split_shared_unions
 
@@ -53,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     merge_projects,
     simplify_outer_joins,
     push_filters,
+    sink_single_joins,
     simplify,
     prune_columns,
     split_shared_unions,
