@@ -12,7 +12,8 @@ from flightmesh.logical.relations import Join, JoinKind, Relation
 from flightmesh.optimize.join_estimate import matched_share
 from flightmesh.physical.dynamic_filters import with_dynamic_filters
 from flightmesh.physical.join_condition import Condition, split_condition, three_valued
-from flightmesh.physical.operators import BuildSide, HashJoin, KeyPair
+from flightmesh.physical.one_task import is_few
+from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Hash
 from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow
 from flightmesh.physical.reduction import reduced, worth_reducing
@@ -50,8 +51,21 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
         rows,
         at=join.at,
     )
-    operator = with_dynamic_filters(operator, _matched(join, planning), planning)
+    operator = _with_filters(operator, _matched(join, planning), build, planning)
     return Planned(operator, probe.single, None if join.kind is JoinKind.FULL else probe.hashed, rows)
+
+
+def _with_filters(join: HashJoin, share: float, build: Planned, planning: Planning) -> HashJoin:
+    """The join with its dynamic filters. A build that is made in the join's own task tells no other stage its keys; where scans
+    of others could use them, it is a stage of its own."""
+    if join.side is BuildSide.OWN and build.single and not isinstance(join.build, Exchange):
+        apart = replace(join, build=exchange(build, Broadcast(), planning).operator, side=BuildSide.SHARED)
+        before = planning.filters
+        told = with_dynamic_filters(apart, share, planning)
+        if isinstance(told.build, Exchange) and told.build.filters:
+            return told
+        planning.filters = before
+    return with_dynamic_filters(join, share, planning)
 
 
 def _matched(join: Join, planning: Planning) -> float:
@@ -77,9 +91,9 @@ def _place(
         return BuildSide.OWN, probe, build
     keeps_build = join.kind is JoinKind.FULL
     whole = not keys or condition.null_aware  # a NULL key, or the build being empty, matters to every probe row
-    if not keeps_build and (whole or probe.single or _shares(join, planning)):
+    if not keeps_build and (whole or _shares(join, planning)):
         return BuildSide.SHARED, probe, exchange(build, Broadcast(), planning)
-    if not keys:
+    if not keys or _are_few(probe, build, planning):
         return BuildSide.OWN, gather(probe, planning), gather(build, planning)
     probe_keys = tuple(k.probe for k in keys)
     build_keys = tuple(k.build for k in keys)
@@ -91,6 +105,13 @@ def _dealt(planned: Planned, keys: tuple[Column, ...], planning: Planning) -> Pl
     if planned.hashed == tuple(k.id for k in keys):
         return planned
     return exchange(planned, Hash(keys, planning.buckets()), planning)
+
+
+def _are_few(probe: Planned, build: Planned, planning: Planning) -> bool:
+    """Whether the rows of both sides together are worth one task."""
+    if probe.rows is None or build.rows is None:
+        return False
+    return is_few(probe.rows + build.rows, planning.config)
 
 
 def _shares(join: Join, planning: Planning) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -14,7 +14,19 @@ from flightmesh.ids import ColumnId, SharedId
 from flightmesh.logical.relations import Item, Relation, passes
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import Estimate, estimate
-from flightmesh.physical.operators import ColumnOrder, Exchange, Operator, ProjectColumns
+from flightmesh.physical.one_task import is_few
+from flightmesh.physical.operators import (
+    BuildSide,
+    ColumnOrder,
+    Exchange,
+    FilterRows,
+    HashJoin,
+    Operator,
+    ProjectColumns,
+    TableScan,
+    UnnestRows,
+    ValuesRows,
+)
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
 from flightmesh.physical.redealing import is_reader, redealt
 
@@ -118,15 +130,33 @@ def gather(planned: Planned, planning: Planning, order: tuple[ColumnOrder, ...] 
 
 
 def spread(planned: Planned, planning: Planning) -> Planned:
-    """Rows of a one-task operator made readable by a stage of several tasks."""
-    return exchange(planned, RoundRobin(planning.config.tasks), planning) if planned.single else planned
+    """Rows of a one-task operator made readable by a stage of several tasks: by that stage itself, where its tasks can share
+    the work."""
+    if not planned.single:
+        return planned
+    if _is_divisible(planned.operator):
+        return replace(planned, single=False)
+    return exchange(planned, RoundRobin(planning.config.tasks), planning)
+
+
+def _is_divisible(operator: Operator) -> bool:
+    """Whether several tasks, each with a share of what a scan gives, give the same rows together."""
+    match operator:
+        case TableScan() | ValuesRows():
+            return True
+        case FilterRows(input=below) | ProjectColumns(input=below) | UnnestRows(input=below):
+            return _is_divisible(below)
+        case HashJoin(side=BuildSide.SHARED, probe=below):
+            return _is_divisible(below)
+        case _:
+            return False
 
 
 def place_by(planned: Planned, keys: tuple[Column, ...], planning: Planning) -> Planned:
     """Rows with equal keys brought into one task; few rows simply into the one."""
     if planned.placed_by(k.id for k in keys):
         return planned
-    if not keys:
+    if not keys or is_few(planned.rows, planning.config):
         return gather(planned, planning)
     return exchange(planned, Hash(keys, planning.buckets()), planning)
 

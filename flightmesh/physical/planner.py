@@ -40,6 +40,7 @@ from flightmesh.physical.aggregates import plan_aggregate
 from flightmesh.physical.first_ranks import first_ranks
 from flightmesh.physical.grouping_sets import plan_expand
 from flightmesh.physical.joins import plan_join
+from flightmesh.physical.one_task import is_at_hand, is_few
 from flightmesh.physical.operators import (
     Exchange,
     FilterRows,
@@ -128,7 +129,7 @@ def _plan_scan(scan: Scan, planning: Planning) -> Planned:
     rows = planning.estimate(scan).rows
     columns = (*scan.fields, *(f for f in scan.filter_only if f.id not in {g.id for g in scan.fields}))
     operator = TableScan(scan.table, 0, columns, scan.filters, scan.fields, scan.limit, rows)
-    return Planned(operator, False, None, rows)
+    return Planned(operator, is_at_hand(scan.table, planning.config), None, rows)
 
 
 def _plan_project(project: Project, required: frozenset[ColumnId], wanted: tuple[ColumnId, ...], planning: Planning) -> Planned:
@@ -163,7 +164,8 @@ def _plan_union(union: SetOperation, planning: Planning) -> Planned:
 def _plan_reference(reference: Reference, planning: Planning) -> Planned:
     source = planning.shared[reference.shared]
     by_id = {f.id: f for f in source.operator.fields}
-    partitioning = Single() if source.single else RoundRobin(planning.config.tasks)
+    single = source.single or is_few(source.rows, planning.config)
+    partitioning = Single() if single else RoundRobin(planning.config.tasks)
     made = Exchange(
         source.operator,
         partitioning,
@@ -172,8 +174,8 @@ def _plan_reference(reference: Reference, planning: Planning) -> Planned:
         estimate=source.rows,
     )
     if not reference.fields:
-        return Planned(made, source.single, None, source.rows)
+        return Planned(made, single, None, source.rows)
     items = tuple(
         Item(field, by_id[wanted].column()) for field, wanted in zip(reference.fields, reference.sources, strict=True)
     )
-    return Planned(ProjectColumns(made, items), source.single, None, source.rows)
+    return Planned(ProjectColumns(made, items), single, None, source.rows)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from flightmesh.logical.relations import Join, JoinKind
 from flightmesh.physical.join_condition import Condition
+from flightmesh.physical.one_task import is_few
 from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Partitioning, RoundRobin, Single
 from flightmesh.physical.planned import Planned, Planning
@@ -43,5 +44,6 @@ def reduced(probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning:
     semi = HashJoin(
         build.operator, read(Broadcast()), JoinKind.SEMI, turned, None, BuildSide.SHARED, fields, estimate=build.rows
     )
-    first = read(Single() if probe.single else RoundRobin(planning.config.tasks))
-    return replace(probe, operator=first, hashed=None), replace(build, operator=semi)
+    single = probe.single or is_few(probe.rows, planning.config)
+    first = read(Single() if single else RoundRobin(planning.config.tasks))
+    return replace(probe, operator=first, single=single, hashed=None), replace(build, operator=semi)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from flightmesh.catalog.table import FileTable
 from flightmesh.config import Config
 from flightmesh.ids import EdgeId, StageId
+from flightmesh.physical.one_task import is_few, is_small, places
 from flightmesh.physical.operators import (
     Exchange,
     ExpandSets,
@@ -35,12 +35,6 @@ from flightmesh.physical.operators import (
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.stage.graph import Edge, Stage, StageGraph
-
-SMALL_SCAN_BYTES = 2 * 1024 * 1024
-SMALL_SCAN_ROWS = 20_000
-SMALL_EDGE_ROWS = 20_000
-"""Below these a stage is one task, unless the user has fixed the partitions: a second task would cost more than it saves. What
-nodes serve is read by a task at each, however small."""
 
 
 def cut_stages(root: Exchange, names: tuple[str, ...], config: Config) -> StageGraph:
@@ -154,20 +148,7 @@ class _Cutting:
             return 1
         if self.config.partitions is not None:
             return self.config.partitions
-        places = max((_places(scan) for scan in leaves.scans), default=1)
-        small_scans = all(_is_small(scan) for scan in leaves.scans)
-        if small_scans and leaves.spread_rows < SMALL_EDGE_ROWS:
-            return places
-        return max(self.config.tasks, places)
-
-
-def _places(scan: TableScan) -> int:
-    """Tasks that it takes to read each file where it lies."""
-    files = scan.table.files if isinstance(scan.table, FileTable) else ()
-    return max(1, len({file.holders for file in files}))
-
-
-def _is_small(scan: TableScan) -> bool:
-    if isinstance(scan.table, FileTable):
-        return sum(f.size for f in scan.table.files) < SMALL_SCAN_BYTES
-    return scan.table.rows < SMALL_SCAN_ROWS
+        least = max((places(scan.table) for scan in leaves.scans), default=1)
+        if is_few(leaves.spread_rows, self.config) and all(is_small(scan.table) for scan in leaves.scans):
+            return least
+        return max(self.config.tasks, least)

@@ -37,7 +37,7 @@ def test_readers_of_a_shared_relation(name: str, share_builds: bool, partitions:
 
 def test_the_edge_of_a_reader_is_dealt_by_its_keys() -> None:
     planner = PlannerConfig(share_builds=False, broadcast_bytes=0)
-    with flightmesh.connect(config=Config(threads=2, planner=planner)) as session:
+    with flightmesh.connect(config=Config(threads=2, partitions=2, planner=planner)) as session:
         for table, rows in TABLES.items():
             session.register(table, rows)
         text = session.explain(SHARED + READERS["a join of two readers"], "stages")

@@ -31,7 +31,13 @@ ROWS = 20_000
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("analyze")
     numbers = np.arange(ROWS)
-    sales = {"day": numbers // 100, "amount": numbers % 7, "name": pa.array([f"n{n % 3}" for n in numbers])}
+    noise = np.random.default_rng(1)  # so that the table is not so small that one task has it all
+    sales = {
+        "day": numbers // 100,
+        "amount": numbers % 7,
+        "name": pa.array([f"n{n % 3}" for n in numbers]),
+        "noise": pa.array([noise.bytes(128) for _ in numbers]),
+    }
     pq.write_table(pa.table(sales), made / "sales.parquet", row_group_size=2000)
     pq.write_table(pa.table({"d_day": np.arange(200), "d_week": np.arange(200) // 7}), made / "days.parquet")
     return made
