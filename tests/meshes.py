@@ -66,9 +66,10 @@ def tables() -> dict[str, pa.Table]:
 
 
 @contextmanager
-def session_at(mesh: Cluster) -> Iterator[flightmesh.RemoteSession]:
-    """A session that takes what it made with it; the mesh is then seen to hold nothing of its jobs."""
-    with mesh.connect() as session:
+def session_at(mesh: Cluster, partitions: int | None = None) -> Iterator[flightmesh.RemoteSession]:
+    """A session that takes what it made with it; the mesh is then seen to hold nothing of its jobs. With `partitions` few rows
+    are dealt to so many tasks too, which else one task would have all to itself."""
+    with mesh.connect(partitions=partitions) as session:
         yield session
     with mesh.connect() as cleaner:
         for name in set(cleaner.tables()) - set(tables()):
@@ -77,12 +78,13 @@ def session_at(mesh: Cluster) -> Iterator[flightmesh.RemoteSession]:
 
 
 @contextmanager
-def session_anywhere(mode: str | None, request: pytest.FixtureRequest) -> Iterator[AnySession]:
-    """A session in this process, or one at the mesh of a mode, which is not started where no test wants it."""
+def session_anywhere(mode: str | None, request: pytest.FixtureRequest, partitions: int | None = None) -> Iterator[AnySession]:
+    """A session in this process, or one at the mesh of a mode, which is not started where no test wants it; there with
+    `partitions` (see `session_at`)."""
     if mode is None:
         with flightmesh.connect(threads=2) as here:
             yield here
     else:
         meshes: Meshes = request.getfixturevalue("meshes")
-        with session_at(meshes.of(mode)) as remote:
+        with session_at(meshes.of(mode), partitions) as remote:
             yield remote

@@ -75,7 +75,7 @@ def reference() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="module", params=[pytest.param(n, id=f"{n}-partitions") for n in (1, 2, 7)] + AT_MESHES[:1])
 def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
     if isinstance(request.param, str):
-        with session_anywhere(request.param, request) as remote:
+        with session_anywhere(request.param, request, partitions=2) as remote:
             remote.register("n", TABLE)
             yield remote
     else:

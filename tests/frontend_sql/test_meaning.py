@@ -51,7 +51,7 @@ def _texts(name: str) -> list[str]:
 
 @pytest.fixture(scope="module", params=ANYWHERE)
 def session(request: pytest.FixtureRequest) -> Iterator[AnySession]:
-    with session_anywhere(request.param, request) as opened:
+    with session_anywhere(request.param, request, partitions=2) as opened:
         for name, table in TABLES.items():
             opened.register(name, table)
         yield opened

@@ -53,6 +53,6 @@ def test_embedded(duck: duckdb.DuckDBPyConnection, subject: str, partitions: int
 @EACH
 @pytest.mark.parametrize("mesh", AT_MESHES)
 def test_at_a_mesh(duck: duckdb.DuckDBPyConnection, meshes: Meshes, mesh: str, subject: str) -> None:
-    with session_at(meshes.of(mesh)) as session:
+    with session_at(meshes.of(mesh), partitions=2) as session:
         check(session, duck, subject)
         session.drop("t")

@@ -1,6 +1,6 @@
 """Random queries against DuckDB where nothing is easy for the exchange: no build is small enough to be broadcast, batches are
-tiny, and next to nothing fits the exchange's memory, so every edge is dealt by hash, crosses processes and lies on disk.
-`FLIGHTMESH_CHUNKS=100 pytest tests/mesh/test_random.py` goes on for longer."""
+tiny, partitions are fixed, and next to nothing fits the exchange's memory, so every edge is dealt by hash, crosses processes
+and lies on disk. `FLIGHTMESH_CHUNKS=100 pytest tests/mesh/test_random.py` goes on for longer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hard(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.mark.parametrize("chunk", range(FIRST, FIRST + CHUNKS))
 def test_random_queries_through_disks_and_processes(hard: Cluster, chunk: int) -> None:
     kind = KINDS["queries"]
-    with hard.connect() as session, beside_duckdb(session, kind, chunk) as both:
+    with hard.connect(partitions=3) as session, beside_duckdb(session, kind, chunk) as both:
         refused = sum(not ended(lambda seed=seed: check(kind, seed, both), STUCK_SECONDS) for seed in seeds(chunk))
         assert refused <= 2
         for name in session.tables():

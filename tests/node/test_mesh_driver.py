@@ -40,7 +40,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(mode: str = "get", mesh: MeshConfig | None = None) -> Config:
-    return Config(threads=2, memory=256 * MIB, exchange=ExchangeConfig(mode=mode), mesh=mesh or MeshConfig())
+    """Two partitions, so that also tables as small as these have tasks at both workers."""
+    return Config(threads=2, memory=256 * MIB, partitions=2, exchange=ExchangeConfig(mode=mode), mesh=mesh or MeshConfig())
 
 
 def job_of(info: Info) -> JobId:

@@ -40,7 +40,7 @@ def main() -> int:
                 with embedded(kind, chunk) as both:
                     asked.chunk(kind, chunk, both)
             else:
-                with session_at(meshes.of(given.mesh)) as session, beside_duckdb(session, kind, chunk) as both:
+                with session_at(meshes.of(given.mesh), partitions=3) as session, beside_duckdb(session, kind, chunk) as both:
                     asked.chunk(kind, chunk, both)
             if (chunk + 1) % 20 == 0:
                 print(f"... {asked.told()}", flush=True)

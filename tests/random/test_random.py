@@ -75,7 +75,7 @@ def test_random_queries(kind: Kind, chunk: int) -> None:
     ],
 )
 def test_random_queries_at_a_mesh(meshes: Meshes, mode: str, kind: Kind, chunk: int) -> None:
-    with session_at(meshes.of(mode)) as session, beside_duckdb(session, kind, chunk) as both:
+    with session_at(meshes.of(mode), partitions=3) as session, beside_duckdb(session, kind, chunk) as both:
         check_chunk(kind, chunk, both)
 
 

@@ -58,5 +58,5 @@ def test_on_one_worker(one_worker: Cluster, path: Path) -> None:
 
 @EACH
 def test_on_three_workers(three_workers: Cluster, path: Path) -> None:
-    with session_at(three_workers) as session:
+    with session_at(three_workers, partitions=2) as session:
         check(session, path)
