@@ -7,6 +7,7 @@ and reading never fails, also for nodes the binder would refuse.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +38,12 @@ _POSTFIX = {
 def format_expression(expr: Expression) -> str:
     """The expression as one line of SQL."""
     return _format(expr)[0]
+
+
+def format_all(parts: Iterable[Expression]) -> str:
+    """Predicates that all have to hold: one AND, with an OR among them in parentheses."""
+    listed = [_format(part) for part in parts]
+    return listed[0][0] if len(listed) == 1 else " AND ".join(f"({text})" if level <= _OR else text for text, level in listed)
 
 
 def format_aggregate(call: AggregateCall) -> str:

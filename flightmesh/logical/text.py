@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flightmesh.expression.nodes import Expression, Field, conjuncts
-from flightmesh.expression.text import format_aggregate, format_expression, format_sort_key
+from flightmesh.expression.nodes import Field, conjuncts
+from flightmesh.expression.text import format_aggregate, format_all, format_expression, format_sort_key
 from flightmesh.expression.windows import format_window_call
 from flightmesh.logical.relations import (
     Aggregate,
@@ -66,7 +66,7 @@ def format_node(relation: Relation) -> str:
         case Values(fields=fields):
             return f"Values {_fields(fields)} {_rows(relation)}"
         case Filter(predicate=predicate):
-            return f"Filter {_all_of(conjuncts(predicate))}"
+            return f"Filter {format_all(conjuncts(predicate))}"
         case Project(items=items):
             return f"Project {_items(items)}"
         case Join():
@@ -109,7 +109,7 @@ def _scan(scan: Scan) -> str:
     if scan.filter_only:
         parts.append(f"reading {_fields(scan.filter_only)}")
     if scan.filters:
-        parts.append(f"where {_all_of(scan.filters)}")
+        parts.append(f"where {format_all(scan.filters)}")
     if scan.limit is not None:
         parts.append(f"limit {scan.limit}")
     return " ".join(parts)
@@ -135,7 +135,7 @@ def _value(value: object) -> str:
 
 def _join(word: str, join: Join | Apply) -> str:
     mark = "" if join.mark is None else f" {join.mark.name}#{join.mark.id}"
-    condition = "" if join.condition is None else f" on {_all_of(conjuncts(join.condition))}"
+    condition = "" if join.condition is None else f" on {format_all(conjuncts(join.condition))}"
     return f"{word} {join.kind.value}{mark}{condition}"
 
 
@@ -179,16 +179,3 @@ def _item(item: Item) -> str:
 
 def _fields(fields: Iterable[Field]) -> str:
     return f"[{', '.join(f'{f.name}#{f.id}' for f in fields)}]"
-
-
-def _all_of(parts: Iterable[Expression]) -> str:
-    listed = tuple(parts)
-    if len(listed) == 1:
-        return format_expression(listed[0])
-    return " AND ".join(_operand(part) for part in listed)
-
-
-def _operand(part: Expression) -> str:
-    shown = format_expression(part)
-    opened = getattr(part, "function", None) == "or" and not shown.startswith("(")
-    return f"({shown})" if opened else shown

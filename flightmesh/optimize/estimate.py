@@ -211,9 +211,18 @@ def join_estimate(node: Join, left: Estimate, right: Estimate) -> Estimate:
                 rows = max(rows, left.rows)
             if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
                 rows = max(rows, right.rows)
-            columns = {id_: c.sampled(left.rows, rows) for id_, c in left.columns.items()}
-            columns.update((id_, c.sampled(right.rows, rows)) for id_, c in right.columns.items())
-            return _of(rows, columns)
+            lefts = {id_: c.sampled(left.rows, rows) for id_, c in left.columns.items()}
+            rights = {id_: c.sampled(right.rows, rows) for id_, c in right.columns.items()}
+            if node.kind in (JoinKind.LEFT, JoinKind.FULL):
+                rights = _padded(rights, matched_share(parts, left.rows, left.columns, right.rows, right.columns))
+            if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
+                lefts = _padded(lefts, matched_share(parts, right.rows, right.columns, left.rows, left.columns))
+            return _of(rows, lefts | rights)
+
+
+def _padded(columns: Columns, matched: float) -> Columns:
+    """The columns of the side that gives NULLs where the other one has no partner: `matched` is the share that has one."""
+    return {id_: replace(c, null_fraction=1.0 - (1.0 - c.null_fraction) * matched) for id_, c in columns.items()}
 
 
 def _union(ids: list[ColumnId], parts: list[Estimate], inputs: tuple[Relation, ...]) -> Estimate:

@@ -1,17 +1,21 @@
 """Rule: an outer join whose padded rows a predicate above throws away is a simpler join.
 
 LEFT becomes INNER when some predicate above cannot hold for a row whose right side is all NULL; FULL becomes LEFT, RIGHT or
-INNER alike. The predicates above are those of filters, of scans' readers and of the conditions of joins on the way down.
+INNER alike. LEFT becomes ANTI when some predicate above wants NULL of a right column that no partner has as NULL; who reads the
+right side above it reads NULLs. The predicates above are those of filters, of scans' readers and of the conditions of joins on
+the way down.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from flightmesh.expression.nodes import Expression, columns_of, conjuncts, substitute
+import pyarrow as pa
+
+from flightmesh.expression.nodes import Call, Column, Expression, Literal, columns_of, conjuncts, substitute
 from flightmesh.expression.properties import null_rejecting
 from flightmesh.ids import ColumnId
-from flightmesh.logical.relations import Aggregate, Filter, Join, JoinKind, Project, Relation, Sort
+from flightmesh.logical.relations import Aggregate, Filter, Item, Join, JoinKind, Project, Relation, SetKind, SetOperation, Sort
 from flightmesh.logical.traversal import inputs, rebuilt
 from flightmesh.optimize.context import Context
 
@@ -36,8 +40,15 @@ def _down(node: Relation, above: Predicates) -> Relation:
             return _join(node, above)
         case Aggregate(input=child):
             return rebuilt(node, (_down(child, _over_groups(node, above)),))
+        case SetOperation(kind=SetKind.UNION):
+            return rebuilt(node, tuple(_down(part, _of_branch(node, part, above)) for part in node.inputs))
         case _:
             return rebuilt(node, tuple(_down(part, ()) for part in inputs(node)))
+
+
+def _of_branch(node: SetOperation, part: Relation, above: Predicates) -> Predicates:
+    names: dict[ColumnId, Expression] = {f.id: own.column() for f, own in zip(node.fields, part.fields, strict=True)}
+    return tuple(substitute(p, names) for p in above)
 
 
 def _over_groups(node: Aggregate, above: Predicates) -> Predicates:
@@ -60,7 +71,28 @@ def _join(node: Join, above: Predicates) -> Relation:
         into_right = ()
     parts = (_down(node.left, into_left), _down(node.right, into_right))
     made = rebuilt(node, parts)
-    return made if kind is node.kind or not isinstance(made, Join) else replace(made, kind=kind)
+    if not isinstance(made, Join):
+        return made
+    if kind is JoinKind.LEFT and _wants_no_partner(on, above, right):
+        return _padded(replace(made, kind=JoinKind.ANTI), node)
+    return made if kind is node.kind else replace(made, kind=kind)
+
+
+def _wants_no_partner(on: Predicates, above: Predicates, right: frozenset[ColumnId]) -> bool:
+    """Whether a predicate above drops every row that has found a partner: it asks for NULL in a column that the condition lets
+    no partner have as NULL."""
+    wanted = [part.args[0] for part in above if isinstance(part, Call) and part.function == "is_null"]
+    return any(
+        isinstance(column, Column) and column.id in right and any(null_rejecting(part, {column.id}) for part in on)
+        for column in wanted
+    )
+
+
+def _padded(anti: Join, left: Join) -> Relation:
+    """The rows of a LEFT join none of which has a partner."""
+    there = {f.id for f in anti.fields}
+    items = (Item(f, f.column() if f.id in there else Literal(pa.scalar(None, f.type))) for f in left.fields)
+    return Project(anti, tuple(items))
 
 
 def _simpler(kind: JoinKind, above: Predicates, left: frozenset[ColumnId], right: frozenset[ColumnId]) -> JoinKind:

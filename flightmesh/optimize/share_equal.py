@@ -15,7 +15,7 @@ from flightmesh.logical.relations import Aggregate, Definition, Join, Reference,
 from flightmesh.logical.traversal import inputs, rebuilt, walk
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
-from flightmesh.optimize.join_graph import is_region
+from flightmesh.optimize.join_graph import MEMBERSHIP, is_region
 from flightmesh.optimize.merging import Names, merge
 from flightmesh.optimize.work import KEPT, work
 
@@ -77,7 +77,13 @@ class _Choice:
 
     def look(self, node: Relation, place: int, inside: bool) -> Signature:
         """Takes a relation and all below it; hands on the tables it reads."""
-        below = [self.look(part, place, is_region(node)) for part in inputs(node)]
+        below = [
+            # What a SEMI or ANTI join asks is a region of its own.
+            self.look(
+                part, place, is_region(node) and not (isinstance(node, Join) and node.kind in MEMBERSHIP and part is node.right)
+            )
+            for part in inputs(node)
+        ]
         tables: Signature = tuple(sorted(name for names in below for name in names))
         match node:
             case Scan():

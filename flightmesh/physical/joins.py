@@ -16,7 +16,7 @@ from flightmesh.physical.one_task import is_few
 from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Hash
 from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow
-from flightmesh.physical.reduction import reduced, worth_reducing
+from flightmesh.physical.reduction import kept_share, reduced, worth_reducing
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
@@ -33,7 +33,7 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     build, build_keys = _with_keys(plan(join.right, inside, planning), [e.right for e in condition.equalities], above, planning)
     keys = tuple(KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True))
     if worth_reducing(join, condition, planning):
-        probe, build = reduced(probe, build, keys, planning)
+        probe, build = reduced(probe, build, keys, kept_share(join, planning), planning)
     side, probe, build = _place(join, condition, probe, build, keys, planning)
     rows = planning.estimate(join).rows
     # With nothing required a column that the probe side still has keeps the rows countable: the join's first may be gone.

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flightmesh.expression.nodes import conjuncts
 from flightmesh.logical.relations import Join, JoinKind
+from flightmesh.optimize.join_estimate import matched_share
+from flightmesh.physical.dynamic_filters import with_dynamic_filters
 from flightmesh.physical.join_condition import Condition
 from flightmesh.physical.one_task import is_few
 from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
@@ -20,6 +23,8 @@ from flightmesh.physical.planned import Planned, Planning
 
 LEAST_BUILD_ROWS = 100_000
 LEAST_RATIO = 4.0
+MOST_KEPT = 0.8
+"""A build of which more than this share has partners is not worth another pass."""
 REDUCIBLE = (JoinKind.SEMI, JoinKind.ANTI, JoinKind.LEFT, JoinKind.SINGLE, JoinKind.MARK)
 
 
@@ -28,11 +33,21 @@ def worth_reducing(join: Join, condition: Condition, planning: Planning) -> bool
     if join.kind not in REDUCIBLE or not condition.equalities or condition.null_aware:
         return False
     build = planning.estimate(join.right).rows
-    return build >= LEAST_BUILD_ROWS and build >= LEAST_RATIO * planning.estimate(join.left).rows
+    if build < LEAST_BUILD_ROWS or build < LEAST_RATIO * planning.estimate(join.left).rows:
+        return False
+    return kept_share(join, planning) <= MOST_KEPT
 
 
-def reduced(probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning: Planning) -> tuple[Planned, Planned]:
-    """The probe side, read from an exchange, and the build side cut down to the probe side's keys."""
+def kept_share(join: Join, planning: Planning) -> float:
+    """The share of right rows that are expected to have a partner."""
+    left, right = planning.estimate(join.left), planning.estimate(join.right)
+    return matched_share(conjuncts(join.condition), right.rows, right.columns, left.rows, left.columns)
+
+
+def reduced(
+    probe: Planned, build: Planned, keys: tuple[KeyPair, ...], share: float, planning: Planning
+) -> tuple[Planned, Planned]:
+    """The probe side, read from an exchange, and the build side cut down to the probe side's keys, a `share` of it."""
     number = planning.fresh_shared()
 
     def read(partitioning: Partitioning) -> Exchange:
@@ -44,6 +59,7 @@ def reduced(probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning:
     semi = HashJoin(
         build.operator, read(Broadcast()), JoinKind.SEMI, turned, None, BuildSide.SHARED, fields, estimate=build.rows
     )
+    semi = with_dynamic_filters(semi, share, planning)
     single = probe.single or is_few(probe.rows, planning.config)
     first = read(Single() if single else RoundRobin(planning.config.tasks))
     return replace(probe, operator=first, single=single, hashed=None), replace(build, operator=semi)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from flightmesh.expression.frames import format_frame
-from flightmesh.expression.nodes import Column, Field
-from flightmesh.expression.text import format_expression
+from flightmesh.expression.nodes import Column, Field, conjuncts
+from flightmesh.expression.text import format_all, format_expression
 from flightmesh.physical.operators import (
     ColumnOrder,
     DynamicFilter,
@@ -125,7 +125,7 @@ def format_partitioning(partitioning: Partitioning) -> str:
 
 
 def _scan(node: TableScan) -> str:
-    where = f" where {' AND '.join(format_expression(f) for f in node.filters)}" if node.filters else ""
+    where = f" where {format_all(node.filters)}" if node.filters else ""
     limit = f" limit {node.limit}" if node.limit is not None else ""
     return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{format_dynamic('keys of', node.dynamic)}"
 
@@ -197,7 +197,7 @@ def _join(node: HashJoin) -> str:
         for k in node.keys
     )
     on = f" on {keys}" if keys else " on every pair"
-    residual = f" and {format_expression(node.residual)}" if node.residual is not None else ""
+    residual = f" and {format_all(conjuncts(node.residual))}" if node.residual is not None else ""
     aware = " null-aware" if node.null_aware else ""
     made = format_dynamic("makes", node.dynamic)
     return f"Join {node.kind.value}{aware} {node.side.value} build{on}{residual} -> {format_fields(node.fields)}{made}"
