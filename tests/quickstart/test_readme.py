@@ -24,7 +24,8 @@ def commands_in(text: str) -> list[str]:
     return [line for line in found if "/path/to/" not in line and not line.startswith("flightmesh shell")]
 
 
-COMMANDS = commands_in(BEFORE_MESH + REST)
+COMMANDS = [line for line in commands_in(BEFORE_MESH + REST) if not line.startswith("flightmesh bench")]
+"""What it says of benchmarks, `tests/bench` runs at a scale that takes seconds."""
 NODES = ("flightmesh up", "flightmesh driver", "flightmesh worker")
 NOT_HERE = (*NODES, "flightmesh doctor")
 """What is not asked: the doctor looks at the machine's own networks."""
