@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import flightmesh
+from flightmesh.config import Config
 from flightmesh.protocol.client_messages import Jobs, Nodes, NodeStatus
 from flightmesh.protocol.codec import decode
 from flightmesh.protocol.node_messages import Load
@@ -117,9 +118,9 @@ class Cluster:
         """HOST:PORT, as --driver takes it."""
         return self.uri.partition("://")[2]
 
-    def connect(self, **options: Any) -> flightmesh.RemoteSession:
+    def connect(self, partitions: int | None = None, **options: Any) -> flightmesh.RemoteSession:
         """A session at the driver."""
-        return flightmesh.connect(self.uri, token=self.token, **options)
+        return flightmesh.connect(self.uri, token=self.token, config=Config(partitions=partitions), **options)
 
     @property
     def token(self) -> str | None:
