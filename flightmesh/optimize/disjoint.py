@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import pyarrow as pa
+
 from flightmesh.catalog.pruning import Range, comparable, may_match
 from flightmesh.expression.nodes import Call, Column, Expression, InList, Literal, columns_of
 from flightmesh.ids import ColumnId
@@ -62,5 +64,7 @@ def _compared(predicates: Predicates) -> Iterator[tuple[ColumnId, str, tuple[Lit
                 values = (value,)
             case _:
                 continue
+        if pa.types.is_interval(column.type):
+            continue  # a month and 30 days are equal, and no bound says so
         if all(value.type == column.type and comparable(value.value) is not None for value in values):
             yield column.id, function, values

@@ -19,7 +19,8 @@ def tells_equals_apart(part: Expression) -> bool:
 
 def tells_equals_of(part: Expression, column: Column) -> bool:
     """Whether a predicate does, for one of its columns."""
-    if not (pa.types.is_floating(column.type) or pa.types.is_interval(column.type)):
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_interval(kind) or pa.types.is_nested(kind)):
         return False
     compared = sum(
         column == side for node in walk(part) if isinstance(node, Call) and node.function in COMPARING for side in node.args

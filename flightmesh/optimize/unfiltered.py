@@ -3,7 +3,8 @@
 Handed a relation; hands on its joins without filters and projections, and the predicates and computed columns over those. What
 always holds: the relation's rows are those of `Unfiltered.relation` for which all predicates are true, and its columns are
 what `Unfiltered.of` says; what must stay where it is (volatile predicates, what stands below a limit, a grouping or a window)
-stays in `Unfiltered.relation`.
+stays in `Unfiltered.relation`; and no join there has a condition that may fail, which predicates below it may have kept from
+rows that it fails on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Filter, Join, JoinKind, Project, Relation, Scan
+from flightmesh.optimize.fragile import is_fragile
 
 FROM_THE_LEFT = (JoinKind.SEMI, JoinKind.ANTI, JoinKind.LEFT, JoinKind.MARK)
 """Joins above which a predicate over left columns keeps what it keeps below."""
@@ -54,6 +56,8 @@ def unfiltered(node: Relation) -> Unfiltered:
         case Join(kind=kind) if kind in FROM_THE_LEFT:
             below = unfiltered(node.left)
             condition = None if node.condition is None else below.of(node.condition)
+            if condition is not None and is_fragile(condition):
+                return Unfiltered(node)
             return replace(below, relation=replace(node, left=below.relation, condition=condition))
         case _:
             return Unfiltered(node)
@@ -69,7 +73,7 @@ def _inner(node: Join) -> Unfiltered:
     for part in conjuncts(node.condition):
         changed = substitute(part, columns) if columns else part
         (on if is_volatile(changed) or _ties(changed, inside) else moved).append(changed)
-    if not on:
+    if not on or any(is_fragile(part) for part in on):
         return Unfiltered(node)
     joined = Join(left.relation, right.relation, JoinKind.INNER, conjunction(tuple(on)))
     return Unfiltered(joined, (*left.predicates, *right.predicates, *moved), columns)
