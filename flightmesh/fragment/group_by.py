@@ -2,8 +2,9 @@
 
 Grouping a few rows at a time is wasted work where it hardly makes fewer rows of them. A PARTIAL phase then stops holding
 groups back and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them
-together). A FINAL phase collects more rows before it groups them. Distinct measures, and those whose partial results cannot be
-merged, need all rows of a group together: there all rows are collected.
+together): after a merge that showed it, or at once where the planner expects as much and morsels do not shrink. A FINAL phase
+collects more rows before it groups them. Distinct measures, and those whose partial results cannot be merged, need all rows of
+a group together: there all rows are collected.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ import pyarrow as pa
 
 from flightmesh.fragment.coalesce import slices
 from flightmesh.fragment.grouping import Aggregation
+from flightmesh.fragment.join_build import expected_rows
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.partition import split_by_bucket
 from flightmesh.physical.measures import MERGED_BY
-from flightmesh.physical.operators import GroupBy, GroupPhase
+from flightmesh.physical.operators import ExpandSets, GroupBy, GroupPhase
 
 MERGE_ROWS = 1 << 20
 """Groups gathered before they are merged for the first time."""
 WORTH_GROUPING = 0.75
 """Grouping is worth its while where it leaves at most this share of the rows."""
+TRIED_ROWS = 1 << 14
+"""After so many rows it shows whether morsels shrink."""
 MORE_ROWS = 16
 """So many times as many rows are collected before they are grouped, where grouping was not worth it."""
 PART_ROWS = 1 << 22
@@ -61,22 +65,34 @@ def _collected(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterato
 
 def _partial(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
     """Groups of morsels, held back and merged for as long as that makes fewer of them."""
-    first = Aggregation(node.keys, node.measures)
+    are_copies = isinstance(node.input, ExpandSets)
+    first = (Aggregation.of_copies if are_copies else Aggregation)(node.keys, node.measures)
     gathered = _Gathered(memory, first.merging())
+    # Below other operators rows may be multiplied next, and of copies for grouping sets the first say nothing of the rest.
+    doubtful = site.position == 0 and not are_copies and _is_doubtful(node)
     for batch in rows:
         site.context.check()
         if gathered.worth_merging:
             gathered.add(first.groups(batch), batch.num_rows)
-            if gathered.full:
+            if doubtful and gathered.input_rows >= TRIED_ROWS and not gathered.worth_grouping:
+                gathered.worth_merging = False
+            elif gathered.full:
                 gathered.merge()
             continue
         yield from gathered.drain()
         yield first.groups(batch) if gathered.worth_grouping else first.each_row(batch)
     if gathered.batches:
-        gathered.merge()
+        if gathered.worth_merging:
+            gathered.merge()
         yield from gathered.drain()
     elif not node.keys:
         yield first.no_rows()
+
+
+def _is_doubtful(node: GroupBy) -> bool:
+    """Whether the planner expects hardly fewer groups than rows."""
+    groups, rows = node.estimate, expected_rows(node.input)
+    return groups is not None and rows is not None and groups > WORTH_GROUPING * rows
 
 
 def _final(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
@@ -123,7 +139,7 @@ class _Gathered:
     def __init__(self, memory: Memory, merging: Aggregation) -> None:
         self._memory = memory
         self._merging = merging
-        self._input_rows = 0
+        self.input_rows = 0
         self._morsel_groups = 0
         self._rows = 0
         self._limit = MERGE_ROWS
@@ -138,12 +154,12 @@ class _Gathered:
     @property
     def worth_grouping(self) -> bool:
         """Whether grouping what came in left clearly fewer rows, before any merge."""
-        return self._morsel_groups <= WORTH_GROUPING * self._input_rows
+        return self._morsel_groups <= WORTH_GROUPING * self.input_rows
 
     def add(self, groups: pa.RecordBatch, input_rows: int) -> None:
         """Takes the groups of some input rows."""
         self._memory.take(batch_bytes(groups))
-        self._input_rows += input_rows
+        self.input_rows += input_rows
         self._morsel_groups += groups.num_rows
         self._rows += groups.num_rows
         self.batches.append(groups)

@@ -17,6 +17,7 @@ from flightmesh.kernel.group import Grouping, group_each, group_rows, one_group
 from flightmesh.kernel.joined_text import joined_text
 from flightmesh.kernel.quantiles import continuous_quantile, discrete_quantile
 from flightmesh.kernel.sort import SortKey, sort_indices
+from flightmesh.kernel.text_codes import TextCodes
 from flightmesh.kernel.values import Array, unpack_bits
 from flightmesh.physical.measures import merged
 from flightmesh.physical.operators import ColumnOrder, Measure
@@ -31,6 +32,14 @@ class Aggregation:
         self.key_names = [key.key for key in keys]
         self._names = [*self.key_names, *(measure.field.key for measure in measures)]
         self._acero = AceroGroups(keys, measures)
+        self._texts: TextCodes | None = None
+
+    @classmethod
+    def of_copies(cls, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> Aggregation:
+        """One whose batches are copies for grouping sets: the same key columns come several times."""
+        made = cls(keys, measures)
+        made._texts = TextCodes()
+        return made
 
     def merging(self) -> Aggregation:
         """The aggregation that brings this one's results together."""
@@ -40,14 +49,19 @@ class Aggregation:
         """One row for each group of the batch's rows; without keys exactly one row."""
         if not self._keys:
             return self._finish(batch, one_group(batch.num_rows), [])
+        keys = [batch.column(name) for name in self.key_names]
+        if self._texts is not None:
+            return self._found(batch, group_rows(self._texts.encoded(keys), batch.num_rows), keys)
         if self._acero.suits(batch):
             return self._acero.groups(batch)
-        keys = [batch.column(name) for name in self.key_names]
         only = None if self._measures or not batch.num_rows else distinct_keys(keys)
         if only is not None:
             columns = [key.cast(field.type) for key, field in zip(only, self._keys, strict=True)]
             return make_batch(columns, self._names, len(columns[0]))
-        grouping = group_rows(keys, batch.num_rows)
+        return self._found(batch, group_rows(keys, batch.num_rows), keys)
+
+    def _found(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
+        """The groups, with their keys taken from a row of each."""
         rows = pa.array(grouping.rows)
         taken = [key.take(rows) for key in keys]
         return self._finish(batch, grouping, [k.cast(f.type) for k, f in zip(taken, self._keys, strict=True)])

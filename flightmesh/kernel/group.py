@@ -63,7 +63,10 @@ def group_rows(columns: Sequence[Array], rows: int) -> Grouping:
         return Grouping(np.zeros(0, np.int64), 0, np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not columns:
         return one_group(rows)
-    columns = [_compact(c) for c in columns]
+    # What is NULL throughout tells no rows apart: sets of ROLLUP have many such columns.
+    columns = [_compact(c) for c in columns if c.null_count < rows]
+    if not columns:
+        return one_group(rows)
     packed = pack_keys(columns, [True] * len(columns))
     if packed is not None:
         packing, codes = packed

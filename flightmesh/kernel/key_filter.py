@@ -17,16 +17,17 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.kernel.hash import GOLDEN, hash_columns, mix
-from flightmesh.kernel.values import Array, Int64s, Mask, Words, integers, is_integer_like, validity
+from flightmesh.kernel.values import Array, Int64s, Integers, Mask, Words, is_integer_like, stored_integers, validity
 
 LARGEST_TABLE = 1 << 23
 """Codes that a table of booleans may span, a byte each,"""
-SMALL_TABLE = 1 << 16
-SPAN_PER_KEY = 64
+SMALL_TABLE = 1 << 22
+SPAN_PER_KEY = 256
 """and more than SMALL_TABLE only for so many a key at most."""
 MOST_KEYS = 1 << 21
 """Keys of a Bloom filter; of more only the bounds are kept."""
 BITS_PER_KEY = 16
+_LEAST = -(1 << 63)
 _SIX_BITS = np.uint64(63)
 _ONE = np.uint64(1)
 
@@ -34,8 +35,8 @@ _ONE = np.uint64(1)
 @dataclass(frozen=True, slots=True)
 class KeyFilter:
     """`low` and `high` bound the codes; `ordered`: codes are the values themselves, so bounds of values can be compared.
-    `table[code - low]` says whether a code is a key (its last place is for all others); else `words` is the Bloom filter;
-    with neither, the bounds are all that is known.
+    `table[code - low + 1]` says whether a code is a key (its first and last place are for all below and above); else `words` is
+    the Bloom filter; with neither, the bounds are all that is known.
     """
 
     low: int
@@ -53,21 +54,23 @@ class KeyFilter:
         """Which rows of a column of the keys' type may be keys. Texts may come as dictionaries."""
         codes, valid = _codes(column)
         found = self._among(codes)
-        return found if valid is None else found & valid
+        if valid is not None:
+            found &= valid
+        return found
 
     def may_hold(self, low: int, high: int) -> bool:
         """Whether a value from `low` up to `high` may be a key. Only of an ordered filter."""
         low, high = max(low, self.low), min(high, self.high)
         if low > high:
             return False
-        return self.table is None or bool(self.table[low - self.low : high - self.low + 1].any())
+        return self.table is None or bool(self.table[low - self.low + 1 : high - self.low + 2].any())
 
-    def _among(self, codes: Int64s) -> Mask:
+    def _among(self, codes: Integers) -> Mask:
         if self.table is not None:
-            numbers = (codes - np.int64(self.low)).view(np.uint64)  # far below wraps to far above
-            return np.take(self.table, np.minimum(numbers, np.uint64(len(self.table) - 1)).view(np.int64))
+            # What wraps ends up below or above the table too: its places there are those of `low` to `high` modulo 2**64.
+            return np.take(self.table, np.subtract(codes, np.int64(self.low - 1), dtype=np.int64), mode="clip")
         if self.words is not None:
-            places, bits = _bits(codes, len(self.words))
+            places, bits = _bits(codes.astype(np.int64, copy=False), len(self.words))
             hits: Mask = (np.take(self.words, places) & bits) == bits
             return hits
         return (codes >= self.low) & (codes <= self.high)
@@ -81,12 +84,12 @@ def build_key_filter(parts: Sequence[Array]) -> KeyFilter:
 def key_filter_of(codes: Int64s, ordered: bool) -> KeyFilter:
     """The filter of keys with these codes."""
     if len(codes) == 0:
-        return KeyFilter(0, -1, ordered, table=np.zeros(1, np.bool_))
+        return KeyFilter(0, -1, ordered, table=np.zeros(2, np.bool_))
     low, high = int(codes.min()), int(codes.max())
     span = high - low + 1
-    if span <= LARGEST_TABLE and span <= max(SMALL_TABLE, SPAN_PER_KEY * len(codes)):
-        table = np.zeros(span + 1, np.bool_)
-        table[codes - low] = True
+    if low > _LEAST and span <= LARGEST_TABLE and span <= max(SMALL_TABLE, SPAN_PER_KEY * len(codes)):
+        table = np.zeros(span + 2, np.bool_)
+        table[codes - np.int64(low - 1)] = True
         return KeyFilter(low, high, ordered, table=table)
     if len(codes) > MOST_KEYS:
         return KeyFilter(low, high, ordered)
@@ -104,7 +107,7 @@ def is_ordered(kind: pa.DataType) -> bool:
 def valid_codes(column: Array) -> Int64s:
     """The codes of a column's values that are not NULL."""
     codes, valid = _codes(column)
-    return codes if valid is None else codes[valid]
+    return (codes if valid is None else codes[valid]).astype(np.int64, copy=False)
 
 
 def bloom_words(codes: Int64s, words: int) -> Words:
@@ -117,9 +120,9 @@ def bloom_words(codes: Int64s, words: int) -> Words:
     return np.packbits(bits, bitorder="little").view("<u8")
 
 
-def _codes(column: Array) -> tuple[Int64s, Mask | None]:
+def _codes(column: Array) -> tuple[Integers, Mask | None]:
     if is_ordered(column.type):
-        return integers(column), validity(column)
+        return stored_integers(column), validity(column)
     return (hash_columns([column]) >> _ONE).view(np.int64), validity(column)
 
 

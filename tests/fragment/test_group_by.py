@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -196,3 +197,24 @@ def test_a_partial_phase_that_reduces_nothing_passes_rows_on_and_holds_little() 
         got = run(node, context)
     assert got.num_rows == 5000
     assert context.peak < 40_000, "the partial phase collected its input"
+
+
+@pytest.mark.parametrize("expected", [50.0, 4000.0, None])
+@pytest.mark.parametrize("distinct", [7, 3000, 1 << 40])
+def test_a_partial_phase_gives_up_at_once_where_planner_and_first_rows_agree(expected: float | None, distinct: int) -> None:
+    context = Context(morsel_rows=100)
+    rng = np.random.default_rng(distinct)
+    table = pa.table({"k": rng.integers(0, distinct, 4000), "v": rng.integers(-9, 9, 4000)})
+    source = replace(Tables(context).edge(table, batch_rows=100), estimate=4000.0)
+    measure = Measure(Field(ColumnId(10), "m", pa.decimal128(38, 0)), "sum", source.fields[1].column())
+    node = GroupBy(source, GroupPhase.PARTIAL, source.fields[:1], (measure,), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "TRIED_ROWS", 200)
+        got = run(node, context)
+    given_up = expected == 4000.0 and distinct > 7
+    assert (context.peak < 20_000) == given_up or distinct == 7
+    assert got.num_rows == 4000 if given_up and distinct > 4000 else got.num_rows <= 4000
+    sums = "select k, sum(v)::decimal(38,0) as v from t group by k"
+    assert_same_rows(
+        pa.table(reference("select k, sum(m)::decimal(38,0) as v from t group by k", t=got)), reference(sums, t=table)
+    )

@@ -27,15 +27,25 @@ from tests.random_tables import KINDS, random_column
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
     distinct=st.sampled_from([1, 4, 50, 2000]),
     order=st.sampled_from(["random", "clustered", "sorted"]),
+    absent=st.sampled_from([0, 0, 1, 2, 3]),
     colliding=st.booleans(),
     direct_size=st.sampled_from([0, 1 << 16]),
     table_rows=st.sampled_from([10, 1 << 18]),
 )
 def test_rows_share_a_group_exactly_when_their_keys_are_equal(
-    seed: int, rows: int, kinds: list[str], distinct: int, order: str, colliding: bool, direct_size: int, table_rows: int
+    seed: int,
+    rows: int,
+    kinds: list[str],
+    distinct: int,
+    order: str,
+    absent: int,
+    colliding: bool,
+    direct_size: int,
+    table_rows: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     columns = [random_column(rng, kind, rows, distinct, 0.2) for kind in kinds]
+    columns[:absent] = [pa.nulls(rows, column.type) for column in columns[:absent]]
     if order != "random":
         batch = pa.record_batch(columns, names=[f"k{i}" for i in range(len(kinds))])
         columns = batch.take(sort_indices(batch, [SortKey("k0")])).columns

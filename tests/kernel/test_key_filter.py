@@ -82,6 +82,22 @@ def test_values_far_from_the_table(value: int) -> None:
     assert not made.passes(pa.array([value])).any()
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int32(), pa.uint32(), pa.int64(), pa.timestamp("us")])
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_keys_at_the_ends_of_their_type(kind: pa.DataType, end: str) -> None:
+    bits = kind.bit_width
+    least, most = (0, 2**bits - 1) if pa.types.is_unsigned_integer(kind) else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    values = [least, least + 1, least + 2, most - 2, most - 1, most]
+    plain = pa.uint64() if least == 0 else pa.int64()
+    column = pa.array([None, *values], plain).cast(kind)
+    keys = [1, 3] if end == "low" else [4, 6]
+    passed = build_key_filter([column.take(pa.array(keys))]).passes(column)
+    assert np.flatnonzero(passed).tolist() == keys
+    assert np.flatnonzero(build_key_filter([column.take(pa.array(keys))]).passes(column[2:])).tolist() == [
+        key - 2 for key in keys if key >= 2
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [(pa.date32(), DAY), (pa.decimal128(5, 2), Decimal("1.25")), (pa.float64(), -0.0), (pa.float64(), float("nan"))],
