@@ -1,5 +1,6 @@
-"""Deals the splits of scans to the attempts that ask for them: in one process one at a time, so that no task waits on another's
-long file; on a mesh, where asking is a round trip, several while many are left.
+"""Deals the splits of scans to the attempts that ask for them: several at a time while many are left, since
+asking is a round trip (through the event loop even in one process), one at a time at the end, so that no task waits on
+another's long file.
 
 Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table
 says which; a task is given what its own worker holds before what others do. Splits of files that nodes serve stay where they
@@ -50,8 +51,8 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
 
 
 def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
-    """The next splits for an attempt, recorded as drawn; an empty grant when there are none left, on a mesh right after the one
-    that took the last; nothing while none are listed.
+    """The next splits for an attempt, recorded as drawn; an empty grant when there are none left, right after the one that took
+    the last; nothing while none are listed.
 
     A request that comes again is given what it drew the first time. Raises InternalError for one that skips a number.
     """
@@ -84,13 +85,12 @@ def _draw(
         table.put(replace(task, grants=(*task.grants, (want.source, 0))))
         return [_grant(worker, want, ())]
     share = shares[holders]
-    is_far = table.workers[worker].address is not None
-    count = _count(share, want.number, table.stage(task.id).tasks) if is_far else 1
+    count = _count(share, want.number, table.stage(task.id).tasks)
     splits = share.splits[share.next : share.next + count]
     left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
     drawn = (*task.drawn, *((want.source, split) for split in splits))
-    is_last = is_far and not any(share.left for share in left.values())
+    is_last = not any(share.left for share in left.values())
     grants = ((want.source, count), (want.source, 0)) if is_last else ((want.source, count),)
     table.put(replace(task, drawn=drawn, grants=(*task.grants, *grants)))
     granted: list[DriverEffect] = [_grant(worker, want, splits)]

@@ -21,11 +21,12 @@ from flightmesh.physical.operators import ExpandSets
 def run_expand(node: ExpandSets, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The copies of the input's rows, then the rows of groups that are there though no row is."""
     for batch in rows:
-        nulls = {item.field.id: pa.nulls(batch.num_rows, item.field.type) for item in node.keys}
+        sources = [batch.column(_source(node, place)) for place in range(len(node.keys))]
+        nulls = {i.field.id: pa.nulls(batch.num_rows, column.type) for i, column in zip(node.keys, sources, strict=True)}
         there = {} if node.present is None else {node.present.id: pa.repeat(pa.scalar(True), batch.num_rows)}
         for number, kept in enumerate(node.sets):
             site.context.check()
-            made = nulls | there | {node.keys[place].field.id: batch.column(_source(node, place)) for place in kept}
+            made = nulls | there | {node.keys[place].field.id: sources[place] for place in kept}
             yield _put_together(node, batch, made | {node.number.id: _numbers(number, batch.num_rows)})
     if node.whole:
         yield pa.concat_batches([_without_rows(node, number) for number in node.whole])

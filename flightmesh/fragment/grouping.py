@@ -52,6 +52,8 @@ class Aggregation:
         keys = [batch.column(name) for name in self.key_names]
         if self._texts is not None:
             return self._found(batch, group_rows(self._texts.encoded(keys), batch.num_rows), keys)
+        if any(pa.types.is_dictionary(key.type) for key in keys):
+            return self._found(batch, group_rows([_numbers(key) for key in keys], batch.num_rows), keys)
         if self._acero.suits(batch):
             return self._acero.groups(batch)
         only = None if self._measures or not batch.num_rows else distinct_keys(keys)
@@ -68,7 +70,8 @@ class Aggregation:
 
     def each_row(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row as if it were a group of its own."""
-        return self._finish(batch, group_each(batch.num_rows), [batch.column(name) for name in self.key_names])
+        keys = [batch.column(name).cast(field.type) for name, field in zip(self.key_names, self._keys, strict=True)]
+        return self._finish(batch, group_each(batch.num_rows), keys)
 
     def no_rows(self) -> pa.RecordBatch:
         """The one row that a grouping without keys gives for no rows at all."""
@@ -78,6 +81,11 @@ class Aggregation:
     def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
         results = [measured(measure, grouping, batch) for measure in self._measures]
         return make_batch([*keys, *results], self._names, grouping.count)
+
+
+def _numbers(key: Array) -> Array:
+    """The entries' numbers of a dictionary, whose entries are distinct (see `encoded_texts`)."""
+    return key.indices if pa.types.is_dictionary(key.type) else key
 
 
 def measured(measure: Measure, grouping: Grouping, batch: pa.RecordBatch) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.expression.nodes import columns_of
+from flightmesh.fragment.encoded_texts import encode_build
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
@@ -66,10 +67,12 @@ def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> Joi
         keys = [merged.column(k.build.key) for k in node.keys]
         index = build_index(keys, [k.null_safe for k in node.keys], expected_rows(node.probe) or 0)
         memory.take(index.nbytes)
+    encoded = encode_build(merged, node, site.encoded)
+    memory.hold(memory.held + max(0, batch_bytes(encoded) - batch_bytes(merged)))
     filters = tuple((made.number, build_key_filter([merged.column(made.column.key)])) for made in node.dynamic)
     memory.take(sum(each.nbytes for _, each in filters))
     site.metrics.count("build_rows", merged.num_rows)
-    return JoinBuild(merged, index, filters)
+    return JoinBuild(encoded, index, filters)
 
 
 def _only_asks(node: HashJoin) -> bool:

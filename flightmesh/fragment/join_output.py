@@ -25,7 +25,8 @@ class JoinOutput:
         self._probe = [f for f in node.fields if f.id in in_probe]
         self._build = [f for f in node.fields if f.id in in_build and f.id not in in_probe]
         self._build_rows = build.select([f.key for f in self._build])
-        self._build_schema = pa.schema([pa.field(f.key, f.type) for f in self._build])
+        types = dict(zip(build.schema.names, build.schema.types, strict=True))
+        self._build_schema = pa.schema([(f.key, _given_type(types[f.key], f.type)) for f in self._build])
         self._mark = None if node.mark is None else node.mark.key
 
     def pairs(self, batch: pa.RecordBatch, probe: Rows, build: Rows) -> pa.RecordBatch:
@@ -69,7 +70,12 @@ class JoinOutput:
         return dict(zip(self._build_schema.names, taken.columns, strict=True))
 
     def _no_build(self, rows: int) -> dict[str, Array]:
-        return {f.key: pa.nulls(rows, f.type) for f in self._build}
+        return {f.name: pa.nulls(rows, f.type) for f in self._build_schema}
+
+
+def _given_type(held: pa.DataType, planned: pa.DataType) -> pa.DataType:
+    """Dictionaries of texts leave as they are held, all else as planned (texts past 2 GiB are held as large ones)."""
+    return held if pa.types.is_dictionary(held) else planned
 
 
 def _is_every_row(rows: Rows, count: int) -> bool:

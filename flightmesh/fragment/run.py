@@ -13,6 +13,7 @@ from typing import assert_never
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
+from flightmesh.fragment.encoded_texts import encoded_columns
 from flightmesh.fragment.expand import run_expand
 from flightmesh.fragment.filter import run_filter
 from flightmesh.fragment.group_by import run_group_by
@@ -71,6 +72,7 @@ class FragmentRun:
     def __init__(self, root: Operator, context: TaskContext) -> None:
         keep_freed_memory()
         self.metrics = [OperatorMetrics(type(node).__name__) for node in preorder(root)]
+        self._encoded = encoded_columns(root)
         self._context = context
         self._filters: dict[int, KeyFilter] = {}
         self._pull = self._start(root, 0, None)
@@ -94,7 +96,7 @@ class FragmentRun:
     def _start(self, node: Operator, position: int, turns: Turns | None) -> Pull:
         """The operator, which stands at `position` of the pre-order, over its inputs."""
         metrics = self.metrics[position]
-        site = Site(self._context, metrics, position, self._filters, turns)
+        site = Site(self._context, metrics, position, self._filters, turns, self._encoded[position])
         if isinstance(node, IterateRows):
             return self._iterate(node, site)
         inputs, place = [], position + 1

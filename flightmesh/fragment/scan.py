@@ -1,6 +1,7 @@
 """Runs a TableScan: asks for splits until there are none, filters their rows, keeps the fields.
 
-Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings. Batches
+Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings, but for
+what the operators above take as dictionaries. Batches
 that lose most of their rows are gathered into morsels again. Dynamic filters spare splits, or parts of them, from being read,
 and drop rows before the other filters see them. With a limit the scan asks for no further split once it has
 enough rows.
@@ -15,7 +16,8 @@ import pyarrow as pa
 from flightmesh.catalog.table import FileSplit
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.dynamic_filters import ScanFilters
-from flightmesh.fragment.scan_filter import compile_scan_filter, decode
+from flightmesh.fragment.encoded_texts import decode
+from flightmesh.fragment.scan_filter import compile_scan_filter
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
 from flightmesh.physical.operators import TableScan
@@ -26,10 +28,10 @@ def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
     keys = [f.key for f in node.fields]
     batches: Iterator[pa.RecordBatch]
     if not node.filters and not node.dynamic:
-        batches = (decode(b.select(keys)) for b in _read(node, None, site) if b.num_rows)
+        batches = (decode(b.select(keys), site.encoded) for b in _read(node, None, site) if b.num_rows)
     else:
         scan_filter, dynamic = compile_scan_filter(node.filters), ScanFilters(node, site)
-        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b))) for b in _read(node, dynamic, site))
+        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b)), site.encoded) for b in _read(node, dynamic, site))
         batches = coalesce(passed, site.context.morsel_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)
 

@@ -69,14 +69,6 @@ def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter:
     return ScanFilter(tuple(texts), None if whole is None else Portions((whole,)))
 
 
-def decode(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with dictionaries made plain."""
-    if not any(pa.types.is_dictionary(t) for t in batch.schema.types):
-        return batch
-    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
-    return make_batch(columns, batch.schema.names, batch.num_rows)
-
-
 def _passed(batch: pa.RecordBatch, key: str, portions: Portions) -> Mask:
     column = batch.column(key)
     if not pa.types.is_dictionary(column.type) or len(column.dictionary) >= len(column):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.turns import Turns
+from flightmesh.ids import ColumnId
 from flightmesh.kernel.key_filter import KeyFilter
 
 
@@ -18,13 +19,14 @@ from flightmesh.kernel.key_filter import KeyFilter
 class Site:
     """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree; `filters`
     are the dynamic filters that joins of this fragment have made until now, by number; `turns` is what the recursion around it
-    keeps, if there is one."""
+    keeps, if there is one; `encoded` are the columns of its output that may be dictionaries."""
 
     context: TaskContext
     metrics: OperatorMetrics
     position: int
     filters: dict[int, KeyFilter] = field(default_factory=dict)
     turns: Turns | None = None
+    encoded: frozenset[ColumnId] = frozenset()
 
     @contextmanager
     def memory(self, purpose: str) -> Iterator[Memory]:

@@ -105,7 +105,7 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
     if argument is None:
         if function != "count_star":
             raise InternalError(f"the aggregate {function} needs an argument")
-        return pa.array(_sizes(grouping))
+        return pa.array(grouping.sizes())
     match function:
         case "count":
             return pa.array(_counts(grouping, argument))
@@ -163,24 +163,18 @@ def _aggregate(function: str, grouping: Grouping, argument: Array | None, result
             raise InternalError(f"there is no aggregate kernel named {function}")
 
 
-def _sizes(grouping: Grouping) -> Int64s:
-    if grouping.starts is not None and grouping.count:
-        return np.diff(grouping.starts, append=len(grouping.ids))
-    return np.bincount(grouping.ids, minlength=grouping.count)
-
-
 def _counts(grouping: Grouping, argument: Array) -> Int64s:
     valid = validity(argument)
     if valid is None:
         if pa.types.is_null(argument.type):
             return np.zeros(grouping.count, np.int64)
-        return _sizes(grouping)
+        return grouping.sizes()
     return np.bincount(grouping.ids[valid], minlength=grouping.count)
 
 
 def _sum_counts(grouping: Grouping, argument: Array) -> Array:
     values, _ = _filled_integers(argument)
-    return pa.array(_sum_int64(grouping, values, _largest(values)))
+    return pa.array(_summed(grouping, values, _largest(values)))  # as many as there were rows, once: that fits
 
 
 def _sum(grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
@@ -192,10 +186,9 @@ def _sum(grouping: Grouping, argument: Array, result: pa.DataType) -> Array:
         return pa.array(_sum_floats(grouping, values), mask=null)
     target = result if pa.types.is_decimal128(result) else pa.decimal128(38, 0)
     values, fits = _filled_integers(argument)
-    if fits:
-        largest = _largest(values)
-        if largest * len(values) < _EXACT_INT:
-            return decimals_from_int64(_sum_int64(grouping, values, largest), target, null)
+    sums = _sum_int64(grouping, values) if fits else None
+    if sums is not None:
+        return decimals_from_int64(sums, target, null)
     return decimals_from_limbs(_limb_sums(grouping, argument), target, null)
 
 
@@ -229,24 +222,38 @@ def _sum_floats(grouping: Grouping, values: npt.NDArray[np.float64]) -> npt.NDAr
     return np.bincount(grouping.ids, weights=values, minlength=grouping.count).astype(np.float64, copy=False)
 
 
-def _sum_int64(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
-    """Sums of values whose sums are known to fit; `largest` bounds their size. Counting with weights adds in float64, which is
-    exact below 2**53 and needs no order."""
+def _sum_int64(grouping: Grouping, values: Int64s) -> Int64s | None:
+    """Sums of groups; None where one might not fit.
+
+    Counting with weights adds in float64, which is exact below 2**53 and needs no order. A value above that is one there
+    too, rounded or not, so their size is seen on the weights, which lie close together.
+    """
+    if grouping.starts is None and grouping.count > 1 and len(values):
+        weights = values.astype(np.float64)
+        if max(float(weights.max()), -float(weights.min())) * len(values) < _EXACT_FLOAT:
+            return _weighed(grouping, weights)
+    largest = _largest(values)
+    return _summed(grouping, values, largest) if largest * len(values) < _EXACT_INT else None
+
+
+def _summed(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
+    """Sums that are known to fit; `largest` bounds the values' size."""
     if len(values) == 0:
         return np.zeros(grouping.count, np.int64)
     if grouping.count == 1:
         return np.array([values.sum()])
     if grouping.starts is None and largest * len(values) < _EXACT_FLOAT:
-        return _weighed(grouping, values)
+        return _weighed(grouping, values.astype(np.float64))
     halves_fit = (largest >> _HALF_BITS) * len(values) < _EXACT_FLOAT and len(values) < 1 << _HALF_BITS
     if grouping.starts is None and halves_fit:
-        return _weighed(grouping, values & _HALF_MASK) + (_weighed(grouping, values >> _HALF_BITS) << _HALF_BITS)
+        low, high = (half.astype(np.float64) for half in (values & _HALF_MASK, values >> _HALF_BITS))
+        return _weighed(grouping, low) + (_weighed(grouping, high) << _HALF_BITS)
     order = grouping.order()
     return _reduce(np.add, values if order is None else values[order], grouping)
 
 
-def _weighed(grouping: Grouping, values: Int64s) -> Int64s:
-    return np.bincount(grouping.ids, weights=values.astype(np.float64), minlength=grouping.count).astype(np.int64)
+def _weighed(grouping: Grouping, weights: npt.NDArray[np.float64]) -> Int64s:
+    return np.bincount(grouping.ids, weights=weights, minlength=grouping.count).astype(np.int64)
 
 
 def _reduce(function: np.ufunc, ordered: npt.NDArray[Any], grouping: Grouping) -> npt.NDArray[Any]:
@@ -274,7 +281,7 @@ def _limb_sums(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int
         high = np.zeros(len(low), np.uint64) if unsigned else (values >> 63).view(np.uint64)
     valid = validity(argument)
     low, high = _filled(low, valid), _filled(high, valid)
-    a, b, c, d = (_sum_int64(grouping, limb, 1 << 32) for limb in decimal_limbs(low, high))
+    a, b, c, d = (_summed(grouping, limb, 1 << 32) for limb in decimal_limbs(low, high))
     return a, b, c, d
 
 

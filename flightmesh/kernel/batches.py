@@ -33,12 +33,15 @@ def rows_without_columns(rows: int) -> pa.RecordBatch:
 def concat_batches(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     """All rows of the batches in one, in order; an empty batch of `schema` when there are none.
 
-    String columns of more than 2 GiB together become large ones: `take_rows` makes them plain again.
+    Dictionaries stay where a column has them in every batch; where it does not, texts are made plain. String
+    columns of more than 2 GiB together become large ones: `take_rows` makes them plain again.
     """
     if not batches:
         return empty_batch(schema)
     if len(batches) == 1:
         return batches[0]
+    if any(batch.schema.types != batches[0].schema.types for batch in batches[1:]):
+        batches = [_without_dictionaries(batch) for batch in batches]
     large = _overflowing(batches)
     if large:
         batches = [_with_large(batch, large) for batch in batches]
@@ -56,6 +59,11 @@ def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     if len(schema) == 0:
         return rows_without_columns(0)
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return make_batch(columns, batch.schema.names, batch.num_rows)
 
 
 def _overflowing(batches: Sequence[pa.RecordBatch]) -> list[int]:

@@ -47,6 +47,16 @@ class Grouping:
     rows: Int64s
     starts: Int64s | None = None
     _order: Int64s | None = None
+    _sizes: Int64s | None = None
+
+    def sizes(self) -> Int64s:
+        """Rows of each group."""
+        if self._sizes is None:
+            if self.starts is not None and self.count:
+                self._sizes = np.diff(self.starts, append=len(self.ids))
+            else:
+                self._sizes = np.bincount(self.ids, minlength=self.count)
+        return self._sizes
 
     def order(self) -> Int64s | None:
         """Row numbers that bring each group's rows together, groups in order; None when they are so already."""

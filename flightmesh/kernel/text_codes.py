@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.kernel.values import Array, is_byte_string
@@ -21,11 +22,13 @@ class TextCodes:
         self._known: dict[int, tuple[Array, Array]] = {}
 
     def encoded(self, columns: Sequence[Array]) -> list[Array]:
-        """The columns, texts as codes; those without a value stay."""
-        return [
-            self._codes(place, column) if is_byte_string(column.type) and column.null_count < len(column) else column
-            for place, column in enumerate(columns)
-        ]
+        """The columns, texts as codes, dictionaries (of distinct entries) as their numbers; those without a value stay."""
+        return [self._coded(place, column) for place, column in enumerate(columns)]
+
+    def _coded(self, place: int, column: Array) -> Array:
+        if pa.types.is_dictionary(column.type):
+            return column.indices
+        return self._codes(place, column) if is_byte_string(column.type) and column.null_count < len(column) else column
 
     def _codes(self, place: int, column: Array) -> Array:
         known = self._known.get(place)

@@ -170,7 +170,6 @@ def read(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column)."""
     file = table.files[split.file]
-    name = display(table.storage, file.path)
     known = footer(table.storage, file)
     reader = _reader(table.storage, file)
     present = [column for column in columns if known.has(column)]
@@ -192,7 +191,7 @@ def read(
         check_pinned(table.storage, file)
         raise _damaged(table.storage, file, error) from None
     except DataError as error:
-        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
+        raise InvalidInput(f"{display(table.storage, file.path)}: {error.message}", hint=error.hint) from None
 
 
 def _damaged(storage: Storage, file: File, error: Exception) -> InvalidInput:

@@ -1,0 +1,122 @@
+"""Which text columns may pass between the operators of a fragment as dictionaries: those that only a grouping looks at.
+
+A grouping by texts needs to know which are equal, not what they are, and a number is cheaper to gather, keep and compare than
+a text. So a column that goes to the keys of a GroupBy, past operators that only hand it on, stays a dictionary from where it
+was read, or from the build side of a join, where it is made one. Handed a fragment's tree; hands on what may leave each
+operator so. What always holds: it *may*; each batch comes with plain texts where that was better, and everything that
+looks at a column gets plain texts, as does what reads the fragment's output. Entries of such dictionaries are distinct, and
+none is NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flightmesh.expression.nodes import Column, columns_of
+from flightmesh.ids import ColumnId
+from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.values import is_byte_string
+from flightmesh.logical.relations import Item, JoinKind
+from flightmesh.physical.measures import MERGED_BY
+from flightmesh.physical.operators import (
+    ExpandSets,
+    FilterRows,
+    GroupBy,
+    HashJoin,
+    Operator,
+    ProjectColumns,
+    operator_inputs,
+)
+
+Columns = frozenset[ColumnId]
+_NONE: Columns = frozenset()
+
+ROWS_PER_ENTRY = 2
+"""A dictionary is handed on where it has so many rows for each entry, or the build side of a join so many results for each."""
+
+
+def encoded_columns(root: Operator) -> list[Columns]:
+    """For each operator, in pre-order, the columns of its output that may be dictionaries."""
+    found: list[Columns] = []
+    _visit(root, _NONE, found)
+    return found
+
+
+def _visit(node: Operator, accepted: Columns, found: list[Columns]) -> None:
+    found.append(accepted)
+    for child, wanted in zip(operator_inputs(node), _accepted(node, accepted), strict=True):
+        texts = {f.id for f in child.fields if is_byte_string(f.type)}
+        _visit(child, wanted & texts, found)
+
+
+def _accepted(node: Operator, above: Columns) -> tuple[Columns, ...]:
+    """The columns of each input that may be dictionaries, `above` being those of the output that may."""
+    match node:
+        case GroupBy():
+            if any(m.distinct or m.order or m.function not in MERGED_BY for m in node.measures):
+                return (_NONE,)
+            looked_at = {c.id for m in node.measures for c in m.columns}
+            return (frozenset(key.id for key in node.keys) - looked_at,)
+        case ProjectColumns():
+            return (_handed_on(node.items, above),)
+        case FilterRows():
+            return (above - columns_of(node.predicate),)
+        case ExpandSets():
+            others = {f.id for f in node.input.fields if f in node.fields} - above
+            return (_handed_on(node.keys, above) - others,)
+        case HashJoin():
+            return (_of_join(node, above) if node.kind not in (JoinKind.RIGHT, JoinKind.FULL) else _NONE, _NONE)
+        case _:
+            return (_NONE,) * len(operator_inputs(node))
+
+
+def _handed_on(items: Iterable[Item], above: Columns) -> Columns:
+    """The columns that items only hand on, each time to a field that may be a dictionary."""
+    items = tuple(items)
+    plain = {item.expression.id for item in items if isinstance(item.expression, Column) and item.field.id in above}
+    for item in items:
+        if item.field.id not in above:
+            plain -= columns_of(item.expression)
+    return frozenset(plain)
+
+
+def _of_join(node: HashJoin, above: Columns) -> Columns:
+    """The output columns that may be dictionaries and that the join does not look at itself."""
+    looked_at = {c.id for k in node.keys for c in (k.probe, k.build)}
+    looked_at |= {c.id for f in node.dynamic for c in (f.column,)}
+    return above - looked_at - (frozenset() if node.residual is None else columns_of(node.residual))
+
+
+def encode_build(rows: pa.RecordBatch, node: HashJoin, accepted: Columns) -> pa.RecordBatch:
+    """The build side of a join; its texts that may leave it so as dictionaries, if it is expected to give its rows often."""
+    columns = _of_join(node, accepted) & {f.id for f in node.build.fields}
+    if not columns or node.estimate is None or node.estimate < ROWS_PER_ENTRY * rows.num_rows:
+        return rows
+    keys = {f.key for f in node.build.fields if f.id in columns}
+    made = [
+        pc.dictionary_encode(column) if name in keys and pa.types.is_string(column.type) else column
+        for name, column in zip(rows.schema.names, rows.columns, strict=True)
+    ]
+    return make_batch(made, rows.schema.names, rows.num_rows)
+
+
+def decode(batch: pa.RecordBatch, accepted: Columns = _NONE) -> pa.RecordBatch:
+    """The batch with dictionaries made plain, but for those of `accepted` columns that are worth it."""
+    if not any(pa.types.is_dictionary(t) for t in batch.schema.types):
+        return batch
+    keys = {f"c{id}" for id in accepted}
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) and not (name in keys and _stays(column)) else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return make_batch(columns, batch.schema.names, batch.num_rows)
+
+
+def _stays(column: pa.DictionaryArray) -> bool:
+    entries = column.dictionary
+    if len(entries) * ROWS_PER_ENTRY > len(column) or entries.null_count:
+        return False
+    return bool(pc.count_distinct(entries).as_py() == len(entries))
