@@ -25,7 +25,7 @@ from flightmesh.fragment.site import Memory, Site
 from flightmesh.fragment.turns import Turns
 from flightmesh.kernel.batches import rows_without_columns
 from flightmesh.kernel.lookup import Lookup
-from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.masks import keep_rows
 from flightmesh.kernel.values import Mask
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import BuildSide, HashJoin, ReadExchange
@@ -147,7 +147,7 @@ class _Join:
     def _kept(self, batch: pa.RecordBatch, keep: Mask) -> Iterator[pa.RecordBatch]:
         names = [f.key for f in self._node.fields]
         part = batch.select(names) if names else rows_without_columns(batch.num_rows)
-        yield filter_rows(part, pa.array(keep))
+        yield keep_rows(part, keep)
 
     def _give(self, build: np.ndarray) -> None:
         if self._given is not None:

@@ -16,7 +16,7 @@ from flightmesh.expression.nodes import Column, Expression, columns_of, conjunct
 from flightmesh.expression.properties import is_volatile, may_fail
 from flightmesh.fragment.portions import Portions
 from flightmesh.kernel.batches import make_batch
-from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.masks import keep_rows
 from flightmesh.kernel.values import Array, Mask, integers, unpack_bits, validity
 
 WORTH_CUTTING = 0.5
@@ -36,16 +36,16 @@ class ScanFilter:
         texts = self._texts_mask(batch)
         mask = texts if mask is None else mask if texts is None else mask & texts
         if mask is not None:
-            share = np.count_nonzero(mask) / max(1, batch.num_rows)
-            if share == 0:
+            left = np.count_nonzero(mask)
+            if left == 0:
                 return batch.slice(0, 0).select(kept)
-            if self.rest is not None and share <= WORTH_CUTTING:
-                batch, mask = filter_rows(batch, pa.array(mask)), None
+            if self.rest is not None and left <= WORTH_CUTTING * batch.num_rows:
+                batch, mask = keep_rows(batch, mask), None
         if self.rest is not None:
             passed = _verdicts(self.rest, batch)
             mask = passed if mask is None else mask & passed
         rows = batch.select(kept)
-        return rows if mask is None else filter_rows(rows, pa.array(mask))
+        return rows if mask is None else keep_rows(rows, mask)
 
     def _texts_mask(self, batch: pa.RecordBatch) -> Mask | None:
         mask: Mask | None = None

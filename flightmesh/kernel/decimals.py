@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.errors import DataError
-from flightmesh.kernel.values import Array, Int64s, Mask, Words
+from flightmesh.kernel.values import Array, Int64s, Mask, Words, pack_bits
 
 _MASK_32 = np.int64(0xFFFFFFFF)
 _BOUND = 10**38
@@ -24,7 +24,7 @@ def decimals_from_words(low: Words, high: Words, type_: pa.DataType, null: Mask 
     words = np.empty(2 * len(low), np.uint64)
     words[::2] = low
     words[1::2] = high
-    valid = None if null is None or not null.any() else pa.array(~null).buffers()[1]
+    valid = None if null is None or not null.any() else pack_bits(~null).buffers()[1]
     return pa.Array.from_buffers(type_, len(low), [valid, pa.py_buffer(words)])
 
 

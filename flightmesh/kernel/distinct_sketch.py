@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.hash import COMBINE, hash_columns, mix
-from flightmesh.kernel.values import Array, Int64s, Words, validity
+from flightmesh.kernel.values import Array, Int64s, Words, pack_bits, validity
 from flightmesh.kernel.within import sorted_within
 from flightmesh.sketches.distinct import MOST_HASHES, REGISTERS, REST_BITS
 from flightmesh.sketches.ragged import large_array, large_values, places_in, row_of_each
@@ -46,12 +46,12 @@ def distinct_sketches(grouping: Grouping, argument: Array) -> Array:
     if many.any():
         inside = many[ids]
         everything = bool(inside.all())
-        hashes = _hashes(values if everything else values.filter(pa.array(inside)))
+        hashes = _hashes(values if everything else values.filter(pack_bits(inside)))
         dense = _filled(ids if everything else ids[inside], hashes, np.flatnonzero(many), grouping.count)
         sure = np.count_nonzero(dense.registers, axis=1) > MOST_HASHES
         dense = _Dense(dense.groups[sure], dense.registers[sure])
         rest = dense.places(grouping.count)[ids] < 0
-        ids, values = ids[rest], values.filter(pa.array(rest))
+        ids, values = ids[rest], values.filter(pack_bits(rest))
     hashes = _hashes(values) if len(ids) else np.zeros(0, np.uint64)
     return _packed(ids, hashes, dense, grouping.count)
 
@@ -88,7 +88,7 @@ def _with_values(ids: Int64s, argument: Array) -> tuple[Int64s, Array]:
     if pa.types.is_dictionary(argument.type):
         argument = argument.cast(argument.type.value_type)
     valid = validity(argument)
-    return (ids, argument) if valid is None else (ids[valid], argument.filter(pa.array(valid)))
+    return (ids, argument) if valid is None else (ids[valid], argument.filter(pack_bits(valid)))
 
 
 def _hashes(values: Array) -> Words:

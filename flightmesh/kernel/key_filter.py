@@ -27,6 +27,10 @@ SPAN_PER_KEY = 256
 MOST_KEYS = 1 << 21
 """Keys of a Bloom filter; of more only the bounds are kept."""
 BITS_PER_KEY = 16
+FEW_KEYS = 1 << 12
+"""So many keys are kept beside a Bloom filter."""
+COMPARED = 6
+"""Comparing with so many keys is cheaper than a Bloom filter."""
 _LEAST = -(1 << 63)
 _SIX_BITS = np.uint64(63)
 _ONE = np.uint64(1)
@@ -36,7 +40,8 @@ _ONE = np.uint64(1)
 class KeyFilter:
     """`low` and `high` bound the codes; `ordered`: codes are the values themselves, so bounds of values can be compared.
     `table[code - low + 1]` says whether a code is a key (its first and last place are for all below and above); else `words` is
-    the Bloom filter; with neither, the bounds are all that is known.
+    the Bloom filter; with neither, the bounds are all that is known. `few`: the keys beside a Bloom filter of ordered codes, in
+    order, where they are few.
     """
 
     low: int
@@ -44,11 +49,12 @@ class KeyFilter:
     ordered: bool
     table: Mask | None = None
     words: Words | None = None
+    few: Int64s | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of the filter."""
-        return sum(part.nbytes for part in (self.table, self.words) if part is not None)
+        return sum(part.nbytes for part in (self.table, self.words, self.few) if part is not None)
 
     def passes(self, column: Array) -> Mask:
         """Which rows of a column of the keys' type may be keys. Texts may come as dictionaries."""
@@ -63,17 +69,36 @@ class KeyFilter:
         low, high = max(low, self.low), min(high, self.high)
         if low > high:
             return False
+        if self.few is not None:
+            return bool(np.searchsorted(self.few, low) < np.searchsorted(self.few, high, side="right"))
         return self.table is None or bool(self.table[low - self.low + 1 : high - self.low + 2].any())
 
     def _among(self, codes: Integers) -> Mask:
         if self.table is not None:
             # What wraps ends up below or above the table too: its places there are those of `low` to `high` modulo 2**64.
-            return np.take(self.table, np.subtract(codes, np.int64(self.low - 1), dtype=np.int64), mode="clip")
+            places = codes if self.low == 1 else np.subtract(codes, np.int64(self.low - 1), dtype=np.int64)
+            return np.take(self.table, places, mode="clip")
         if self.words is not None:
+            near = self._near(codes)
+            if near is not None:
+                return near
             places, bits = _bits(codes.astype(np.int64, copy=False), len(self.words))
             hits: Mask = (np.take(self.words, places) & bits) == bits
             return hits
         return (codes >= self.low) & (codes <= self.high)
+
+    def _near(self, codes: Integers) -> Mask | None:
+        """The same where only a few keys lie among the codes at all, as in files that are in the order of the key."""
+        if self.few is None or len(codes) == 0:
+            return None
+        first = np.searchsorted(self.few, codes.min())
+        near = self.few[first : np.searchsorted(self.few, codes.max(), side="right")]
+        if len(near) > COMPARED:
+            return None
+        found = np.zeros(len(codes), np.bool_)
+        for key in near:
+            found |= codes == key
+        return found
 
 
 def build_key_filter(parts: Sequence[Array]) -> KeyFilter:
@@ -88,13 +113,16 @@ def key_filter_of(codes: Int64s, ordered: bool) -> KeyFilter:
     low, high = int(codes.min()), int(codes.max())
     span = high - low + 1
     if low > _LEAST and span <= LARGEST_TABLE and span <= max(SMALL_TABLE, SPAN_PER_KEY * len(codes)):
-        table = np.zeros(span + 2, np.bool_)
+        if 1 < low <= min(span, LARGEST_TABLE - span):
+            low = 1  # a table from there on is addressed by the codes as they are
+        table = np.zeros(high - low + 3, np.bool_)
         table[codes - np.int64(low - 1)] = True
         return KeyFilter(low, high, ordered, table=table)
     if len(codes) > MOST_KEYS:
         return KeyFilter(low, high, ordered)
     words = 1 << max(4, (len(codes) * BITS_PER_KEY // 64).bit_length())
-    return KeyFilter(low, high, ordered, words=bloom_words(codes, words))
+    few = np.sort(codes) if ordered and len(codes) <= FEW_KEYS else None
+    return KeyFilter(low, high, ordered, words=bloom_words(codes, words), few=few)
 
 
 def is_ordered(kind: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from flightmesh.kernel.group import Grouping, group_rows
 from flightmesh.kernel.radix import stable_order
-from flightmesh.kernel.values import Array, Int64s, Words, buffer_view, integers, is_integer_like, validity
+from flightmesh.kernel.values import Array, Int64s, Words, buffer_view, integers, is_integer_like, pack_bits, validity
 from flightmesh.kernel.within import order_within, sorted_within
 from flightmesh.sketches.quantiles import HEAD, MOST_BUCKETS, ordered_keys
 from flightmesh.sketches.ragged import large_array, large_values, places_in, row_of_each
@@ -69,7 +69,7 @@ def _keys(ids: Int64s, argument: Array) -> tuple[Int64s, Int64s]:
         return ids[:0], np.zeros(0, np.int64)
     valid = validity(argument)
     if valid is not None:
-        ids, argument = ids[valid], argument.filter(pa.array(valid))
+        ids, argument = ids[valid], argument.filter(pack_bits(valid))
     return ids, ordered_keys(_doubles(argument))
 
 

@@ -17,7 +17,7 @@ from flightmesh.kernel.distinct_keys import array_of_integers
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.radix import stable_order
-from flightmesh.kernel.values import Array, Int64s, buffer_view, is_integer_like, validity
+from flightmesh.kernel.values import Array, Int64s, buffer_view, is_integer_like, pack_bits, validity
 from flightmesh.kernel.within import LARGE, sort_small
 from flightmesh.sketches.quantiles import ordered_keys, values_of_keys
 
@@ -51,7 +51,7 @@ def selection(grouping: Grouping, argument: Array) -> Selection | None:
     """The values that are not NULL of each group; None for types that are not made of 64 bits."""
     valid = validity(argument)
     ids = grouping.ids if valid is None else grouping.ids[valid]
-    values = argument if valid is None else argument.filter(pa.array(valid))
+    values = argument if valid is None else argument.filter(pack_bits(valid))
     keys = _keys(values)
     return None if keys is None else Selection(ids, keys, grouping.count, argument.type)
 

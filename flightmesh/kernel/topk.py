@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
 from flightmesh.kernel.key_codes import integer_values
-from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.masks import filter_rows, keep_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
 
 _FAR_TOO_MANY = 4
@@ -78,7 +78,7 @@ class TopRows:
             return batch
         values = ~found[0] if key.descending else found[0]
         last = np.partition(values, self._count - 1)[self._count - 1]
-        return filter_rows(batch, pa.array(values <= last))
+        return keep_rows(batch, values <= last)
 
     def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that may still be among the first: those whose first key is not after the bound's."""

@@ -70,9 +70,34 @@ def test_bounds() -> None:
 def test_bounds_of_keys_that_lie_far_apart() -> None:
     made = build_key_filter([pa.array([-(2**62), 0, 2**62])])
     assert made.words is not None
-    assert made.may_hold(1, 2)
+    assert not made.may_hold(1, 2)  # few keys are known one by one
+    assert made.may_hold(0, 2)
     assert not made.may_hold(2**62 + 1, 2**63 - 1)
+    many = build_key_filter([pa.array(np.arange(-(2**62), 2**62, 2**48))])
+    assert many.words is not None and many.few is None
+    assert many.may_hold(1, 2)  # of many only the bounds are
     assert made.passes(pa.array([-(2**62), 0, 2**62])).all()
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint32(), pa.date32()])
+def test_keys_are_compared_where_few_lie_among_the_values(kind: pa.DataType) -> None:
+    """With so far a look at the Bloom filter only where many do; either way keys pass, and here nothing else."""
+    keys = pa.array([5, *range(40_000_000, 40_000_020), 2_000_000_000], pa.int64())
+    made = build_key_filter([keys.cast(pa.uint32()).cast(kind) if kind == pa.uint32() else keys.cast(pa.int32()).cast(kind)])
+    assert made.words is not None and made.few is not None
+    for values in ([0, 4, 5, 6], [39_999_999, 40_000_000, 40_000_003, 40_000_004], [7, 8, 1000], [1, None, 2_000_000_000]):
+        column = pa.array(values, pa.int64()).cast(pa.int32() if kind != pa.uint32() else kind).cast(kind)
+        assert made.passes(column).tolist() == [value in keys.to_pylist() for value in values]
+    assert made.passes(pa.array([], kind)).tolist() == []
+
+
+def test_a_table_of_low_keys_is_addressed_by_the_values() -> None:
+    made = build_key_filter([pa.array(range(100, 1000, 3))])
+    assert made.low == 1
+    probe = pa.array([-(2**63), -1, 0, 1, 99, 100, 101, 103, 997, 998, 1000, 2**63 - 1])
+    assert made.passes(probe).tolist() == [v in range(100, 1000, 3) for v in probe.to_pylist()]
+    assert not made.may_hold(1, 99)
+    assert made.may_hold(1, 100)
 
 
 @pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, -1, LARGEST_TABLE + 11])
