@@ -23,6 +23,10 @@ from flightmesh.physical.measures import merged
 from flightmesh.physical.operators import ColumnOrder, Measure
 
 
+OF_ONE = frozenset({"sum", "min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "first", "last"})
+"""Aggregates that give of one value that value."""
+
+
 class Aggregation:
     """Groups batches by `keys` and computes `measures` of each group."""
 
@@ -71,7 +75,9 @@ class Aggregation:
     def each_row(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row as if it were a group of its own."""
         keys = [batch.column(name).cast(field.type) for name, field in zip(self.key_names, self._keys, strict=True)]
-        return self._finish(batch, group_each(batch.num_rows), keys)
+        each = group_each(batch.num_rows)
+        results = [_of_each(measure, each, batch) for measure in self._measures]
+        return make_batch([*keys, *results], self._names, each.count)
 
     def no_rows(self) -> pa.RecordBatch:
         """The one row that a grouping without keys gives for no rows at all."""
@@ -81,6 +87,15 @@ class Aggregation:
     def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
         results = [measured(measure, grouping, batch) for measure in self._measures]
         return make_batch([*keys, *results], self._names, grouping.count)
+
+
+def _of_each(measure: Measure, each: Grouping, batch: pa.RecordBatch) -> Array:
+    """A measure of every row by itself; many give back the value."""
+    if measure.function in OF_ONE and measure.argument is not None and measure.where is None:
+        values = batch.column(measure.argument.key)
+        if values.type == measure.field.type:
+            return values
+    return measured(measure, each, batch)
 
 
 def _numbers(key: Array) -> Array:
