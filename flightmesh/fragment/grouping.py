@@ -22,7 +22,6 @@ from flightmesh.kernel.values import Array, unpack_bits
 from flightmesh.physical.measures import merged
 from flightmesh.physical.operators import ColumnOrder, Measure
 
-
 OF_ONE = frozenset({"sum", "min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "first", "last"})
 """Aggregates that give of one value that value."""
 
