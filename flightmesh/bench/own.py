@@ -35,7 +35,7 @@ class Own:
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._ends = ExitStack()
-        self._figures: dict[str, float] = {}
+        self._last: tuple[Any, float] | None = None
         try:
             if options["engine"] == "mesh":
                 uri = self._mesh(options["threads"], options["scratch"])
@@ -57,12 +57,14 @@ class Own:
         result = self._session.sql(sql)
         planned = perf_counter() - start
         rows = result.to_arrow()
-        self._figures = {"planning": planned, **exchanged(result.metrics)}
+        self._last = result, planned
         return rows
 
     def figures(self) -> dict[str, float]:
-        """What the engine knows of the last run."""
-        return self._figures
+        """What the engine knows of the last run. Asked for after it, as a mesh has to fetch it from its driver."""
+        assert self._last is not None, "figures are of a run"
+        result, planned = self._last
+        return {"planning": planned, **exchanged(result.metrics)}
 
     def close(self) -> None:
         """Ends the session and the mesh."""

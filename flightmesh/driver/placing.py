@@ -1,4 +1,5 @@
-"""Places tasks: plans go to their workers, then the orders to run, then the news for those at the other ends of their edges."""
+"""Places tasks: plans go to their workers, then the orders to run with the first splits, then the news for those at the other
+ends of their edges."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from flightmesh.driver.entries import Table
 from flightmesh.driver.events import DriverEffect, Send
 from flightmesh.driver.moves import phase_after
 from flightmesh.driver.schedule import placements
+from flightmesh.driver.split_queues import first_grants
 from flightmesh.driver.transitions import Happening
 from flightmesh.protocol.messages import RunTask
 
@@ -23,6 +25,8 @@ def place(table: Table, now: float) -> list[DriverEffect]:
     for task, worker in chosen:
         effects.extend(plan_stage(table, task.id.job, task.id.stage, worker))
         effects.append(Send(worker, RunTask(task.attempt)))
+        placed = table.task(task.id)
+        effects.extend([] if placed is None else first_grants(table, placed))
     for job in dict.fromkeys(task.id.job for task, _ in chosen):
         effects.extend(tell_growth(table, job))
     return effects

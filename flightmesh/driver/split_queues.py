@@ -1,11 +1,11 @@
-"""Deals the splits of scans to the attempts that ask for them: several at a time while many are left, since
-asking is a round trip (through the event loop even in one process), one at a time at the end, so that no task waits on
-another's long file.
+"""Deals the splits of scans to the attempts that read them: the first ones unasked, then whenever they ask; several at a time
+while many are left, since asking is a round trip (through the event loop even in one process), one at a time at the end, so
+that no task waits on another's long file.
 
-Handed what scans found and who wants more; hands on grants. What always holds: a split goes to one attempt, and the table
-says which; a task is given what its own worker holds before what others do. Splits of files that nodes serve stay where they
-are: a task elsewhere is given them only when no task is there, or will be, that could read them; and a task is told that none
-are left only when another one is left that will draw what there still is. So each is drawn, once.
+Handed what scans found, who is placed and who wants more; hands on grants. What always holds: a split goes to one attempt, and
+the table says which; a task is given what its own worker holds before what others do. Splits of files that nodes serve stay
+where they are: a task elsewhere is given them only when no task is there, or will be, that could read them; and a task is told
+that none are left only when another one is left that will draw what there still is. So each is drawn, once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from flightmesh.driver.entries import Holders, Share, SplitQueue, Table, TaskEnt
 from flightmesh.driver.events import DriverEffect, FindSplits, Send
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
-from flightmesh.ids import JobId, StageId, WorkerId
+from flightmesh.ids import JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.messages import GrantSplits, WantSplits
 from flightmesh.stage.graph import StageGraph
 
 MOST_GRANTED = 8
 """Splits of one grant."""
+
+SMALL_ROWS = 128 * 1024
+"""Rows of splits that are granted together: fewer are read in less time than asking takes."""
 
 
 def open_queues(table: Table, job: JobId, graph: StageGraph) -> list[DriverEffect]:
@@ -50,9 +53,16 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
     return effects
 
 
+def first_grants(table: Table, task: TaskEntry) -> list[DriverEffect]:
+    """What a task that has been placed is given unasked: the first splits of each of its scans, or, while none are listed, a
+    place among those that wait for them."""
+    wants = [WantSplits(task.attempt, scan.source, 0) for scan in table.stage(task.id).scans]
+    return [effect for want in wants for effect in grant(table, want)]
+
+
 def grant(table: Table, want: WantSplits) -> list[DriverEffect]:
-    """The next splits for an attempt, recorded as drawn; an empty grant when there are none left, right after the one that took
-    the last; nothing while none are listed.
+    """The next splits for an attempt, recorded as drawn; an empty grant when there are none left, as soon as the last was
+    taken; nothing while none are listed.
 
     A request that comes again is given what it drew the first time. Raises InternalError for one that skips a number.
     """
@@ -85,24 +95,43 @@ def _draw(
         table.put(replace(task, grants=(*task.grants, (want.source, 0))))
         return [_grant(worker, want, ())]
     share = shares[holders]
-    count = _count(share, want.number, table.stage(task.id).tasks)
+    count = _count(share, table.stage(task.id).tasks)
     splits = share.splits[share.next : share.next + count]
     left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
     drawn = (*task.drawn, *((want.source, split) for split in splits))
-    is_last = not any(share.left for share in left.values())
-    grants = ((want.source, count), (want.source, 0)) if is_last else ((want.source, count),)
-    table.put(replace(task, drawn=drawn, grants=(*task.grants, *grants)))
+    table.put(replace(task, drawn=drawn, grants=(*task.grants, (want.source, count))))
     granted: list[DriverEffect] = [_grant(worker, want, splits)]
-    if is_last:
-        granted.append(_grant(worker, replace(want, number=want.number + 1), ()))
+    if not any(share.left for share in left.values()):
+        granted.extend(_tell_none_left(table, task.id, want.source))
     return granted
 
 
-def _count(share: Share, number: int, tasks: int) -> int:
-    """How many splits a request is given: at first one, so that a query that needs only a few rows stops soon; then more each
-    time; but never more than half of what is the task's even part of those left, so that all tasks end together."""
-    return max(1, min(MOST_GRANTED, 1 << min(number, MOST_GRANTED), share.left // (2 * tasks)))
+def _tell_none_left(table: Table, drawer: TaskId, source: int) -> list[DriverEffect]:
+    """That no splits of a scan are left, to all tasks that would ask for more of them."""
+    told: list[DriverEffect] = []
+    for task in table.tasks[drawer.job][drawer.stage]:
+        if task.phase is TaskPhase.RUNNING and task.worker is not None and not task.has_all(source):
+            number = sum(granted == source for granted, _ in task.grants)
+            table.put(replace(task, grants=(*task.grants, (source, 0))))
+            told.append(_grant(task.worker, WantSplits(task.attempt, source, number), ()))
+    return told
+
+
+def _count(share: Share, tasks: int) -> int:
+    """How many splits a request is given: half of what is the task's even part of those left, so that all tasks end together
+    (Hummel, Schonberg and Flynn, "Factoring", 1992); as many as its even part where they are small."""
+    half, even = -(-share.left // (2 * tasks)), -(-share.left // tasks)
+    count = min(MOST_GRANTED, half)
+    while count < min(MOST_GRANTED, even) and _rows(share, count + 1) <= SMALL_ROWS:
+        count += 1
+    return count
+
+
+def _rows(share: Share, count: int) -> int:
+    """Rows of the next splits; where a split does not say, too many to be small."""
+    splits = share.splits[share.next : share.next + count]
+    return sum(SMALL_ROWS + 1 if split.rows is None else split.rows for split in splits)
 
 
 def holders_of(split: Split) -> Holders:

@@ -101,7 +101,8 @@ class StopTask:
 
 @dataclass(frozen=True, slots=True)
 class GrantSplits:
-    """The splits that an attempt may read next of scan `source`, its `number`-th request for them; none: there are no more."""
+    """The splits that an attempt may read next of scan `source`, its `number`-th request for them; none: there are no more.
+    Placing the task is request 0; that there are no more may come for one that was not made."""
 
     attempt: AttemptId
     source: int

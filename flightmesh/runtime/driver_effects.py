@@ -7,9 +7,12 @@ runs in threads; each effect that is a question ends in an event, or in the work
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
+from flightmesh.catalog.table import FileTable
 from flightmesh.driver.events import (
     DriverEffect,
     DriverEvent,
@@ -38,6 +41,8 @@ from flightmesh.runtime.worker_links import WorkerLinks
 
 LOG = logging.getLogger(__name__)
 LISTING_THREADS = 4
+QUICK_SECONDS = 0.005
+"""How long one thread lists splits of files here, whose news then go together, before it has others help."""
 PROBE_SECONDS = 1.0
 PROBE_THREADS = 16
 
@@ -53,6 +58,7 @@ class DriverEffects:
         self._search = SplitSearch(lambda: links.ids, ask)
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
         self._probes = Threads("flightmesh-probe", PROBE_THREADS)
+        self._wanted: list[FindSplits] = []
 
     def close(self) -> None:
         """Lets the threads end once their work is done."""
@@ -60,13 +66,20 @@ class DriverEffects:
         self._search.close()
         self._probes.end()
 
+    def flush(self) -> None:
+        """Has the orders go that were carried out until now, and splits be listed."""
+        self._links.flush()
+        wanted, self._wanted = self._wanted, []
+        if wanted:
+            self._listing.run(lambda: self._find_together(wanted))
+
     def carry_out(self, effect: DriverEffect) -> None:
         """Does what the actor asks for."""
         match effect:
             case Send(worker=worker, message=message):
                 self._links.send(worker, message)
             case FindSplits():
-                self._listing.run(lambda: self._find_splits(effect))
+                self._find(effect)
             case NoteProgress():
                 pass  # people ask for it
             case PlaceResult(job=job, places=places):
@@ -99,14 +112,32 @@ class DriverEffects:
         why = "" if record.error is None else f": {from_wire(record.error).message}"
         LOG.info("%s after %.3f s%s", record.state.value, record.seconds, why, extra=about(job=record.job))
 
-    def _find_splits(self, wanted: FindSplits) -> None:
+    def _find(self, wanted: FindSplits) -> None:
+        """Lists splits side by side where others are asked, and later all in one thread where files here say."""
+        table = wanted.scan.table
+        if isinstance(table, FileTable) and (table.is_served or table.storage.scheme != "local"):
+            self._listing.run(lambda: self._find_one(wanted))
+        else:
+            self._wanted.append(wanted)
+
+    def _find_together(self, wanted: list[FindSplits]) -> None:
+        end, events = time.monotonic() + QUICK_SECONDS, list[DriverEvent]()
+        while wanted and time.monotonic() < end:
+            events.append(self._found(wanted.pop(0)))
+        for late in wanted:
+            self._listing.run(partial(self._find_one, late))
+        for event in events:
+            self._post(event)
+
+    def _find_one(self, wanted: FindSplits) -> None:
+        self._post(self._found(wanted))
+
+    def _found(self, wanted: FindSplits) -> DriverEvent:
         scan, source = wanted.scan, wanted.scan.source
-        event: DriverEvent
         try:
-            event = SplitsFound(wanted.job, wanted.stage, source, self._search.find(scan))
+            return SplitsFound(wanted.job, wanted.stage, source, self._search.find(scan))
         except BaseException as failure:
-            event = SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))
-        self._post(event)
+            return SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))
 
     def _probe(self, worker: WorkerId) -> None:
         try:

@@ -26,6 +26,8 @@ from flightmesh.errors import FlightmeshError, InternalError, NodeUnavailable
 
 LOG = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
+COLLECTED_EVENTS = 16
+"""Events whose effects are flushed together, where so many wait: a call carries the orders that follow from all of them."""
 T = TypeVar("T")
 
 
@@ -41,18 +43,21 @@ Turn: TypeAlias = DriverEvent | Question[Any]
 
 
 class DriverLoop:
-    """The loop. `make` gives an actor, `carry_out` does what it asks for, `broke_down` is told of a bug."""
+    """The loop. `make` gives an actor, `carry_out` does what it asks for, `broke_down` is told of a bug, `flush` is called when
+    nothing waits for the actor any more, and now and then before that."""
 
     def __init__(
         self,
         make: Callable[[], Driver],
         carry_out: Callable[[DriverEffect], None],
         broke_down: Callable[[InternalError], None],
+        flush: Callable[[], None],
     ) -> None:
         self._make = make
         self._driver = make()
         self._carry_out = carry_out
         self._broke_down = broke_down
+        self._flush = flush
         self._queue: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._ended = threading.Event()
@@ -91,15 +96,21 @@ class DriverLoop:
                 thread.join()
 
     def _run(self) -> None:
+        taken = 0
         while (turn := self._queue.get()) is not None:
             if isinstance(turn, Question):
                 self._answer(turn)
-                continue
-            try:
-                for effect in self._driver.step(turn, time.monotonic()):
-                    self._carry_out(effect)
-            except Exception as failure:  # a bug: nobody may wait for what will not come
-                self._break_down(failure)
+            else:
+                try:
+                    for effect in self._driver.step(turn, time.monotonic()):
+                        self._carry_out(effect)
+                except Exception as failure:  # a bug: nobody may wait for what will not come
+                    self._break_down(failure)
+            taken += 1
+            if taken >= COLLECTED_EVENTS or self._queue.empty():
+                self._flush()
+                taken = 0
+        self._flush()
 
         self._ended.set()
         while not self._queue.empty():

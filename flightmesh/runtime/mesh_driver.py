@@ -80,7 +80,7 @@ class MeshDriver:
         self._links = WorkerLinks(self.incarnation, self.peers, self._post, config.mesh.call_seconds)
         self._effects = DriverEffects(self._waits, self._links, self.ask, self._post)
         self._is_closing = False
-        self._loop = DriverLoop(lambda: Driver(config.mesh), self._effects.carry_out, self._broke_down)
+        self._loop = DriverLoop(lambda: Driver(config.mesh), self._effects.carry_out, self._broke_down, self._effects.flush)
         self._loop.start()
 
     def submit(self, graph: StageGraph, options: JobOptions) -> JobId:

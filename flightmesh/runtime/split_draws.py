@@ -2,7 +2,7 @@
 
 Handed grants by the event loop; hands on one split at a time to the attempt's thread. What always holds: requests are numbered
 from 0 and there is at most one that was not answered; an answer counts once; after the one that says there are none left,
-nothing is asked.
+nothing is asked. The first request is made by placing the task.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class SplitDraws:
 
     def __init__(self) -> None:
         self._ahead: deque[Split] = deque()
-        self._asked = 0
+        self._asked = 1
         self._answered = 0
         self._granted = 0
         self._no_more = False

@@ -43,8 +43,11 @@ from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.split_draws import SplitDraws
 from flightmesh.runtime.threads import Threads
 
-REPORT_SECONDS = 0.1
+REPORT_SECONDS = 0.25
 """How often a running attempt says how far it is."""
+
+FLUSH_SECONDS = 0.1
+"""How often it looks whether its output has been held back for long."""
 
 
 class OutputUnread(Exception):
@@ -118,6 +121,7 @@ class RunningTask:
         self._filling = False
         self._shared_purpose = ""
         self._report_at = time.monotonic() + REPORT_SECONDS
+        self._flush_at = time.monotonic() + FLUSH_SECONDS
 
     def cancel(self) -> None:
         """Makes the attempt end, as cancelled, at its next check."""
@@ -142,6 +146,8 @@ class RunningTask:
         if now >= self._report_at:
             self._report_at = now + REPORT_SECONDS
             self._news.progressed(self.attempt)
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_SECONDS
             self.flush_output()
 
     def next_split(self, source: int) -> Split | None:

@@ -57,6 +57,7 @@ class WorkerLinks:
         self._post = post
         self._call_seconds = call_seconds
         self._links: dict[WorkerId, _Link] = {}
+        self._collected: set[WorkerId] = set()
         self._lock = threading.Lock()
         self._number = secrets.randbelow(1 << 16)
 
@@ -98,13 +99,24 @@ class WorkerLinks:
         return Heard(following)
 
     def send(self, worker: WorkerId, message: WorkerMessage) -> None:
-        """Queues an order. One for a worker that is fenced is dropped, and the actor hears that it is."""
+        """Collects an order, which goes with all others for its worker at the next `flush`. One for a worker that is fenced is
+        dropped, and the actor hears that it is."""
         with self._lock:
             link = self._links.get(worker)
         if link is None:
             self._post(WorkerUnreachable(worker, "it was fenced"))
         else:
-            link.outbox.post(message)
+            link.outbox.collect(message)
+            self._collected.add(worker)
+
+    def flush(self) -> None:
+        """Has the orders go that were collected. Called, as `send` is, by the event loop."""
+        for worker in self._collected:
+            with self._lock:
+                link = self._links.get(worker)
+            if link is not None:
+                link.outbox.wake()
+        self._collected.clear()
 
     def fence(self, worker: WorkerId) -> None:
         """Refuses a worker from now on."""

@@ -38,6 +38,8 @@ from flightmesh.worker.events import DropJob, OpenEdge, OrderReceived, StartTask
 LOG = logging.getLogger(__name__)
 CLOSE_SECONDS = 5.0
 """How long tasks have to come to an end when the incarnation does; they look at it some times a second."""
+COLLECTED_EVENTS = 16
+"""Events whose reports go together, where so many wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +128,30 @@ class WorkerLoop:
         self.store.shut()
 
     def _run(self) -> None:
+        taken = 0
         while (event := self._queue.get()) is not None:
             if isinstance(event, threading.Event):
                 event.set()
-                continue
-            if self._broken:
-                continue
-            if isinstance(event, TaskEnded):
-                self._note_ended(event)
-            try:
-                for effect in self._actor.step(event, time.monotonic()):
-                    self._carry_out(effect)
-            except Exception as failure:  # a bug, here or at the driver: the incarnation ends, the process lives on
-                self._break_down(failure)
+            elif not self._broken:
+                self._take(event)
+            taken += 1
+            if taken >= COLLECTED_EVENTS or self._queue.empty():
+                self._outbox.wake()
+                taken = 0
+
+    def _take(self, event: WorkerEvent) -> None:
+        if isinstance(event, TaskEnded):
+            self._note_ended(event)
+        try:
+            for effect in self._actor.step(event, time.monotonic()):
+                self._carry_out(effect)
+        except Exception as failure:  # a bug, here or at the driver: the incarnation ends, the process lives on
+            self._break_down(failure)
 
     def _carry_out(self, effect: WorkerEffect) -> None:
         match effect:
             case Tell(message=message):
-                self._outbox.post(message)
+                self._outbox.collect(message)
             case StartTask(attempt=attempt, plan=plan):
                 refusal = self._refusal(plan)
                 if refusal is None:

@@ -47,9 +47,19 @@ class Outbox(Generic[M]):
 
     def post(self, message: M) -> None:
         """Queues a message. Never blocks; after `close`, and once the outbox has ended, it is dropped."""
+        self.collect(message)
+        self.wake()
+
+    def collect(self, message: M) -> None:
+        """The same, but others may come with it: it goes with the next batch, at the latest after `wake`."""
         with self._changed:
             if not self._closed:
                 self._waiting.append(message)
+
+    def wake(self) -> None:
+        """Sends what has been collected."""
+        with self._changed:
+            if self._waiting:
                 self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:

@@ -40,8 +40,9 @@ def run_scan(driver: FakeDriver, graph: StageGraph, table: FileTable, job: int =
     plans = edge_plans(graph, ON_A_MESH)
     task = attempt(job, stage.id)
     outputs = tuple(plans[edge] for edge in stage.outputs)
-    driver.order(PlanStage(JobId(job), stage, (), outputs), RunTask(task))
-    given: set[int] = set()
+    first = [GrantSplits(task, scan.source, 0, splits(table)[:1]) for scan in stage.scans]
+    driver.order(PlanStage(JobId(job), stage, (), outputs), RunTask(task), *first)
+    given = {0}
 
     def ended() -> TaskReport | None:
         for said in list(driver.heard):

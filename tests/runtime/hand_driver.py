@@ -100,7 +100,10 @@ class HandDriver:
         inputs, outputs = (tuple(self.plans[e] for e in edges) for edges in (stage.inputs, stage.outputs))
         for attempt in self.attempts(stage):
             plan = PlanStage(self.job, stage, inputs, outputs)
-            self.place(stage, attempt.task.index).board.carry_out(StartTask(attempt, plan))
+            board = self.place(stage, attempt.task.index).board
+            board.carry_out(StartTask(attempt, plan))
+            for scan in stage.scans:
+                board.carry_out(HandSplits(attempt, scan.source, 0, self._next_split(stage.id, scan.source)))
 
     def start_all(self, stages: Sequence[Stage]) -> None:
         for stage in stages:
@@ -111,8 +114,7 @@ class HandDriver:
         twin, event = self.mesh.events.get(timeout=seconds)
         match event:
             case SplitsUsedUp(attempt=attempt, source=source, number=number):
-                left = self._splits[attempt.task.stage, source]
-                granted = (left.popleft(),) if left else ()
+                granted = self._next_split(attempt.task.stage, source)
                 twin.board.carry_out(HandSplits(attempt, source, number, granted))
             case TaskEnded():
                 self.ended[event.attempt] = event
@@ -121,6 +123,10 @@ class HandDriver:
                 self.closed.append(event)
             case _:
                 pass
+
+    def _next_split(self, stage: StageId, source: int) -> tuple[Split, ...]:
+        left = self._splits[stage, source]
+        return (left.popleft(),) if left else ()
 
     def pump(self, seconds: float = 30.0) -> None:
         """Takes events until every task that was started has ended. Raises the error of one that failed."""

@@ -1,3 +1,4 @@
+import itertools
 import threading
 
 import pytest
@@ -8,7 +9,7 @@ from flightmesh.driver.entries import Table
 from flightmesh.driver.events import DriverEffect, DriverEvent, ForgetJob, JobCancelled, Ticked, WorkerLeft
 from flightmesh.errors import FlightmeshError, InternalError, NodeUnavailable, UnknownJob
 from flightmesh.ids import JobId, WorkerId
-from flightmesh.runtime.driver_loop import DriverLoop
+from flightmesh.runtime.driver_loop import COLLECTED_EVENTS, DriverLoop
 
 SECONDS = 10.0
 
@@ -22,7 +23,12 @@ class Recorder:
         self.broken: list[InternalError] = []
         self.made = 0
         self.ticked = threading.Event()
-        self.loop = DriverLoop(self.make, self.carried.append, self.broken.append)
+        self.flushed: list[int] = []
+        self.loop = DriverLoop(self.make, self.carried.append, self.broken.append, self.flush)
+
+    def flush(self) -> None:
+        """Notes how many effects there were."""
+        self.flushed.append(len(self.carried))
 
     def make(self) -> Driver:
         self.made += 1
@@ -58,6 +64,8 @@ def test_events_are_taken_in_order_and_effects_carried_out() -> None:
     assert recorder.told == [cancelled(number) for number in range(100)]
     assert recorder.carried == [ForgetJob(JobId(number)) for number in range(100)]
     recorder.loop.close()
+    assert recorder.flushed[-1] == 100, "what was carried out goes"
+    assert all(after - before <= COLLECTED_EVENTS for before, after in itertools.pairwise([0, *recorder.flushed]))
 
 
 def test_time_passes_by_itself() -> None:

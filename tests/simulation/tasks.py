@@ -183,7 +183,8 @@ class Task:
         while True:
             number = self._asked.get(scan.source, 0)
             self._asked[scan.source] = number + 1
-            self.home.act(SplitsUsedUp(self.attempt, scan.source, number))
+            if number > 0 and (scan.source, number) not in self._splits:
+                self.home.act(SplitsUsedUp(self.attempt, scan.source, number))
             while (scan.source, number) not in self._splits:
                 yield Pause.WAIT
             splits = self._splits[scan.source, number]

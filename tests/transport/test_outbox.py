@@ -41,6 +41,27 @@ class Box:
         self.outbox: Outbox[int] = Outbox(send, self.failures.append, "test", retry_seconds=0.001)
 
 
+def test_what_is_collected_goes_with_the_next_batch() -> None:
+    batches: list[tuple[int, ...]] = []
+    answered = threading.Event()
+
+    def send(first: int, batch: tuple[int, ...]) -> int:
+        batches.append(batch)
+        assert answered.wait(10)
+        return first + len(batch)
+
+    outbox = Box(send).outbox
+    outbox.post(0)
+    wait_until(lambda: batches == [(0,)], what="the first call")
+    for number in (1, 2, 3):
+        outbox.collect(number)
+    outbox.wake()
+    answered.set()
+    assert outbox.flush(10)
+    outbox.close()
+    assert batches == [(0,), (1, 2, 3)]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_message_once_and_in_order_over_a_bad_wire(seed: int) -> None:
     """Requests are lost, answers are lost, batches are heard in part."""
