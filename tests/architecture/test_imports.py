@@ -1,7 +1,7 @@
 """What an import contract by package cannot say: single modules of a library that only one room may use, or none."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,17 @@ ONLY_IN = {
 NOWHERE = ("sqlglot.optimizer", "sqlglot.executor", "sqlglot.planner", "pickle", "cloudpickle", "marshal", "pyarrow.substrait")
 
 
-def imported_names(path: Path) -> Iterator[str]:
+@functools.cache
+def imported_names(path: Path) -> tuple[str, ...]:
     """Every dotted name that a file imports: modules, and what is taken from them."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names.append(node.module)
+            names.extend(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(names)
 
 
 def importers(module: str) -> list[Path]:

@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.started import FLIGHTMESH, run
 
 ENDLESS = "select count(*) from n a, n b, n c where a.i + b.i + c.i = -1"
 """A query over the fixture `numbers` that nobody will see the end of."""
@@ -13,20 +14,11 @@ def flightmesh(
     *args: str | Path, stdin: str | None = None, cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """The command's exit code and what it wrote."""
-    return subprocess.run(
-        command(*args),
-        input=stdin if stdin is not None else "",
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment(**env),
-        check=False,
-        timeout=120,
-    )
+    return run(command(*args), given=stdin or "", cwd=cwd, env=environment(**env), seconds=120)
 
 
 def command(*args: str | Path) -> list[str]:
-    return [sys.executable, "-m", "flightmesh", *map(str, args)]
+    return [*FLIGHTMESH, *map(str, args)]
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -1,40 +1,34 @@
 """Ctrl-C while a query runs: prompt, and with the exit code that shells expect."""
 
+import os
 import signal
-import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 from tests.cli.running import ENDLESS, command, environment
-
-
-def start(query: str, numbers: Path, *more: str) -> subprocess.Popen[str]:
-    """A command whose query runs: it has printed the row of the statement before."""
-    args = command("shell", "-r", f"n={numbers}", *more)
-    process = subprocess.Popen(
-        args,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(PYTHONUNBUFFERED="1"),
-    )
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(f".mode csv\nselect 'started' as word;\n{query};\nselect 'never' as word;\n")
-    process.stdin.close()
-    assert process.stdout.readline() == "word\n"
-    assert process.stdout.readline() == "started\n"
-    return process
+from tests.started import Started
 
 
 def test_ctrl_c_cancels(numbers: Path) -> None:
-    process = start(ENDLESS, numbers)
-    assert process.poll() is None
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    code = process.wait(30)
-    assert process.stdout is not None and process.stderr is not None
-    assert code == 130
-    assert time.monotonic() - began < 5
-    assert process.stderr.read() == "cancelled\n"
-    assert process.stdout.read() == ""
+    """The query runs when the row of the statement before it has been printed."""
+    taken, given = os.pipe()
+    read, written = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        shell = command("shell", "-r", f"n={numbers}")
+        streams = {"stdin": taken, "stdout": written, "stderr": errors.fileno()}
+        process = Started(shell, env=environment(PYTHONUNBUFFERED="1"), **streams)
+        os.close(taken)
+        os.close(written)
+        with os.fdopen(given, "w") as script:
+            script.write(f".mode csv\nselect 'started' as word;\n{ENDLESS};\nselect 'never' as word;\n")
+        with os.fdopen(read) as rows:
+            assert [rows.readline() for _ in range(2)] == ["word\n", "started\n"]
+            assert process.poll() is None
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            assert time.monotonic() - began < 5
+            assert rows.read() == ""
+        errors.seek(0)
+        assert errors.read() == b"cancelled\n"

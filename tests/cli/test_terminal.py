@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import ENDLESS, command, environment
+from tests.started import Started
 
 ROWS, COLUMNS = 30, 80
 
@@ -48,11 +49,9 @@ def terminal():
     os.close(ours)
 
 
-def start(
-    terminal: Terminal, *args: str, stdin: int = subprocess.DEVNULL, stdout: int | None = None, **env: str
-) -> subprocess.Popen[bytes]:
+def start(terminal: Terminal, *args: str, stdin: int = subprocess.DEVNULL, stdout: int | None = None, **env: str) -> Started:
     env = {name: value for name, value in environment(**env).items() if name != "COLUMNS"}
-    process = subprocess.Popen(command(*args), stdin=stdin, stdout=stdout or terminal.theirs, stderr=terminal.theirs, env=env)
+    process = Started(command(*args), stdin=stdin, stdout=stdout or terminal.theirs, stderr=terminal.theirs, env=env)
     os.close(terminal.theirs)
     return process
 

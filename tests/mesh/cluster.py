@@ -29,6 +29,7 @@ from flightmesh.session.driver_access import DriverAccess, with_token
 from flightmesh.setting_kinds import Role
 from flightmesh.settings.keys import KEYS, SECTIONS
 from flightmesh.trust.tokens import Kind, read_token
+from tests.started import FLIGHTMESH, Started
 from tests.waiting import wait_until
 
 READY_SECONDS = 120.0
@@ -43,7 +44,7 @@ class NodeProcess:
     """One process of a mesh."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Started
     log: Path
     was_asked: bool = False
 
@@ -280,14 +281,7 @@ def _started(ends: ExitStack, folder: Path, name: str, args: list[str]) -> NodeP
         if not key.startswith("FLIGHTMESH_") or key == "FLIGHTMESH_NODE_INTERFACES"
     }
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flightmesh", *args],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**kept, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
+        process = Started([*FLIGHTMESH, *args], stdout=out.fileno(), env={**kept, "PYTHONUNBUFFERED": "1"})
     node = NodeProcess(name, process, log)
     ends.callback(node.end)
     return node

@@ -5,36 +5,31 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.started import FLIGHTMESH, Started
 from tests.waiting import wait_until
 
 SECONDS = 120.0
 
 
 class NodeCommand:
-    """One running `flightmesh ...`; its output, stderr included, in `said`."""
+    """One running `flightmesh ...`; its output, stderr included, in `said`. `loaded`: see Started."""
 
-    program: tuple[str, ...] = (sys.executable, "-m", "flightmesh")
+    program: tuple[str, ...] = FLIGHTMESH
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [*self.program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith("FLIGHTMESH_") or name == "FLIGHTMESH_NODE_INTERFACES"
-            }
-            | environment,
-        )
+    def __init__(self, *arguments: str, loaded: bool = True, **environment: str) -> None:
+        reading, writing = os.pipe()
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FLIGHTMESH_") or name == "FLIGHTMESH_NODE_INTERFACES"
+        }
+        self.process = Started([*self.program, *arguments], stdout=writing, env=kept | environment, loaded=loaded)
+        os.close(writing)
+        self._printed = os.fdopen(reading, "rb")
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -68,15 +63,15 @@ class NodeCommand:
             self.process.wait(SECONDS)
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.append(line.decode(errors="replace"))
+        with self._printed:
+            for line in self._printed:
+                self._lines.append(line.decode(errors="replace"))
 
 
 @contextmanager
-def flightmesh(*arguments: str, **environment: str) -> Iterator[NodeCommand]:
+def flightmesh(*arguments: str, loaded: bool = True, **environment: str) -> Iterator[NodeCommand]:
     """A command that is ended with the block, whatever happens in it."""
-    command = NodeCommand(*arguments, **environment)
+    command = NodeCommand(*arguments, loaded=loaded, **environment)
     try:
         yield command
     finally:

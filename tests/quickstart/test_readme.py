@@ -63,7 +63,7 @@ def test_a_command(command: str, tmp_path: Path) -> None:
 def started(line: str, *more: str, **variables: str) -> NodeCommand:
     """A node of README's, at this machine's own address."""
     words = line.partition("#")[0].split()[1:]
-    return NodeCommand(*words, *ON_LOOPBACK, *more, **variables)
+    return NodeCommand(*words, *ON_LOOPBACK, *more, loaded=False, **variables)
 
 
 def test_a_mesh(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_mesh(tmp_path: Path) -> None:
 def test_one_machine() -> None:
     """`flightmesh up` as README has it."""
     (line,) = re.findall(r"`(flightmesh up [^`]+)`", MESH)
-    with flightmesh(*line.split()[1:], "--port", "0") as up:
+    with flightmesh(*line.split()[1:], "--port", "0", loaded=False) as up:
         up.wait_said(r"mesh \S+ ready: a driver and 3 workers at \S+")
         up.signal(signal.SIGINT)
         assert up.wait_code(30) == 0

@@ -53,7 +53,7 @@ class SecuredMesh:
         if token is not None:
             environment["FLIGHTMESH_TOKEN"] = token
         given = ("worker", "--driver", self.address, "--name", name, "--slots", "1", "--memory", "256MiB")
-        started = self.ends.enter_context(command(*given, *ON_LOOPBACK, *arguments, **environment))
+        started = self.ends.enter_context(command(*given, *ON_LOOPBACK, *arguments, loaded=False, **environment))
         self.workers.append(started)
         return started
 
