@@ -15,6 +15,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from flightmesh.errors import InternalError, Position
+from flightmesh.expression.exactness import float_signs
 from flightmesh.ids import ColumnId
 
 
@@ -54,9 +55,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant, as an Arrow scalar (`value.type` is the type; an invalid scalar is a typed NULL)."""
+    """A constant, as an Arrow scalar (`value.type` is the type; an invalid scalar is a typed NULL). Literals are equal where
+    their values are the same: 0.0 is not -0.0."""
 
     value: pa.Scalar
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        return bool(self.value == other.value) and float_signs(self.value) == float_signs(other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
     @property
     def type(self) -> pa.DataType:

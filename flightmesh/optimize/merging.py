@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from flightmesh.expression.exactness import float_signs
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
@@ -237,4 +238,6 @@ def _any_volatile(node: Relation) -> bool:
 
 
 def _same_rows(a: Values, b: Values) -> bool:
-    return bool(a.rows.num_rows == b.rows.num_rows and a.rows.columns == b.rows.columns)
+    if a.rows.num_rows != b.rows.num_rows or a.rows.columns != b.rows.columns:
+        return False
+    return all(float_signs(mine) == float_signs(other) for mine, other in zip(a.rows.columns, b.rows.columns, strict=True))

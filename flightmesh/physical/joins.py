@@ -6,17 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from flightmesh.expression.nodes import Column, Expression, columns_of, conjuncts
+from flightmesh.expression.nodes import Column, Expression, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Join, JoinKind, Relation
-from flightmesh.optimize.join_estimate import matched_share
 from flightmesh.physical.dynamic_filters import with_dynamic_filters
 from flightmesh.physical.join_condition import Condition, split_condition, three_valued
 from flightmesh.physical.one_task import is_few
 from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
 from flightmesh.physical.partitioning import Broadcast, Hash
 from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow
-from flightmesh.physical.reduction import kept_share, reduced, worth_reducing
+from flightmesh.physical.reduction import kept_by_reducing, partnered, reduced
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
@@ -32,8 +31,9 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
     probe, probe_keys = _with_keys(plan(join.left, inside, planning), [e.left for e in condition.equalities], above, planning)
     build, build_keys = _with_keys(plan(join.right, inside, planning), [e.right for e in condition.equalities], above, planning)
     keys = tuple(KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True))
-    if worth_reducing(join, condition, planning):
-        probe, build = reduced(probe, build, keys, kept_share(join, planning), planning)
+    kept = kept_by_reducing(join, condition, planning)
+    if kept is not None:
+        probe, build = reduced(probe, build, keys, kept, planning)
     side, probe, build = _place(join, condition, probe, build, keys, planning)
     rows = planning.estimate(join).rows
     # With nothing required a column that the probe side still has keeps the rows countable: the join's first may be gone.
@@ -51,7 +51,7 @@ def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, pla
         rows,
         at=join.at,
     )
-    operator = _with_filters(operator, _matched(join, planning), build, planning)
+    operator = _with_filters(operator, partnered(join.left, join.right, join.condition, planning), build, planning)
     return Planned(operator, probe.single, None if join.kind is JoinKind.FULL else probe.hashed, rows)
 
 
@@ -66,12 +66,6 @@ def _with_filters(join: HashJoin, share: float, build: Planned, planning: Planni
             return told
         planning.filters = before
     return with_dynamic_filters(join, share, planning)
-
-
-def _matched(join: Join, planning: Planning) -> float:
-    """The share of left rows that are expected to have a partner."""
-    left, right = planning.estimate(join.left), planning.estimate(join.right)
-    return matched_share(conjuncts(join.condition), left.rows, left.columns, right.rows, right.columns)
 
 
 def _with_keys(

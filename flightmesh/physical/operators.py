@@ -394,7 +394,7 @@ class Exchange:
 
     `shared`: exchanges over the same shared relation carry its number and become edges of one producer stage. `order`: the
     producers' rows are sorted so, and the reader merges them. `filters`: dynamic filters whose keys its rows have, and which
-    scans of other stages apply.
+    scans of other stages apply. `one_task`: the input was planned as what one task does, and is only right so.
     """
 
     input: Operator
@@ -404,6 +404,7 @@ class Exchange:
     fields: tuple[Field, ...] = ()
     estimate: float | None = None
     filters: tuple[DynamicFilter, ...] = ()
+    one_task: bool = False
 
 
 Operator: TypeAlias = (

@@ -109,7 +109,9 @@ def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, o
     """The rows dealt anew. Sends the operator's columns as they are: narrow first."""
     operator = planned.operator if planned.operator.fields else narrow(planned.operator, (), planning)
     direct = None if order else redealt(operator, partitioning, planning.config.planner.share_builds)
-    made = direct or Exchange(operator, partitioning, order=order, fields=operator.fields, estimate=planned.rows)
+    made = direct or Exchange(
+        operator, partitioning, order=order, fields=operator.fields, estimate=planned.rows, one_task=planned.single
+    )
     match partitioning:
         case Single():
             return Planned(made, True, None, planned.rows)

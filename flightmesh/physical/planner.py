@@ -73,7 +73,7 @@ def plan_physical(relation: Relation, context: Context, config: Config) -> Excha
         body = relation.body
     planned = plan(body, frozenset(f.id for f in body.fields), planning)
     operator = narrow(planned.operator, body.fields, planning)
-    return Exchange(operator, Single(), fields=operator.fields, estimate=planned.rows)
+    return Exchange(operator, Single(), fields=operator.fields, estimate=planned.rows, one_task=planned.single)
 
 
 def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) -> Planned:
@@ -172,6 +172,7 @@ def _plan_reference(reference: Reference, planning: Planning) -> Planned:
         shared=int(reference.shared),
         fields=source.operator.fields,
         estimate=source.rows,
+        one_task=source.single,
     )
     if not reference.fields:
         return Planned(made, single, None, source.rows)

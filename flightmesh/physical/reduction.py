@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flightmesh.expression.nodes import conjuncts
-from flightmesh.logical.relations import Join, JoinKind
+from flightmesh.expression.nodes import Expression, conjuncts
+from flightmesh.logical.relations import Join, JoinKind, Relation
 from flightmesh.optimize.join_estimate import matched_share
 from flightmesh.physical.dynamic_filters import with_dynamic_filters
 from flightmesh.physical.join_condition import Condition
@@ -28,20 +28,22 @@ MOST_KEPT = 0.8
 REDUCIBLE = (JoinKind.SEMI, JoinKind.ANTI, JoinKind.LEFT, JoinKind.SINGLE, JoinKind.MARK)
 
 
-def worth_reducing(join: Join, condition: Condition, planning: Planning) -> bool:
-    """Whether the build is estimated to be large, and several times larger than the probe side."""
+def kept_by_reducing(join: Join, condition: Condition, planning: Planning) -> float | None:
+    """The share of the build's rows that a reduction is expected to keep; None where it is not worth another pass: the build is
+    estimated to be small, or not much larger than the probe side, or most of it would stay."""
     if join.kind not in REDUCIBLE or not condition.equalities or condition.null_aware:
-        return False
+        return None
     build = planning.estimate(join.right).rows
     if build < LEAST_BUILD_ROWS or build < LEAST_RATIO * planning.estimate(join.left).rows:
-        return False
-    return kept_share(join, planning) <= MOST_KEPT
+        return None
+    share = partnered(join.right, join.left, join.condition, planning)
+    return share if share <= MOST_KEPT else None
 
 
-def kept_share(join: Join, planning: Planning) -> float:
-    """The share of right rows that are expected to have a partner."""
-    left, right = planning.estimate(join.left), planning.estimate(join.right)
-    return matched_share(conjuncts(join.condition), right.rows, right.columns, left.rows, left.columns)
+def partnered(rows: Relation, others: Relation, condition: Expression | None, planning: Planning) -> float:
+    """The share of `rows` that are expected to have a partner among `others`."""
+    own, other = planning.estimate(rows), planning.estimate(others)
+    return matched_share(conjuncts(condition), own.rows, own.columns, other.rows, other.columns)
 
 
 def reduced(
@@ -52,7 +54,9 @@ def reduced(
 
     def read(partitioning: Partitioning) -> Exchange:
         operator = probe.operator
-        return Exchange(operator, partitioning, shared=number, fields=operator.fields, estimate=probe.rows)
+        return Exchange(
+            operator, partitioning, shared=number, fields=operator.fields, estimate=probe.rows, one_task=probe.single
+        )
 
     turned = tuple(KeyPair(k.build, k.probe, k.null_safe) for k in keys)
     fields = build.operator.fields

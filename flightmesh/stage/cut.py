@@ -1,8 +1,8 @@
 """Cuts a physical plan at its exchanges into a graph of stages, and nothing else.
 
 Handed the planner's tree, whose root is the exchange to the client; hands on the StageGraph. What always holds: a stage that
-reads
-a Single edge is one task; producers stand before their consumers; exchanges over one shared relation are edges of one stage.
+reads a Single edge, or that was planned for one task, is one task; producers stand before their consumers; exchanges over one
+shared relation are edges of one stage.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from flightmesh.config import Config
+from flightmesh.errors import InternalError
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.one_task import is_few, is_small, places
 from flightmesh.physical.operators import (
@@ -81,18 +82,20 @@ class _Cutting:
         """Makes the stage below an exchange, unless it is shared and made already, and the edge out of it."""
         producer = self.shared.get(node.shared) if node.shared is not None else None
         if producer is None:
-            producer = self._stage(node.input)
+            producer = self._stage(node.input, node.one_task)
             if node.shared is not None:
                 self.shared[node.shared] = producer
         edge = Edge(EdgeId(len(self.edges)), producer, consumer, node.partitioning, node.fields, node.order, node.filters)
         self.edges.append(edge)
         return edge.id
 
-    def _stage(self, root: Operator) -> StageId:
+    def _stage(self, root: Operator, one_task: bool) -> StageId:
         leaves = _Leaves()
         body = self._below(root, leaves)
         number = StageId(len(self.stages))
         tasks = self._tasks(leaves)
+        if one_task and tasks != 1:
+            raise InternalError(f"stage {number} was planned for one task and would have {tasks}")
         self.stages.append(Stage(number, body, tasks, tuple(leaves.inputs), (), tuple(leaves.scans)))
         return number
 

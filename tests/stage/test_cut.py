@@ -9,6 +9,7 @@ import pytest
 
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
+from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Field
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import JoinKind
@@ -71,6 +72,15 @@ def test_without_fixed_partitions_small_inputs_are_one_task() -> None:
     small = GroupBy(scan(K, rows=10), GroupPhase.FINAL, (K,), ())
     assert [s.tasks for s in cut_stages(to_client(small), ("k",), config).stages] == [1]
     assert [s.tasks for s in grouped(config).stages] == [4, 4]
+
+
+def test_what_was_planned_for_one_task_gets_one() -> None:
+    grouping = GroupBy(scan(K), GroupPhase.FINAL, (K,), ())
+    planned = replace(to_client(grouping), one_task=True)
+    with pytest.raises(InternalError, match="stage 0 was planned for one task and would have 4"):
+        cut_stages(planned, ("k",), Config(threads=4))
+    small = replace(planned, input=replace(grouping, input=scan(K, rows=10)))
+    assert [s.tasks for s in cut_stages(small, ("k",), Config(threads=4)).stages] == [1]
 
 
 def test_the_build_side_is_scheduled_before_the_probe() -> None:
