@@ -16,22 +16,20 @@ from typing import TypeAlias
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Aggregate, AggregateItem, Expand, Item, Relation, passes
-from flightmesh.optimize.estimate import distinct_of
 from flightmesh.physical.aggregate_results import Parts
 from flightmesh.physical.grouping_sets import expanded, finest
 from flightmesh.physical.measures import DUPLICATE_BLIND, Argument, argument_expressions, is_mergeable, merged, rows_condition
 from flightmesh.physical.operators import ColumnOrder, GroupBy, GroupPhase, Measure, Operator, ProjectColumns
+from flightmesh.physical.placement import Needs, Value, needs, renamed, sought, value_of
 from flightmesh.physical.planned import Planned, Planning, narrow, pass_item, place_by, reads_shared
-
-ENOUGH_GROUPS = 8
-"""Groups a task, from which on what a shared relation gives is dealt by the keys at once: it is moved anyway."""
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
 
 def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning: Planning, plan: PlanInput) -> Planned:
     """The grouping as one or more GroupBys, with a projection on top where results are computed from parts."""
-    deal = _dealt_by(aggregate, planning.take_wanted(), planning)
+    above = planning.take_wanted()
+    deal = planning.dealt_by(tuple(g.field.column() for g in aggregate.groups), above, aggregate)
     calls = tuple(a for a in aggregate.aggregates if a.field.id in required)
     if not aggregate.groups and not calls:
         calls = aggregate.aggregates[:1]
@@ -39,7 +37,7 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
         below = finest(replace(aggregate, aggregates=calls), aggregate.input, planning)
         if below is not None:
             return _by_sets(aggregate, aggregate.input, below, deal, required, planning, plan)
-    planning.wanted = _below(aggregate)
+    planning.wanted = _needs(aggregate, above)
     child, keys, arguments = _inputs(aggregate, calls, planning, plan)
     rows = planning.estimate(aggregate).rows
     parts = Parts(planning)
@@ -57,21 +55,11 @@ def plan_aggregate(aggregate: Aggregate, required: frozenset[ColumnId], planning
     return _finish(aggregate, keys, parts, grouped, required)
 
 
-def _dealt_by(aggregate: Aggregate, wanted: tuple[ColumnId, ...], planning: Planning) -> tuple[Column, ...]:
-    """The columns by which groups are dealt: those by which the reader needs rows together, if they are among the keys and
-    have values enough for all tasks; else all keys."""
-    keys = {g.field.id: g.field.column() for g in aggregate.groups}
-    if wanted and all(c in keys for c in wanted):
-        known = planning.estimate(aggregate).columns
-        if distinct_of(known[c] for c in wanted if c in known) >= ENOUGH_GROUPS * planning.config.tasks:
-            return tuple(keys[c] for c in wanted)
-    return tuple(keys.values())
-
-
-def _below(aggregate: Aggregate) -> tuple[ColumnId, ...]:
-    """The columns of the input by which this grouping needs rows together, where all are plain."""
-    columns = tuple(g.expression.id for g in aggregate.groups if isinstance(g.expression, Column))
-    return columns if len(columns) == len(aggregate.groups) else ()
+def _needs(aggregate: Aggregate, above: Needs) -> Needs:
+    """What this grouping and the readers above it need together, in values of the input."""
+    values = {g.field.id: value_of(g.expression) for g in aggregate.groups}
+    sources: dict[Value, Value] = {name: value for name, value in values.items() if value is not None}
+    return needs(list(dict.fromkeys(sources.values())), sought(above, sources))
 
 
 def _is_splittable(call: AggregateCall) -> bool:
@@ -110,7 +98,7 @@ def two_phase(
 ) -> Planned:
     """PARTIAL in every task, rows with equal keys brought together (by `deal`, some of them), FINAL. One FINAL where they are
     together already."""
-    if reads_shared(child) and rows >= ENOUGH_GROUPS * planning.config.tasks:
+    if reads_shared(child) and rows >= planning.least_groups():
         child = place_by(child, deal, planning)
     if child.placed_by(k.id for k in keys):
         return replace(child, operator=GroupBy(child.operator, GroupPhase.FINAL, keys, measures, rows), rows=rows)
@@ -162,7 +150,7 @@ def _inputs(
         )
         for item, parts, condition in zip(calls, reads, kept, strict=True)
     )
-    hashed = _renamed(child.hashed, items)
+    hashed = renamed(child.hashed, ((item.field.id, item.expression) for item in items))
     operator = _projected(child.operator, items, planning)
     return replace(child, operator=operator, hashed=hashed), tuple(g.field for g in aggregate.groups), arguments
 
@@ -171,13 +159,6 @@ def _projected(operator: Operator, items: list[Item], planning: Planning) -> Ope
     if all(isinstance(i.expression, Column) and i.expression.id == i.field.id for i in items):
         return narrow(operator, tuple(i.field for i in items), planning) if items else operator
     return ProjectColumns(operator, tuple(items))
-
-
-def _renamed(hashed: tuple[ColumnId, ...] | None, items: list[Item]) -> tuple[ColumnId, ...] | None:
-    passed = {i.expression.id: i.field.id for i in items if isinstance(i.expression, Column)}
-    if hashed is None or not all(c in passed for c in hashed):
-        return None
-    return tuple(passed[c] for c in hashed)
 
 
 def _one_distinct(
@@ -197,7 +178,7 @@ def _one_distinct(
     more = tuple(dict.fromkeys(column.id for column in distinct if column.id not in {k.id for k in keys}))
     inner_keys = (*keys, *(known[id] for id in more))
     # Dealt by the outer keys, if they have values enough, the inner groups need not be dealt again.
-    enough = bool(keys) and rows >= ENOUGH_GROUPS * planning.config.tasks
+    enough = bool(keys) and rows >= planning.least_groups()
     by = deal if enough else tuple(k.column() for k in inner_keys)
     inner = two_phase(child, inner_keys, by, first, child.rows or rows, planning)
     over = Parts(planning)
@@ -220,6 +201,4 @@ def _finish(
     same = [f.id for f in grouped.operator.fields] == [i.field.id for i in items]
     if same and all(isinstance(i.expression, Column) and i.expression.id == i.field.id for i in items):
         return grouped
-    kept = {i.field.id for i in items}
-    hashed = grouped.hashed if grouped.hashed is not None and set(grouped.hashed) <= kept else None
-    return replace(grouped, operator=ProjectColumns(grouped.operator, tuple(items)), hashed=hashed)
+    return replace(grouped, operator=ProjectColumns(grouped.operator, tuple(items)))

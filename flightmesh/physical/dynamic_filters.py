@@ -55,7 +55,7 @@ LEAST_AWAITING_ROWS = 200_000
 
 def with_dynamic_filters(join: HashJoin, share: float, planning: Planning) -> HashJoin:
     """The join, its build making filters, and the scans below its probe side that apply them."""
-    if not planning.config.planner.dynamic_filters or join.kind not in DROPS_UNMATCHED or share > MOST_KEPT:
+    if not may_filter(join.kind, share, planning):
         return join
     far = isinstance(join.build, Exchange) and (join.build.estimate or 0) <= MOST_FAR_KEYS
     waits = share <= WAITED_FOR_SHARE and (getattr(join.build, "estimate", None) or 0) <= WAITED_FOR_ROWS
@@ -73,6 +73,11 @@ def with_dynamic_filters(join: HashJoin, share: float, planning: Planning) -> Ha
             if push.is_far and isinstance(join.build, Exchange):
                 join = replace(join, build=replace(join.build, filters=(*join.build.filters, made)))
     return join
+
+
+def may_filter(kind: JoinKind, share: float, planning: Planning) -> bool:
+    """Whether a join of this kind, which is expected to find partners for this share of its probe rows, is worth filters."""
+    return planning.config.planner.dynamic_filters and kind in DROPS_UNMATCHED and share <= MOST_KEPT
 
 
 def _is_comparable(kind: pa.DataType) -> bool:

@@ -40,8 +40,7 @@ def expanded(
     keys = tuple(Item(item.field, source) for item, source in zip(node.keys, sources, strict=True))
     whole = () if node.present is None else tuple(n for n, kept in enumerate(node.sets) if not kept)
     count = None if rows.rows is None else rows.rows * len(node.sets)
-    ids = {f.id for f in fields}
-    hashed = rows.hashed if not whole and rows.hashed is not None and set(rows.hashed) <= ids else None
+    hashed = None if whole else rows.hashed  # the rows for the whole, of every task, are NULL in all columns
     made = ExpandSets(rows.operator, keys, node.sets, whole, node.number, present, fields)
     return Planned(made, rows.single, hashed, count)
 

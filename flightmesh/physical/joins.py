@@ -1,4 +1,5 @@
-"""Plans joins: finds the equalities that become hash keys, puts the build on the right side, and decides who exchanges what."""
+"""Plans joins: finds the equalities that become hash keys, puts the build on the right side, and has the sides brought
+together."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from flightmesh.expression.nodes import Column, Expression, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Join, JoinKind, Relation
 from flightmesh.physical.dynamic_filters import with_dynamic_filters
-from flightmesh.physical.join_condition import Condition, split_condition, three_valued
-from flightmesh.physical.one_task import is_few
+from flightmesh.physical.join_condition import split_condition, three_valued
+from flightmesh.physical.join_placement import build_needs, meet, probe_needs
 from flightmesh.physical.operators import BuildSide, Exchange, HashJoin, KeyPair
-from flightmesh.physical.partitioning import Broadcast, Hash
-from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, gather, narrow
+from flightmesh.physical.partitioning import Broadcast
+from flightmesh.physical.planned import Planned, Planning, as_columns, exchange, narrow
 from flightmesh.physical.reduction import kept_by_reducing, partnered, reduced
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
@@ -22,37 +23,42 @@ PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Plann
 
 def plan_join(join: Join, required: frozenset[ColumnId], planning: Planning, plan: PlanInput) -> Planned:
     """The join as a HashJoin. RIGHT becomes LEFT with the sides swapped; without equalities every pair is compared."""
+    wanted = planning.take_wanted()
     if join.kind is JoinKind.RIGHT:
         swapped = replace(join, left=join.right, right=join.left, kind=JoinKind.LEFT)
+        planning.wanted = wanted
         return plan_join(swapped, required, planning, plan)
     condition = three_valued(join.kind, split_condition(join))
     above = required | (columns_of(condition.residual) if condition.residual is not None else frozenset())
     inside = above.union(*(columns_of(e.source) for e in condition.equalities))
+    planning.wanted = probe_needs(join, condition, wanted, planning)
     probe, probe_keys = _with_keys(plan(join.left, inside, planning), [e.left for e in condition.equalities], above, planning)
+    planning.wanted = build_needs(join, condition, wanted, probe, planning)
     build, build_keys = _with_keys(plan(join.right, inside, planning), [e.right for e in condition.equalities], above, planning)
     keys = tuple(KeyPair(p, b, e.null_safe) for p, b, e in zip(probe_keys, build_keys, condition.equalities, strict=True))
     kept = kept_by_reducing(join, condition, planning)
     if kept is not None:
         probe, build = reduced(probe, build, keys, kept, planning)
-    side, probe, build = _place(join, condition, probe, build, keys, planning)
+    share = partnered(join.left, join.right, join.condition, planning)
+    met = meet(join, condition, keys, (probe, build), wanted, share, planning)
     rows = planning.estimate(join).rows
     # With nothing required a column that the probe side still has keeps the rows countable: the join's first may be gone.
-    fields = tuple(f for f in join.fields if f.id in required) or probe.operator.fields[:1]
+    fields = tuple(f for f in join.fields if f.id in required) or met.probe.operator.fields[:1]
     operator = HashJoin(
-        probe.operator,
-        build.operator,
+        met.probe.operator,
+        met.build.operator,
         join.kind,
         keys,
         condition.residual,
-        side,
+        met.side,
         fields,
         join.mark,
         condition.null_aware,
         rows,
         at=join.at,
     )
-    operator = _with_filters(operator, partnered(join.left, join.right, join.condition, planning), build, planning)
-    return Planned(operator, probe.single, None if join.kind is JoinKind.FULL else probe.hashed, rows)
+    operator = _with_filters(operator, share, met.build, planning)
+    return Planned(operator, met.probe.single, met.hashed, rows)
 
 
 def _with_filters(join: HashJoin, share: float, build: Planned, planning: Planning) -> HashJoin:
@@ -76,40 +82,3 @@ def _with_keys(
     operator, columns = as_columns(planned.operator, tuple(keys), ("key",) * len(keys), keep, planning)
     wanted = above | {c.id for c in columns}
     return replace(planned, operator=narrow(operator, tuple(f for f in operator.fields if f.id in wanted), planning)), columns
-
-
-def _place(
-    join: Join, condition: Condition, probe: Planned, build: Planned, keys: tuple[KeyPair, ...], planning: Planning
-) -> tuple[BuildSide, Planned, Planned]:
-    if probe.single and build.single:
-        return BuildSide.OWN, probe, build
-    keeps_build = join.kind is JoinKind.FULL
-    whole = not keys or condition.null_aware  # a NULL key, or the build being empty, matters to every probe row
-    if not keeps_build and (whole or _shares(join, planning)):
-        return BuildSide.SHARED, probe, exchange(build, Broadcast(), planning)
-    if not keys or _are_few(probe, build, planning):
-        return BuildSide.OWN, gather(probe, planning), gather(build, planning)
-    probe_keys = tuple(k.probe for k in keys)
-    build_keys = tuple(k.build for k in keys)
-    return BuildSide.OWN, _dealt(probe, probe_keys, planning), _dealt(build, build_keys, planning)
-
-
-def _dealt(planned: Planned, keys: tuple[Column, ...], planning: Planning) -> Planned:
-    """Dealt by exactly these keys: the two sides must agree on every key and its place in the hash."""
-    if planned.hashed == tuple(k.id for k in keys):
-        return planned
-    return exchange(planned, Hash(keys, planning.buckets()), planning)
-
-
-def _are_few(probe: Planned, build: Planned, planning: Planning) -> bool:
-    """Whether the rows of both sides together are worth one task."""
-    if probe.rows is None or build.rows is None:
-        return False
-    return is_few(probe.rows + build.rows, planning.config)
-
-
-def _shares(join: Join, planning: Planning) -> bool:
-    if planning.config.planner.share_builds:
-        return True
-    size = planning.estimate(join.right)
-    return size.rows * size.row_bytes <= planning.config.planner.broadcast_bytes

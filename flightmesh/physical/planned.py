@@ -28,25 +28,29 @@ from flightmesh.physical.operators import (
     ValuesRows,
 )
 from flightmesh.physical.partitioning import Broadcast, Hash, Partitioning, RoundRobin, Single
+from flightmesh.physical.placement import Needs, Places, are_together, chosen, places_by
 from flightmesh.physical.redealing import is_reader, redealt
+
+ENOUGH_GROUPS = 8
+"""Groups a task, from which on rows are dealt by a part of the keys, or at once where they have to be moved anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """An operator and where its rows are.
 
-    `single`: all in one task. `hashed`: rows equal in these columns are in one task (None: not known). `rows`: the estimate.
+    `single`: all in one task. `hashed`: how the rows were dealt to the tasks of their stage (None: not known, or not by hash).
+    `rows`: the estimate.
     """
 
     operator: Operator
     single: bool
-    hashed: tuple[ColumnId, ...] | None
+    hashed: Places | None
     rows: float | None
 
     def placed_by(self, keys: Iterable[ColumnId]) -> bool:
         """Whether rows equal in `keys` are certainly in one task."""
-        wanted = set(keys)
-        return self.single or (self.hashed is not None and len(self.hashed) > 0 and set(self.hashed) <= wanted)
+        return self.single or are_together(self.hashed, keys)
 
 
 @dataclass(slots=True)
@@ -58,15 +62,14 @@ class Planning:
     config: Config
     shared: dict[SharedId, Planned] = field(default_factory=dict)
     reread: int = 0
-    wanted: tuple[ColumnId, ...] = ()
-    """Columns by which the reader of the relation that is planned next needs rows together: a grouping may deal by them."""
+    filters: int = 0
+    wanted: Needs = ()
+    """What the readers of the relation that is planned next need together: who has to deal rows anyway deals them so."""
 
-    def take_wanted(self) -> tuple[ColumnId, ...]:
-        """The wanted columns, asked once: what is planned after is for another reader."""
+    def take_wanted(self) -> Needs:
+        """The wanted values, asked once: what is planned after is for other readers."""
         taken, self.wanted = self.wanted, ()
         return taken
-
-    filters: int = 0
 
     def estimate(self, relation: Relation) -> Estimate:
         """Rows and bytes that a relation is expected to give."""
@@ -84,6 +87,16 @@ class Planning:
     def buckets(self) -> int:
         """Buckets of a hash edge."""
         return self.config.tasks * self.config.planner.buckets_per_task
+
+    def least_groups(self) -> float:
+        """So many groups give every task some of them, and none most."""
+        return float(ENOUGH_GROUPS * self.config.tasks)
+
+    def dealt_by(self, keys: tuple[Column, ...], wanted: Needs, relation: Relation) -> tuple[Column, ...]:
+        """Those of the keys by which rows like the relation's are dealt."""
+        if not wanted:
+            return keys
+        return chosen(wanted, {key.id: key for key in keys}, self.estimate(relation).columns, self.least_groups())
 
 
 def pass_item(field_: Field) -> Item:
@@ -116,7 +129,7 @@ def exchange(planned: Planned, partitioning: Partitioning, planning: Planning, o
         case Single():
             return Planned(made, True, None, planned.rows)
         case Hash(keys=keys):
-            return Planned(made, False, tuple(k.id for k in keys), planned.rows)
+            return Planned(made, False, places_by(keys), planned.rows)
         case RoundRobin() | Broadcast():
             return Planned(made, False, None, planned.rows)
 

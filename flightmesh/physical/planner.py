@@ -10,7 +10,7 @@ from typing import assert_never
 
 from flightmesh.config import Config
 from flightmesh.errors import InternalError, UnsupportedFeature
-from flightmesh.expression.nodes import Column, columns_of
+from flightmesh.expression.nodes import columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
@@ -52,6 +52,7 @@ from flightmesh.physical.operators import (
     WorkingRows,
 )
 from flightmesh.physical.partitioning import RoundRobin, Single
+from flightmesh.physical.placement import Needs, Places, renamed, sought, united, value_of
 from flightmesh.physical.planned import Planned, Planning, narrow, spread
 from flightmesh.physical.recursion import plan_recursion
 from flightmesh.physical.sorting import plan_limit, plan_sort
@@ -87,32 +88,35 @@ def plan(relation: Relation, required: frozenset[ColumnId], planning: Planning) 
             return Planned(ValuesRows(relation.fields, relation.rows), True, None, rows)
         case Filter():
             read = required | columns_of(relation.predicate)
+            planning.wanted = wanted
             if isinstance(relation.input, Window):
                 child = plan_window(relation.input, read, planning, plan, first_ranks(relation.input, relation.predicate))
             else:
-                planning.wanted = wanted
                 child = plan(relation.input, read, planning)
             rows = planning.estimate(relation).rows
             return Planned(FilterRows(child.operator, relation.predicate, rows), child.single, child.hashed, rows)
         case Project():
             return _plan_project(relation, required, wanted, planning)
         case Join():
+            planning.wanted = wanted
             return plan_join(relation, required, planning, plan)
         case Aggregate():
             planning.wanted = wanted
             return plan_aggregate(relation, required, planning, plan)
         case Window():
+            planning.wanted = wanted
             return plan_window(relation, required, planning, plan)
         case Expand():
             return plan_expand(relation, required, planning, plan)
         case Unnest():
+            planning.wanted = wanted
             return plan_unnest(relation, required, planning, plan)
         case Sort():
             return plan_sort(relation, required, planning, plan)
         case Limit():
             return plan_limit(relation, required, planning, plan)
         case SetOperation():
-            return _plan_union(relation, planning)
+            return _plan_union(relation, wanted, planning)
         case Reference():
             return _plan_reference(relation, planning)
         case Recursion():
@@ -132,33 +136,35 @@ def _plan_scan(scan: Scan, planning: Planning) -> Planned:
     return Planned(operator, is_at_hand(scan.table, planning.config), None, rows)
 
 
-def _plan_project(project: Project, required: frozenset[ColumnId], wanted: tuple[ColumnId, ...], planning: Planning) -> Planned:
+def _plan_project(project: Project, required: frozenset[ColumnId], wanted: Needs, planning: Planning) -> Planned:
     items = tuple(item for item in project.items if item.field.id in required) or project.items[:1]
     read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in items)) if items else frozenset()
-    sources = {item.field.id: item.expression.id for item in items if isinstance(item.expression, Column)}
-    planning.wanted = tuple(sources[c] for c in wanted) if all(c in sources for c in wanted) else ()
+    values = {item.field.id: value_of(item.expression) for item in items}
+    planning.wanted = sought(wanted, {name: value for name, value in values.items() if value is not None})
     child = plan(project.input, read, planning)
     if not items:
         return child
-    passed = {item.expression.id: item.field.id for item in items if isinstance(item.expression, Column)}
-    hashed = child.hashed
-    if hashed is not None:
-        hashed = tuple(passed[c] for c in hashed) if all(c in passed for c in hashed) else None
+    hashed = renamed(child.hashed, ((item.field.id, item.expression) for item in items))
     return Planned(ProjectColumns(child.operator, items), child.single, hashed, child.rows)
 
 
-def _plan_union(union: SetOperation, planning: Planning) -> Planned:
+def _plan_union(union: SetOperation, wanted: Needs, planning: Planning) -> Planned:
     if union.kind is not SetKind.UNION or union.quantifier is not Quantifier.ALL:
         raise UnsupportedFeature(f"{union.kind.value} {union.quantifier.value} is not supported yet")
-    parts = [plan(part, frozenset(f.id for f in part.fields), planning) for part in union.inputs]
+    parts: list[Planned] = []
+    for relation in union.inputs:
+        planning.wanted = sought(wanted, {f.id: own.id for f, own in zip(union.fields, relation.fields, strict=True)})
+        parts.append(plan(relation, frozenset(f.id for f in relation.fields), planning))
     rows = planning.estimate(union).rows
     every_single = all(part.single for part in parts)
     operators: list[Operator] = []
+    hashed: list[Places | None] = []
     for part, logical in zip(parts, union.inputs, strict=True):
         placed = part if every_single else spread(part, planning)
         items = tuple(Item(target, source.column()) for target, source in zip(union.fields, logical.fields, strict=True))
         operators.append(ProjectColumns(placed.operator, items) if items else placed.operator)
-    return Planned(UnionRows(tuple(operators), union.fields), every_single, None, rows)
+        hashed.append(renamed(placed.hashed, ((item.field.id, item.expression) for item in items)))
+    return Planned(UnionRows(tuple(operators), union.fields), every_single, united(hashed), rows)
 
 
 def _plan_reference(reference: Reference, planning: Planning) -> Planned:

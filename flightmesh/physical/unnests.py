@@ -10,6 +10,7 @@ from flightmesh.expression.nodes import columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Relation, Unnest
 from flightmesh.physical.operators import UnnestRows
+from flightmesh.physical.placement import sought
 from flightmesh.physical.planned import Planned, Planning
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
@@ -19,10 +20,10 @@ def plan_unnest(node: Unnest, required: frozenset[ColumnId], planning: Planning,
     """The rows with the required columns; rows of equal keys stay together."""
     wanted = frozenset(f.id for f in node.input.fields) & required
     read = frozenset[ColumnId]().union(*(columns_of(item.expression) for item in node.lists))
+    planning.wanted = sought(planning.take_wanted(), {f.id: f.id for f in node.input.fields})
     child = plan(node.input, wanted | read, planning)
     kept = tuple(f for f in child.operator.fields if f.id in wanted)
     made = tuple(f for f in node.made if f.id in required)
     fields = (*kept, *made) or node.made[:1]
-    hashed = child.hashed if child.hashed is not None and set(child.hashed) <= wanted else None
     operator = UnnestRows(child.operator, node.lists, node.kind, node.ordinal, fields)
-    return replace(child, operator=operator, hashed=hashed, rows=planning.estimate(node).rows)
+    return replace(child, operator=operator, rows=planning.estimate(node).rows)

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from flightmesh.expression.nodes import Column, columns_of
+from flightmesh.expression.nodes import columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Relation, Window
 from flightmesh.logical.traversal import expressions
 from flightmesh.physical.first_ranks import FirstRanks
-from flightmesh.physical.operators import ColumnOrder, Operator, ProjectColumns, TopOfGroups, WindowRows
+from flightmesh.physical.operators import ColumnOrder, ProjectColumns, TopOfGroups, WindowRows
+from flightmesh.physical.placement import needs, renamed, value_of
 from flightmesh.physical.planned import Planned, Planning, as_columns, narrow, pass_item, place_by, reads_shared
 from flightmesh.physical.window_parts import WindowParts, parts_read
 
@@ -29,7 +30,8 @@ def plan_window(
     others each task drops what it can before rows are exchanged and sorted."""
     items = tuple(item for item in window.items if item.field.id in required) or window.items[:1]
     read = frozenset[ColumnId]().union(*(columns_of(e) for e in expressions(window)))
-    planning.wanted = tuple(e.id for e in window.partition if isinstance(e, Column)) if _all_columns(window) else ()
+    above = planning.take_wanted()
+    planning.wanted = needs([value for value in map(value_of, window.partition) if value is not None], above)
     child = plan(window.input, (required - frozenset(item.field.id for item in window.items)) | read, planning)
     keep = tuple(f for f in child.operator.fields if f.id in required)
     computed = (*window.partition, *(k.expression for k in window.order), *(e for item in items for e in parts_read(item.call)))
@@ -41,7 +43,10 @@ def plan_window(
     order = tuple(ColumnOrder(c, k.descending, k.nulls_first) for c, k in zip(keys, window.order, strict=True))
     if first is not None and not reads_shared(replace(child, operator=operator)):
         operator = TopOfGroups(operator, partition, order, first.ranking, first.count)
-    placed = place_by(_still_hashed(child, wanted, operator), partition, planning)
+    hashed = renamed(child.hashed, ((c.id, e) for c, e in zip(partition, window.partition, strict=True)))
+    placed = replace(child, operator=operator, hashed=hashed)
+    if not placed.placed_by(c.id for c in partition):
+        placed = place_by(placed, planning.dealt_by(partition, above, window.input), planning)
     rest = iter(columns[len(partition) + len(order) :])
     made = WindowParts(planning)
     results = [made.result(item, tuple(next(rest) for _ in parts_read(item.call))) for item in items]
@@ -49,13 +54,4 @@ def plan_window(
     shown = (*(pass_item(f) for f in keep), *results)
     if [item.field.id for item in shown] == [f.id for f in rows.fields]:
         return replace(placed, operator=rows)
-    return _still_hashed(placed, {item.field.id for item in shown}, ProjectColumns(rows, shown))
-
-
-def _all_columns(window: Window) -> bool:
-    return all(isinstance(part, Column) for part in window.partition)
-
-
-def _still_hashed(planned: Planned, kept: set[ColumnId], operator: Operator) -> Planned:
-    hashed = planned.hashed if planned.hashed is not None and set(planned.hashed) <= kept else None
-    return replace(planned, operator=operator, hashed=hashed)
+    return replace(placed, operator=ProjectColumns(rows, shown))
