@@ -54,7 +54,7 @@ def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBat
 
 def _collected(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
     """All rows first, then their groups, a part of the key space at a time."""
-    aggregation = Aggregation(node.keys, node.measures)
+    aggregation = Aggregation(node.keys, node.measures, site.encoded)
     kept: list[pa.RecordBatch] = []
     for batch in rows:
         site.context.check()
@@ -66,7 +66,7 @@ def _collected(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterato
 def _partial(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
     """Groups of morsels, held back and merged for as long as that makes fewer of them."""
     are_copies = isinstance(node.input, ExpandSets)
-    first = (Aggregation.of_copies if are_copies else Aggregation)(node.keys, node.measures)
+    first = (Aggregation.of_copies if are_copies else Aggregation)(node.keys, node.measures, site.encoded)
     gathered = _Gathered(memory, first.merging())
     # Below other operators rows may be multiplied next, and of copies for grouping sets the first say nothing of the rest.
     doubtful = site.position == 0 and not are_copies and _is_doubtful(node)
@@ -97,7 +97,7 @@ def _is_doubtful(node: GroupBy) -> bool:
 
 def _final(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa.RecordBatch]:
     """Groups of as many rows at a time as it takes to make clearly fewer of them, merged at the end."""
-    first = Aggregation(node.keys, node.measures)
+    first = Aggregation(node.keys, node.measures, site.encoded)
     second = first.merging()
     gathered = _Gathered(memory, second)
     waiting: list[pa.RecordBatch] = []

@@ -10,6 +10,7 @@ import pyarrow as pa
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
 from flightmesh.fragment.acero_groups import AceroGroups
+from flightmesh.fragment.encoded_texts import Columns
 from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several, distinct_values
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.distinct_keys import distinct_keys
@@ -27,10 +28,12 @@ OF_ONE = frozenset({"sum", "min", "max", "any_value", "bool_and", "bool_or", "bi
 
 
 class Aggregation:
-    """Groups batches by `keys` and computes `measures` of each group."""
+    """Groups batches by `keys` and computes `measures` of each group. Texts of `encoded` keys that came as dictionaries leave
+    as such."""
 
-    def __init__(self, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> None:
+    def __init__(self, keys: tuple[Field, ...], measures: tuple[Measure, ...], encoded: Columns = frozenset()) -> None:
         self._keys = keys
+        self._encoded = encoded
         self._measures = measures
         self.key_names = [key.key for key in keys]
         self._names = [*self.key_names, *(measure.field.key for measure in measures)]
@@ -38,15 +41,15 @@ class Aggregation:
         self._texts: TextCodes | None = None
 
     @classmethod
-    def of_copies(cls, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> Aggregation:
+    def of_copies(cls, keys: tuple[Field, ...], measures: tuple[Measure, ...], encoded: Columns = frozenset()) -> Aggregation:
         """One whose batches are copies for grouping sets: the same key columns come several times."""
-        made = cls(keys, measures)
+        made = cls(keys, measures, encoded)
         made._texts = TextCodes()
         return made
 
     def merging(self) -> Aggregation:
         """The aggregation that brings this one's results together."""
-        return Aggregation(self._keys, merged(self._measures))
+        return Aggregation(self._keys, merged(self._measures), self._encoded)
 
     def groups(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row for each group of the batch's rows; without keys exactly one row."""
@@ -68,12 +71,18 @@ class Aggregation:
     def _found(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
         """The groups, with their keys taken from a row of each."""
         rows = pa.array(grouping.rows)
-        taken = [key.take(rows) for key in keys]
-        return self._finish(batch, grouping, [k.cast(f.type) for k, f in zip(taken, self._keys, strict=True)])
+        return self._finish(batch, grouping, self._given([key.take(rows) for key in keys]))
+
+    def _given(self, keys: list[Array]) -> list[Array]:
+        """Keys as they leave."""
+        return [
+            key if field.id in self._encoded and pa.types.is_dictionary(key.type) else key.cast(field.type)
+            for key, field in zip(keys, self._keys, strict=True)
+        ]
 
     def each_row(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row as if it were a group of its own."""
-        keys = [batch.column(name).cast(field.type) for name, field in zip(self.key_names, self._keys, strict=True)]
+        keys = self._given([batch.column(name) for name in self.key_names])
         each = group_each(batch.num_rows)
         results = [_of_each(measure, each, batch) for measure in self._measures]
         return make_batch([*keys, *results], self._names, each.count)
