@@ -8,6 +8,8 @@ not wait for pyarrow).
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from flightmesh.session.remote import RemoteSession as RemoteSession
 
 __version__ = "0.1.0"
+
+if "pyarrow" not in sys.modules:
+    # Arrow's allocator reads this when it is loaded. By default it gives freed memory back within a tenth of a second and pays
+    # page faults for the next query's; ten seconds cost no more memory at the peak, and 5 % less CPU (docs/performance.md).
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
 
 _HOMES = {
     "Config": "flightmesh.config",

@@ -2,8 +2,8 @@
 
 glibc gives freed memory at the top of the heap back to the system, and asks again for the next array: then every temporary of
 a megabyte pays 256 page faults, which costs more than the arithmetic on it (measured: hashing strings 40 ns a row, and 7
-without). Arrow has its own pool and is not touched. A process that sets glibc's own variables keeps its choice; other C
-libraries have no such setting and need none.
+without). Arrow has its own pool, which is told as much by an environment variable (`flightmesh/__init__.py`). A process that
+sets glibc's own variables keeps its choice; other C libraries have no such setting and need none.
 """
 
 from __future__ import annotations
