@@ -108,9 +108,7 @@ def fifty_stages() -> str:
     return "select b, n, s from (" + " union all ".join(branches) + ") order by b"
 
 
-@pytest.mark.parametrize(
-    "text", [SELF_JOIN, DIAMOND, TWO_WAYS, fifty_stages()], ids=["self join", "diamond", "two ways", "fifty stages"]
-)
+@pytest.mark.parametrize("text", [DIAMOND, TWO_WAYS, fifty_stages()], ids=["diamond", "two ways", "fifty stages"])
 def test_it_finishes_and_is_right(session: flightmesh.RemoteSession, peer: duckdb.DuckDBPyConnection, text: str) -> None:
     found = ended(lambda: session.sql(text).to_arrow(), MOST_SECONDS)
     assert_same(found, peer.execute(text).to_arrow_table(), Order.FREE)
@@ -120,9 +118,11 @@ def test_there_are_fifty_stages(session: flightmesh.RemoteSession) -> None:
     assert session.explain(fifty_stages(), level="stages").count("\nStage ") + 1 >= 50
 
 
-def test_twenty_times_the_memory_is_shuffled_and_what_was_spilled_is_told(session: flightmesh.RemoteSession) -> None:
+def test_twenty_times_the_memory_is_shuffled_and_what_was_spilled_is_told(
+    session: flightmesh.RemoteSession, peer: duckdb.DuckDBPyConnection
+) -> None:
     result = session.sql(SELF_JOIN)
-    assert ended(result.to_arrow, MOST_SECONDS).num_rows == 1
+    assert_same(ended(result.to_arrow, MOST_SECONDS), peer.execute(SELF_JOIN).to_arrow_table(), Order.FREE)
     record = result.metrics
     assert record is not None
     shuffled = sum(sum(w.bytes) for stage in record.stages for task in stage.tasks for w in task.written)

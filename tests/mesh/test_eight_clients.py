@@ -1,4 +1,5 @@
-"""Eight clients at once, each with the 22 queries in an order of its own: all right, none starved, nothing left afterwards."""
+"""Eight clients at once, each with half of the 22 queries in an order of its own: all right, none starved, nothing left
+afterwards."""
 
 from __future__ import annotations
 
@@ -74,13 +75,14 @@ def mesh(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 
 def serve_all(mesh: Cluster, expected: dict[int, pa.Table], seed: int) -> list[float]:
-    """Seconds that each client took. Raises what went wrong with any of them."""
+    """Seconds that each client took. Half of them ask the odd queries, the others the even ones; those of the next seed the
+    other way round. Raises what went wrong with any of them."""
     took: dict[int, float] = {}
     wrong: list[BaseException] = []
 
     def client(number: int) -> None:
         started = time.monotonic()
-        order = list(NUMBERS)
+        order = [query for query in NUMBERS if (query + number + seed) % 2]
         random.Random(seed * 100 + number).shuffle(order)
         try:
             with mesh.connect() as session:

@@ -10,27 +10,34 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mesh.cluster import Cluster, cluster
-from tests.meshes import AT_MESHES
+from tests.meshes import MODES
 from tests.random.harness import beside_duckdb, check, seeds
 from tests.random.kinds import KINDS
 from tests.waiting import ended, wait_until
 
 FIRST = 2_000
-"""Chunks of seeds that no other test takes begin here."""
-CHUNKS = int(os.environ.get("FLIGHTMESH_CHUNKS", "3"))
+"""Chunks of seeds that no other test takes begin here; each way of exchanging takes every other one."""
+CHUNKS = int(os.environ.get("FLIGHTMESH_CHUNKS", "4"))
 STUCK_SECONDS = 60.0
 """Far more than any of these queries takes, also on a busy machine."""
 SETTINGS = {"memory": "512MiB", "morsel_rows": 64, "planner": {"broadcast_bytes": 1}, "mesh": {"heartbeat_seconds": 0.1}}
 
 
-@pytest.fixture(scope="module", params=AT_MESHES)
+EACH = [
+    pytest.param(mode, FIRST + number, id=f"mesh-{mode}-{FIRST + number}", marks=pytest.mark.xdist_group(f"mesh-{mode}"))
+    for number in range(CHUNKS)
+    for mode in [MODES[number % len(MODES)]]
+]
+
+
+@pytest.fixture(scope="module")
 def hard(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Three workers with one slot each."""
     with cluster(3, mode=request.param, exchange={"memory": "1KiB"}, **SETTINGS) as made:
         yield made
 
 
-@pytest.mark.parametrize("chunk", range(FIRST, FIRST + CHUNKS))
+@pytest.mark.parametrize(("hard", "chunk"), EACH, indirect=["hard"])
 def test_random_queries_through_disks_and_processes(hard: Cluster, chunk: int) -> None:
     kind = KINDS["queries"]
     with hard.connect(partitions=3) as session, beside_duckdb(session, kind, chunk) as both:
