@@ -24,7 +24,10 @@ UNKNOWN_DISTINCT = 0.1
 @dataclass(frozen=True, slots=True)
 class ColumnEstimate:
     """`minimum` and `maximum` are on the axis of `position`; `origin` names the table or grouping the values come from and
-    `origin_rows` its rows before any filter: no combination of its columns has more distinct values."""
+    `origin_rows` its rows before any filter: no combination of its columns has more distinct values.
+
+    `domain` is how many values the distinct ones were drawn from by conditions on other columns; `within` is the column of a
+    table (its name and the column's) whose values they were cut down to."""
 
     distinct: float
     minimum: float | None = None
@@ -33,6 +36,8 @@ class ColumnEstimate:
     width: float = 8.0
     origin: int | None = None
     origin_rows: float = 0.0
+    domain: float = 0.0
+    within: tuple[str, str] | None = None
 
     def sampled(self, before: float, after: float) -> ColumnEstimate:
         """After `after` of `before` rows are kept for reasons that have nothing to do with this column."""
@@ -84,17 +89,21 @@ def table_rows(statistics: TableStatistics, table: Table) -> float:
     return max(1.0, statistics.bytes / width)
 
 
-def column_estimate(field: Field, statistics: ColumnStatistics | None, rows: float, origin: int) -> ColumnEstimate:
+def column_estimate(
+    field: Field, statistics: ColumnStatistics | None, rows: float, origin: int, table: str = ""
+) -> ColumnEstimate:
     """From what the table knows of a column."""
     width = width_of(field.type)
     if statistics is None:
-        return ColumnEstimate(max(1.0, rows * UNKNOWN_DISTINCT), width=width, origin=origin, origin_rows=rows)
+        distinct = max(1.0, rows * UNKNOWN_DISTINCT)
+        return ColumnEstimate(distinct, width=width, origin=origin, origin_rows=rows, domain=distinct)
     low = None if statistics.minimum is None else position(statistics.minimum.as_py())
     high = None if statistics.maximum is None else position(statistics.maximum.as_py())
     nulls = 0.0 if statistics.null_count is None or not rows else min(1.0, statistics.null_count / rows)
     known = statistics.distinct
     distinct = _guessed_distinct(field.type, low, high, rows) if known is None else float(known)
-    return ColumnEstimate(max(1.0, min(distinct, rows)), low, high, nulls, width, origin, rows)
+    distinct = max(1.0, min(distinct, rows))
+    return ColumnEstimate(distinct, low, high, nulls, width, origin, rows, distinct, (table, field.name))
 
 
 def _guessed_distinct(kind: pa.DataType, low: float | None, high: float | None, rows: float) -> float:

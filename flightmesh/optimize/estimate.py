@@ -35,7 +35,7 @@ from flightmesh.logical.relations import (
 )
 from flightmesh.optimize.column_estimate import ColumnEstimate, column_estimate, table_rows, width_of
 from flightmesh.optimize.context import Context
-from flightmesh.optimize.join_estimate import joined_rows, matched_share
+from flightmesh.optimize.join_estimate import joined, matched_share, semi_joined
 from flightmesh.optimize.selectivity import Columns, kept
 
 WORKING_ROWS = 1e9
@@ -126,7 +126,7 @@ def _scan(node: Scan, context: Context) -> Estimate:
     rows = table_rows(statistics, node.table)
     origin = id(node)
     read = {f.id: f for f in (*node.fields, *node.filter_only)}
-    columns = {f.id: column_estimate(f, statistics.columns.get(f.name), rows, origin) for f in read.values()}
+    columns = {f.id: column_estimate(f, statistics.columns.get(f.name), rows, origin, node.table.name) for f in read.values()}
     made = filtered(Estimate(rows, columns, 0.0), node.filters)
     shown = {f.id: made.columns[f.id] for f in node.fields}
     return _limited(_of(made.rows, shown), node.limit, 0) if node.limit is not None else _of(made.rows, shown)
@@ -197,26 +197,27 @@ def join_estimate(node: Join, left: Estimate, right: Estimate) -> Estimate:
     parts = conjuncts(node.condition)
     match node.kind:
         case JoinKind.SEMI | JoinKind.ANTI:
-            share = matched_share(parts, left.rows, left.columns, right.rows, right.columns)
-            rows = left.rows * (share if node.kind is JoinKind.SEMI else max(0.05, 1.0 - share))
-            return _of(rows, {id_: c.sampled(left.rows, rows) for id_, c in left.columns.items()})
+            rows, columns = semi_joined(node.kind, parts, left.rows, left.columns, right.columns)
+            return _of(rows, columns)
         case JoinKind.MARK:
             made = {} if node.mark is None else {node.mark.id: ColumnEstimate(2.0, width=1.0)}
             return _of(left.rows, left.columns | made)
         case JoinKind.SINGLE:
             return _of(left.rows, left.columns | right.columns)
         case JoinKind.INNER | JoinKind.LEFT | JoinKind.RIGHT | JoinKind.FULL:
-            rows = joined_rows(parts, left.rows, left.columns, right.rows, right.columns)
+            rows, met = joined(parts, left.rows, left.columns, right.rows, right.columns)
             if node.kind in (JoinKind.LEFT, JoinKind.FULL):
                 rows = max(rows, left.rows)
             if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
                 rows = max(rows, right.rows)
             lefts = {id_: c.sampled(left.rows, rows) for id_, c in left.columns.items()}
             rights = {id_: c.sampled(right.rows, rows) for id_, c in right.columns.items()}
+            if node.kind is JoinKind.INNER:
+                return _of(rows, lefts | rights | met)
             if node.kind in (JoinKind.LEFT, JoinKind.FULL):
-                rights = _padded(rights, matched_share(parts, left.rows, left.columns, right.rows, right.columns))
+                rights = _padded(rights, matched_share(parts, left.columns, right.columns))
             if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
-                lefts = _padded(lefts, matched_share(parts, right.rows, right.columns, left.rows, left.columns))
+                lefts = _padded(lefts, matched_share(parts, right.columns, left.columns))
             return _of(rows, lefts | rights)
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flightmesh.expression.nodes import Call, Expression, conjuncts
-from flightmesh.logical.relations import JoinKind
-from flightmesh.optimize.join_estimate import joined_rows, matched_share
+from flightmesh.optimize.join_estimate import joined, semi_joined
 from flightmesh.optimize.join_graph import JoinGraph, bits
 from flightmesh.optimize.selectivity import Columns
 
@@ -188,13 +187,14 @@ class _Search:
     def _size(self, left: Tree, right: Tree, on: list[Expression]) -> Sized:
         a, b = left.size, right.size
         if right.leaves & self.members and right.leaves & (right.leaves - 1) == 0:
-            share = matched_share(tuple(on), a.rows, a.columns, b.rows, b.columns)
-            semi = self.graph.memberships[right.leaves.bit_length() - 1].kind is JoinKind.SEMI
-            rows = a.rows * (share if semi else max(0.05, 1.0 - share))
-            return Sized(max(rows, 0.01), {i: c.sampled(a.rows, rows) for i, c in a.columns.items()})
-        rows = max(0.01, joined_rows(tuple(on), a.rows, a.columns, b.rows, b.columns))
+            kind = self.graph.memberships[right.leaves.bit_length() - 1].kind
+            rows, columns = semi_joined(kind, tuple(on), a.rows, a.columns, b.columns)
+            return Sized(max(rows, 0.01), columns)
+        rows, met = joined(tuple(on), a.rows, a.columns, b.rows, b.columns)
+        rows = max(rows, 0.01)
         columns = {i: c.sampled(a.rows, rows) for i, c in a.columns.items()}
         columns.update((i, c.sampled(b.rows, rows)) for i, c in b.columns.items())
+        columns.update(met)
         return Sized(rows, columns)
 
     def _cost(self, left: Tree, right: Tree, on: list[Expression], size: Sized) -> float:

@@ -21,6 +21,7 @@ from flightmesh.optimize.fuse_single_rows import fuse_single_rows
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.list_keys import key_lists
 from flightmesh.optimize.marks import marks_to_semi_joins
+from flightmesh.optimize.narrow_shared import narrow_shared
 from flightmesh.optimize.null_safe import simplify_null_safe
 from flightmesh.optimize.order_joins import order_joins
 from flightmesh.optimize.outer_joins import simplify_outer_joins
@@ -75,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     group_early,
     prune_columns,
     merge_projects,
+    narrow_shared,
     push_limits,
 )
 """A rule may stand more than once: folding and push-down have new work after decorrelation and derivation."""

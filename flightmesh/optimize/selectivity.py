@@ -45,13 +45,19 @@ def kept(parts: Sequence[Expression], columns: Columns) -> tuple[float, Columns]
         single = _bound(part)
         if single is not None and single[0] in columns:
             known = columns[single[0]]
-            narrowed[single[0]] = replace(known, distinct=min(known.distinct, single[1]), null_fraction=0.0)
+            fewer = min(known.distinct, single[1])
+            narrowed[single[0]] = replace(known, distinct=fewer, domain=fewer, null_fraction=0.0)
     for id_, left in ranges.items():
         known = columns[id_]
         part_share = _range_share(known, left)
         share *= part_share
         narrowed[id_] = replace(
-            known, distinct=max(1.0, known.distinct * part_share), minimum=left.low, maximum=left.high, null_fraction=0.0
+            known,
+            distinct=max(1.0, known.distinct * part_share),
+            minimum=left.low,
+            maximum=left.high,
+            null_fraction=0.0,
+            domain=max(1.0, known.domain * part_share),
         )
     return share, narrowed
 

@@ -43,7 +43,7 @@ def kept_by_reducing(join: Join, condition: Condition, planning: Planning) -> fl
 def partnered(rows: Relation, others: Relation, condition: Expression | None, planning: Planning) -> float:
     """The share of `rows` that are expected to have a partner among `others`."""
     own, other = planning.estimate(rows), planning.estimate(others)
-    return matched_share(conjuncts(condition), own.rows, own.columns, other.rows, other.columns)
+    return matched_share(conjuncts(condition), own.columns, other.columns)
 
 
 def reduced(
