@@ -1,6 +1,6 @@
-"""What a plan costs, counted: reads of tables, joins without keys, exchanges by kind; and the table of what was counted.
+"""What a plan has, counted: reads of tables, joins without keys, exchanges by kind.
 
-Handed stage graphs; hands on numbers, and the text of the table. What always holds: a join without keys is `cross` unless one
+Handed stage graphs; hands on numbers. What always holds: a join without keys is `cross` unless one
 side gives at most one row whatever the data, or the query fails where it gives more: that one is `single`, and moves a value.
 """
 
@@ -26,23 +26,17 @@ from flightmesh.physical.operators import (
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin
 from flightmesh.physical.text import outline
 from flightmesh.stage.graph import Edge, StageGraph
-from tests.golden.plans import NAMES, Name, Place, Planner
-
-TABLE = Path(__file__).with_name("counts.txt")
-COLUMNS = ("scans", "joins", "cross", "single", "groups", "windows", "sorts", "stages", "shuffles", "broadcasts", "gathers")
-"""`shuffles` are exchanges by hash, and those dealt in turn; `gathers` bring all rows to one task."""
-Counts = dict[str, int]
-Table = dict[tuple[Name, Place], Counts]
+from tests.golden.ratchet import Figures, Ratchet
 
 
-def counts(graph: StageGraph) -> Counts:
+def counts(graph: StageGraph) -> Figures:
     """What a stage graph has of each column."""
     found: Counter[str] = Counter(stages=len(graph.stages))
     for stage in graph.stages:
         for _, node in outline(stage.root):
             found.update(_operator(node, graph))
     found.update(_exchange(edge) for edge in graph.edges if edge.consumer is not None)
-    return {column: found[column] for column in COLUMNS}
+    return {column: found[column] for column in COUNTS.columns}
 
 
 def _operator(node: Operator, graph: StageGraph) -> list[str]:
@@ -96,39 +90,9 @@ def _is_one_row(node: Operator, graph: StageGraph) -> bool:
             return len(inputs) == 1 and _is_one_row(inputs[0], graph)
 
 
-def counted(planner: Planner) -> Table:
-    """The counts of all queries at all places."""
-    return {(name, place): counts(planner.plan(name, place).graph) for name in NAMES for place in Place}
-
-
-def written(table: Table) -> str:
-    """The table as text: a line a query and place."""
-    lines = [f"{'query':<20}" + "".join(f"{column:>11}" for column in COLUMNS)]
-    for (name, place), found in table.items():
-        lines.append(f"{f'{name} {place.value}':<20}" + "".join(f"{found[column]:>11}" for column in COLUMNS))
-    totals = [sum(found[column] for found in table.values()) for column in COLUMNS]
-    return "\n".join([*lines, f"{'all':<20}" + "".join(f"{total:>11}" for total in totals)]) + "\n"
-
-
-def read(text: str) -> Table:
-    """What `written` wrote."""
-    head, *lines, _ = text.splitlines()
-    columns = head.split()[1:]
-    table: Table = {}
-    for line in lines:
-        benchmark, number, place, *numbers = line.split()
-        table[Name(benchmark, int(number[1:])), Place(place)] = dict(zip(columns, map(int, numbers), strict=True))
-    return table
-
-
-def changes(was: Table, now: Table) -> tuple[list[str], list[str]]:
-    """In words: what grew, and what fell."""
-    grew: list[str] = []
-    fell: list[str] = []
-    for (name, place), found in now.items():
-        before = was.get((name, place), {})
-        for column in COLUMNS:
-            if found[column] != before.get(column, 0):
-                said = f"{name} {place.value}: {column} {before.get(column, 0)} -> {found[column]}"
-                (grew if found[column] > before.get(column, 0) else fell).append(said)
-    return grew, fell
+COUNTS = Ratchet(
+    Path(__file__).with_name("counts.txt"),
+    ("scans", "joins", "cross", "single", "groups", "windows", "sorts", "stages", "shuffles", "broadcasts", "gathers"),
+    lambda graph, _: counts(graph),
+)
+"""`shuffles` are exchanges by hash, and those dealt in turn; `gathers` bring all rows to one task."""
