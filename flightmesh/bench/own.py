@@ -53,6 +53,7 @@ class Own:
 
     def run(self, sql: str) -> pa.Table:
         """To Arrow."""
+        self._last = None  # its rows are not to lie in memory while others come
         start = perf_counter()
         result = self._session.sql(sql)
         planned = perf_counter() - start

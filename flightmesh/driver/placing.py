@@ -25,6 +25,7 @@ def place(table: Table, now: float) -> list[DriverEffect]:
     for task, worker in chosen:
         effects.extend(plan_stage(table, task.id.job, task.id.stage, worker))
         effects.append(Send(worker, RunTask(task.attempt)))
+    for task, _ in chosen:  # once all have been told to run: a grant may tell others that none are left
         placed = table.task(task.id)
         effects.extend([] if placed is None else first_grants(table, placed))
     for job in dict.fromkeys(task.id.job for task, _ in chosen):

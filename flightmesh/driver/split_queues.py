@@ -48,7 +48,7 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
     effects: list[DriverEffect] = []
     for want in queue.waiting:
         task = table.task(want.attempt.task)
-        if task is not None and task.attempt == want.attempt and task.phase.is_resident:
+        if task is not None and task.attempt == want.attempt and task.phase.is_resident and not task.has_all(source):
             effects.extend(grant(table, want))
     return effects
 
@@ -56,8 +56,12 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
 def first_grants(table: Table, task: TaskEntry) -> list[DriverEffect]:
     """What a task that has been placed is given unasked: the first splits of each of its scans, or, while none are listed, a
     place among those that wait for them."""
-    wants = [WantSplits(task.attempt, scan.source, 0) for scan in table.stage(task.id).scans]
-    return [effect for want in wants for effect in grant(table, want)]
+    effects: list[DriverEffect] = []
+    for scan in table.stage(task.id).scans:
+        now = table.task(task.id)
+        if now is not None and not now.has_all(scan.source):
+            effects.extend(grant(table, WantSplits(task.attempt, scan.source, 0)))
+    return effects
 
 
 def grant(table: Table, want: WantSplits) -> list[DriverEffect]:

@@ -63,6 +63,8 @@ class Literal:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Literal):
             return NotImplemented
+        if self.value is other.value:  # a NaN, which Arrow does not take for equal to itself
+            return True
         return bool(self.value == other.value) and float_signs(self.value) == float_signs(other.value)
 
     def __hash__(self) -> int:

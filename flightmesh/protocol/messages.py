@@ -297,8 +297,8 @@ class TaskReport:
 
 @dataclass(frozen=True, slots=True)
 class WantSplits:
-    """An attempt has used up the splits of scan `source`. `number` counts its requests from 0: one that comes twice draws
-    once."""
+    """An attempt has used up the splits of scan `source`. `number` counts its requests, of which the first, 0, is that
+    the task is placed: one that comes twice draws once."""
 
     attempt: AttemptId
     source: int

@@ -16,7 +16,7 @@ from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.enrolment import AccessList
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 """Raised with every change of these messages that an older node would misread."""
 
 

@@ -33,7 +33,7 @@ from flightmesh.driver.record import JobRecord
 from flightmesh.errors import Fenced, FlightmeshError, NodeRefused, from_wire
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.runtime.job_waits import JobWaits, ResultPlace
-from flightmesh.runtime.split_search import Asking, SplitSearch
+from flightmesh.runtime.split_search import Asking, SplitSearch, sees
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.task_run import wire_error
 from flightmesh.runtime.threads import Threads
@@ -121,13 +121,18 @@ class DriverEffects:
             self._wanted.append(wanted)
 
     def _find_together(self, wanted: list[FindSplits]) -> None:
+        """Lists what is here one after the other: planning has read the footers. Whatever takes longer, as asking a worker
+        does, goes its own way, so that nothing waits for it."""
         end, events = time.monotonic() + QUICK_SECONDS, list[DriverEvent]()
-        while wanted and time.monotonic() < end:
-            events.append(self._found(wanted.pop(0)))
-        for late in wanted:
-            self._listing.run(partial(self._find_one, late))
-        for event in events:
-            self._post(event)
+        try:
+            for one in wanted:
+                if time.monotonic() < end and sees(one.scan.table):
+                    events.append(self._found(one))
+                else:
+                    self._listing.run(partial(self._find_one, one))
+        finally:
+            for event in events:
+                self._post(event)
 
     def _find_one(self, wanted: FindSplits) -> None:
         self._post(self._found(wanted))

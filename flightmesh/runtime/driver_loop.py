@@ -108,14 +108,20 @@ class DriverLoop:
                     self._break_down(failure)
             taken += 1
             if taken >= COLLECTED_EVENTS or self._queue.empty():
-                self._flush()
+                self._go()
                 taken = 0
-        self._flush()
-
+        self._go()
         self._ended.set()
         while not self._queue.empty():
             if isinstance(late := self._queue.get(), Question):
                 late.answer.set_exception(_gone())
+
+    def _go(self) -> None:
+        """Has go what was collected."""
+        try:
+            self._flush()
+        except Exception as failure:  # no thread could be started: nobody may wait for what was not sent
+            self._break_down(failure)
 
     def _answer(self, question: Question[Any]) -> None:
         try:

@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 TURN_SECONDS = 0.02
-"""How long a task computes before it lets a waiting one go first."""
+"""How long a task computes before it lets a waiting one go first,"""
+FIRST_TURN_SECONDS = 0.002
+"""but at first no longer than this: first rows get through a chain of stages soon, and a LIMIT at its end can stop them all;"""
+GROWTH = 1.5
+"""each turn is so many times as long as the one before."""
 
 
 class Slots:
@@ -60,6 +64,7 @@ class SlotHold:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._since = 0.0
+        self._turn = FIRST_TURN_SECONDS
 
     def __enter__(self) -> SlotHold:
         self._take()
@@ -79,7 +84,8 @@ class SlotHold:
 
     def take_turns(self) -> None:
         """Lets a waiting task go first, if this one has had its turn."""
-        if self._slots.contended and time.monotonic() - self._since >= TURN_SECONDS:
+        if self._slots.contended and time.monotonic() - self._since >= self._turn:
+            self._turn = min(TURN_SECONDS, GROWTH * self._turn)
             self._slots.release()
             self._take()
 

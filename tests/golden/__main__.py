@@ -33,8 +33,10 @@ def main() -> int:
             grew, fell = ratchet.changes(ratchet.stored(), now)
             said += [*(f"grew: {one}" for one in grew), *(f"fell: {one}" for one in fell)]
             is_grown = is_grown or bool(grew)
-            if given.accept_growth or (given.write and not grew):
+            if given.accept_growth:
                 ratchet.path.write_text(ratchet.written(now))
+            elif given.write and not grew:
+                ratchet.path.write_text(ratchet.written(ratchet.lowered(ratchet.stored(), now)))
     print("\n".join(said) or "all figures are as written")
     return is_grown and not given.accept_growth
 

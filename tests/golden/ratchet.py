@@ -45,6 +45,13 @@ class Ratchet:
         totals = [sum(found[column] for found in table.values()) for column in self.columns]
         return "\n".join([*lines, f"{'all':<20}" + "".join(f"{total:>{width}}" for total in totals)]) + "\n"
 
+    def lowered(self, was: Table, now: Table) -> Table:
+        """`now`, but for what has grown within the slack: else it could grow without end, a little each time."""
+        return {
+            key: {column: min(number, was.get(key, {}).get(column, number)) for column, number in found.items()}
+            for key, found in now.items()
+        }
+
     def read(self, text: str) -> Table:
         """What `written` wrote."""
         head, *lines, _ = text.splitlines()
