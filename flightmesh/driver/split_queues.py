@@ -1,6 +1,6 @@
 """Deals the splits of scans to the attempts that read them: the first ones unasked, then whenever they ask; several at a time
 while many are left, since asking is a round trip (through the event loop even in one process), one at a time at the end, so
-that no task waits on another's long file.
+that no task waits on another's long file, and where a few rows are enough.
 
 Handed what scans found, who is placed and who wants more; hands on grants. What always holds: a split goes to one attempt, and
 the table says which; a task is given what its own worker holds before what others do. Splits of files that nodes serve stay
@@ -99,7 +99,9 @@ def _draw(
         table.put(replace(task, grants=(*task.grants, (want.source, 0))))
         return [_grant(worker, want, ())]
     share = shares[holders]
-    count = _count(share, table.stage(task.id).tasks)
+    stage = table.stage(task.id)
+    has_limit = any(scan.source == want.source and scan.limit is not None for scan in stage.scans)
+    count = 1 if has_limit else _count(share, stage.tasks)
     splits = share.splits[share.next : share.next + count]
     left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from flightmesh.expression.nodes import Column, columns_of
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import make_batch
-from flightmesh.kernel.values import is_byte_string
+from flightmesh.kernel.values import Array, is_byte_string
 from flightmesh.logical.relations import Item, JoinKind
 from flightmesh.physical.measures import MERGED_BY
 from flightmesh.physical.operators import (
@@ -109,10 +109,19 @@ def decode(batch: pa.RecordBatch, accepted: Columns = _NONE) -> pa.RecordBatch:
         return batch
     keys = {f"c{id}" for id in accepted}
     columns = [
-        column.dictionary_decode() if pa.types.is_dictionary(column.type) and not (name in keys and _stays(column)) else column
+        column if not pa.types.is_dictionary(column.type) else _decoded(column, name in keys)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return make_batch(columns, batch.schema.names, batch.num_rows)
+
+
+def _decoded(column: pa.DictionaryArray, is_accepted: bool) -> Array:
+    """The texts; where they stay a dictionary, its numbers have 32 bits, so that it can be united with others (files keep those
+    of 8 bits where a table had them)."""
+    if not (is_accepted and _stays(column)):
+        return column.dictionary_decode()
+    wide = pa.dictionary(pa.int32(), column.type.value_type)
+    return column if column.type == wide else column.cast(wide)
 
 
 def _stays(column: pa.DictionaryArray) -> bool:

@@ -139,7 +139,8 @@ def _dealt_by(
         return stays
     least = planning.least_groups()
     for need in reversed(above):
-        numbers = tuple(n for value in need for n, key in enumerate(keys) if value in _values(join.kind, key))
+        found = [n for value in need for n, key in enumerate(keys) if value in _values(join.kind, key)]
+        numbers = tuple(dict.fromkeys(found))
         on_left = are_spread((keys[n].probe.id for n in numbers), left.columns, least)
         if on_left and are_spread((keys[n].build.id for n in numbers), right.columns, least):
             return numbers

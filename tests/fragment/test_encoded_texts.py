@@ -123,3 +123,26 @@ def test_dictionaries_and_plain_texts_come_together_as_texts() -> None:
     both = concat_batches([coded, other], coded.schema).column(0)
     assert both.to_pylist() == ["a", None, "b", "c", "a"]
     assert both.dictionary.to_pylist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT k, count(*) AS n, sum(v) AS s FROM p WHERE v <> 3 GROUP BY k",
+        "SELECT k, count(*) AS n FROM p GROUP BY ROLLUP (k)",
+    ],
+    ids=["filtered", "sets"],
+)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_files_whose_dictionaries_have_small_numbers(sql: str, ordered: bool, tmp_path: Path) -> None:
+    """As of a categorical of pandas: together they have more entries than such numbers can name."""
+    for name in "abcd":
+        entries = pa.array([name * 20 + f"{i:03d}" for i in range(100)])
+        column = pa.DictionaryArray.from_arrays(pa.array([i % 100 for i in range(300)], pa.int8()), entries, ordered=ordered)
+        pq.write_table(pa.table({"k": column, "v": pa.array(range(300), pa.int64())}), tmp_path / f"{name}.parquet")
+    with flightmesh.connect(threads=2) as session:
+        session.register("p", f"{tmp_path}/*.parquet")
+        found = session.sql(sql + " ORDER BY ALL").to_arrow()
+    schema = pa.schema([("k", pa.string()), ("v", pa.int64())])
+    plain = pa.concat_tables([pq.read_table(file).cast(schema) for file in sorted(tmp_path.iterdir())])
+    assert found.to_pylist() == reference(sql + " ORDER BY ALL", p=plain).to_pylist()
