@@ -176,8 +176,14 @@ def side_by_side(at: Surroundings) -> None:
         found = psutil.Process(process.pid).net_connections("tcp")
         return workers <= {connection.raddr.port for connection in found if connection.raddr}
 
+    def read() -> bool:
+        """Whether what still runs is read: only that can notice that its reader has gone."""
+        loads = [node.load for node in at.mesh.carrying() if node.load is not None and node.load.running_tasks]
+        return bool(loads) and all(load.streams for load in loads)
+
     try:
         wait_until(connected, 60, "connections to all workers")
+        wait_until(read, 60, "streams from the workers that still have something to give")
     finally:
         process.terminate()
         process.wait(20)

@@ -21,7 +21,7 @@ from tests.meshes import WORKERS, session_at
 from tests.waiting import TooSlow, again_if_slow
 
 FILES, ROWS, GROUP = 4, 250_000, 20_000
-SIDES = 24
+SIDES = 40
 """More than a worker of one slot has places for."""
 SLOWLY = "md5(cast({}.k as varchar)) <> ''"
 """A condition that holds for every row and takes its time, so that making rows takes longer than moving them."""
