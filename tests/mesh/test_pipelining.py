@@ -21,7 +21,7 @@ from tests.meshes import WORKERS, session_at
 from tests.waiting import TooSlow, again_if_slow
 
 FILES, ROWS, GROUP = 4, 250_000, 20_000
-SIDES = 40
+SIDES = 24
 """More than a worker of one slot has places for."""
 SLOWLY = "md5(cast({}.k as varchar)) <> ''"
 """A condition that holds for every row and takes its time, so that making rows takes longer than moving them."""
@@ -83,7 +83,8 @@ def test_who_comes_late_gets_the_same(session: flightmesh.RemoteSession) -> None
     """More stages than places: some begin when those they read have long ended, and their rows lie on disk or in memory."""
     keys = np.arange(200_000)
     session.register("u", pa.table({"k": keys, "v": keys % 100}))
-    groups = " union all ".join(f"select k + {number} as k, sum(v) as v from u group by 1" for number in range(SIDES))
+    side = "select k + {0} as k, sum(v) as v from (select k, max(v) as v from u group by k + {0}, k) group by 1"
+    groups = " union all ".join(side.format(number) for number in range(SIDES))  # two stages a side, in a row
     result = session.sql(f"select count(*) as n, sum(v) as s from ({groups})")
     assert result.to_arrow().to_pydict() == {"n": [SIDES * 200_000], "s": [SIDES * 9_900_000]}
     record = result.metrics
