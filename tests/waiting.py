@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 TICK = 0.01
-TRIES = 3
+TRIES = 6
 T = TypeVar("T")
 
 
@@ -36,7 +36,7 @@ def assert_within(seconds: float, since: float, what: str) -> None:
 
 def again_if_slow(test: Callable[..., None]) -> Callable[..., None]:
     """The test, tried again where only a time was missed: what a machine with other things to do takes says little, what it
-    takes three times in a row says enough. It has to begin and end with the same things there."""
+    takes so many times in a row says enough. It has to begin and end with the same things there."""
 
     @functools.wraps(test)
     def tried(*args: object, **named: object) -> None:
