@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flightmesh.kernel.values import Array, Mask, pack_bits, unpack_bits
 
@@ -31,28 +30,12 @@ def keep_rows(batch: pa.RecordBatch, mask: Mask) -> pa.RecordBatch:
     share = kept / batch.num_rows
     if SOME <= share < MANY:
         return batch.take(pa.array(np.flatnonzero(mask)))
-    return _filtered(batch, pack_bits(mask), share)
+    packed = pack_bits(mask)
+    if share <= NEARLY_ALL or not batch.num_columns:
+        return batch.filter(packed)
+    return pa.RecordBatch.from_arrays([column.filter(packed) for column in batch.columns], schema=batch.schema)
 
 
 def filter_rows(batch: pa.RecordBatch, mask: Array) -> pa.RecordBatch:
-    """The rows where `mask` is true (not false, not NULL), in order."""
-    kept = true_count(mask)
-    if kept == batch.num_rows:
-        return batch
-    if kept == 0:
-        return batch.slice(0, 0)
-    share = kept / batch.num_rows
-    if SOME <= share < MANY:
-        return batch.take(pa.array(np.flatnonzero(unpack_bits(mask))))
-    return _filtered(batch, mask, share)
-
-
-def true_count(mask: Array) -> int:
-    """How many values of a boolean array are true."""
-    return int(pc.sum(mask, min_count=0).as_py())
-
-
-def _filtered(batch: pa.RecordBatch, mask: Array, share: float) -> pa.RecordBatch:
-    if share <= NEARLY_ALL or not batch.num_columns:
-        return batch.filter(mask)
-    return pa.RecordBatch.from_arrays([column.filter(mask) for column in batch.columns], schema=batch.schema)
+    """The rows where an Arrow mask is true (not false, not NULL), in order."""
+    return keep_rows(batch, unpack_bits(mask))
