@@ -20,7 +20,7 @@ from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.values import Array, is_byte_string
 from flightmesh.logical.relations import Item, JoinKind
-from flightmesh.physical.measures import MERGED_BY
+from flightmesh.physical.measures import need_all_rows
 from flightmesh.physical.operators import (
     ExpandSets,
     FilterRows,
@@ -56,7 +56,7 @@ def _accepted(node: Operator, above: Columns) -> tuple[Columns, ...]:
     """The columns of each input that may be dictionaries, `above` being those of the output that may."""
     match node:
         case GroupBy():
-            if any(m.distinct or m.order or m.function not in MERGED_BY for m in node.measures):
+            if need_all_rows(node.measures):
                 return (_NONE,)
             looked_at = {c.id for m in node.measures for c in m.columns}
             return (frozenset(key.id for key in node.keys) - looked_at,)

@@ -22,7 +22,7 @@ from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.partition import split_by_bucket
-from flightmesh.physical.measures import MERGED_BY
+from flightmesh.physical.measures import need_all_rows
 from flightmesh.physical.operators import ExpandSets, GroupBy, GroupPhase
 
 MERGE_ROWS = 1 << 20
@@ -40,7 +40,7 @@ PART_ROWS = 1 << 22
 def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The groups of this task's input, as `node.fields`."""
     with site.memory("grouping") as memory:
-        if any(measure.distinct or measure.order or measure.function not in MERGED_BY for measure in node.measures):
+        if need_all_rows(node.measures):
             groups = _collected(node, rows, site, memory)
         elif node.phase is GroupPhase.PARTIAL:
             groups = _partial(node, rows, site, memory)

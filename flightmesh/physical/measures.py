@@ -91,6 +91,11 @@ class Argument:
         return self.columns[0] if self.columns else None
 
 
+def need_all_rows(measures: tuple[Measure, ...]) -> bool:
+    """Whether all rows of a group have to be together before some of these can be computed."""
+    return any(m.distinct or m.order or m.function not in MERGED_BY for m in measures)
+
+
 def merged(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
     """The measures that merge the partial results of `measures`, under the same ids."""
     return tuple(
