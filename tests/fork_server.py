@@ -109,7 +109,6 @@ def _serve(asking: socket.socket) -> tuple[Request, list[int]]:
             *streams, answers, network = descriptors
             for descriptor in (*streams, network):
                 os.close(descriptor)
-            os.write(answers, b"%d\n" % child)
             ends = os.pidfd_open(child)
             children[ends] = child, answers
             poll.register(ends, select.POLLIN)
@@ -126,16 +125,17 @@ def _tell_end(ends: int, child: int, answers: int) -> None:
 
 def _take_place(request: Request, descriptors: list[int]) -> None:
     """Makes this child what `subprocess.Popen` makes: in a session of its own, with the streams, the folder and the network of
-    who asked. It is killed with its parent."""
+    who asked. It is killed with its parent. Who asked hears of it once it has its session and so can be sent signals."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    network = descriptors[4]
+    os.setsid()
+    *_, answers, network = descriptors
+    os.write(answers, b"%d\n" % os.getpid())
     if os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino and libc.setns(network, _CLONE_NEWNET) != 0:  # noqa: PTH116
         raise OSError(ctypes.get_errno(), "setns")
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
     os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)  # noqa: PTH208
-    os.setsid()
     os.chdir(request.folder)
 
 
