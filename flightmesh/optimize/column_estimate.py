@@ -26,6 +26,7 @@ class ColumnEstimate:
     """`minimum` and `maximum` are on the axis of `position`; `origin` names the table or grouping the values come from and
     `origin_rows` its rows before any filter: no combination of its columns has more distinct values.
 
+    `equal_to` are the same of columns that this one was joined with: its values are theirs too.
     `domain` is how many values the distinct ones were drawn from by conditions on other columns; `within` is the column of a
     table (its name and the column's) whose values they were cut down to."""
 
@@ -38,6 +39,12 @@ class ColumnEstimate:
     origin_rows: float = 0.0
     domain: float = 0.0
     within: tuple[str, str] | None = None
+    equal_to: frozenset[tuple[int, float]] = frozenset()
+
+    @property
+    def origins(self) -> frozenset[tuple[int, float]]:
+        """Tables and groupings whose values these are, with their rows."""
+        return self.equal_to if self.origin is None else self.equal_to | {(self.origin, self.origin_rows)}
 
     def sampled(self, before: float, after: float) -> ColumnEstimate:
         """After `after` of `before` rows are kept for reasons that have nothing to do with this column."""

@@ -10,6 +10,7 @@ Several equalities between two tables are one composite key, which has no more d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 
 import pyarrow as pa
@@ -48,7 +49,14 @@ class Meeting:
         low, high = _range(self.a, self.b)
         few = self.a if self.a.distinct * self.b.domain <= self.b.distinct * self.a.domain else self.b
         return replace(
-            side, distinct=self.common, domain=self.domain, minimum=low, maximum=high, null_fraction=0.0, within=few.within
+            side,
+            distinct=self.common,
+            domain=self.domain,
+            minimum=low,
+            maximum=high,
+            null_fraction=0.0,
+            within=few.within,
+            equal_to=self.a.origins | self.b.origins,
         )
 
 
@@ -75,22 +83,30 @@ def joined(parts: tuple[Expression, ...], left: float, lefts: Columns, right: fl
 def key_domain(met: list[Meeting]) -> float:
     """Values that the composite key may have.
 
-    Columns of one table that meet columns of one other are one key, of which that table has no more than rows; pairs of
-    different tables (a customer's dates with two calendars) are independent of each other.
+    Columns of one table that meet columns of one other are one key, of which neither table has more than rows; pairs of
+    different tables (a customer's dates with two calendars) are independent of each other. A column that was joined with a
+    table's counts as the table's: a part and a supplier that both met partsupp are one key of it.
     """
-    groups: dict[tuple[int | None, int | None], list[Meeting]] = {}
-    for one in met:
-        groups.setdefault((one.a.origin, one.b.origin), []).append(one)
+    left = list(met)
     total = 1.0
-    for (left, right), members in groups.items():
+    while len(left) > 1:
+        pairs: dict[tuple[tuple[int, float], tuple[int, float]], list[Meeting]] = {}
+        for one in left:
+            for pair in product(one.a.origins, one.b.origins):
+                pairs.setdefault(pair, []).append(one)
+        tables, members = max(pairs.items(), key=_together, default=((), []))
+        if len(members) < 2:
+            break
         each = [one.domain for one in members]
-        product = prod(each)
-        if len(members) > 1:
-            sides = (members[0].a, members[0].b)
-            rows = [side.origin_rows for side, origin in zip(sides, (left, right), strict=True) if origin is not None]
-            product = min([product, *(max(max(each), most) for most in rows)])
-        total *= product
-    return total
+        total *= min([prod(each), *(max(max(each), rows) for _, rows in tables)])
+        left = [one for one in left if one not in members]
+    return total * prod(one.domain for one in left)
+
+
+def _together(found: tuple[tuple[tuple[int, float], ...], list[Meeting]]) -> tuple[int, float]:
+    """The larger, the better a pair of tables and the columns that meet between them make one key."""
+    tables, members = found
+    return len(members), -min(rows for _, rows in tables)
 
 
 def matched_share(parts: tuple[Expression, ...], lefts: Columns, rights: Columns) -> float:

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flightmesh.expression.nodes import Call, Expression, conjuncts
+from flightmesh.expression.nodes import Call, Expression, columns_of, conjuncts
 from flightmesh.optimize.join_estimate import joined, semi_joined
 from flightmesh.optimize.join_graph import JoinGraph, bits
 from flightmesh.optimize.selectivity import Columns
 
 BUILD = 1.6
+REPEATED = 2.5
+"""Of a build row whose key others have too: such rows are put in order. The first do not count: with fewer it is worth more"""
+MANY = 100_000
+"""that the keys of the smaller side filter the scan of the larger one."""
+UNIQUE = 0.95
+"""Distinct values a row, from which a key is taken not to repeat: they are estimated."""
 PROBE = 1.0
 OUTPUT = 1.0
 PAIR = 0.3
@@ -44,14 +50,16 @@ class Tree:
     right: Tree | None = None
 
 
-def search(graph: JoinGraph, sizes: list[Sized], most: int) -> Tree:
-    """The tree to build: dynamic programming for up to `most` leaves, greedy past that."""
-    return _Search(graph, sizes).run(most)
+def search(graph: JoinGraph, sizes: list[Sized], most: int, may_build_larger: bool) -> Tree:
+    """The tree to build: dynamic programming for up to `most` leaves, greedy past that. `may_build_larger`: where the keys of the
+    smaller side repeat, the larger one may be the build."""
+    return _Search(graph, sizes, may_build_larger).run(most)
 
 
 class _Search:
-    def __init__(self, graph: JoinGraph, sizes: list[Sized]) -> None:
+    def __init__(self, graph: JoinGraph, sizes: list[Sized], may_build_larger: bool) -> None:
         self.graph = graph
+        self.may_build_larger = may_build_larger
         self.near = graph.neighbours()
         self.trees = {1 << i: Tree(1 << i, 0.0, size) for i, size in enumerate(sizes)}
         self.members = 0
@@ -150,8 +158,16 @@ class _Search:
         if not on:
             return None
         size = best.size if best is not None else self._size(left, right, on)
-        cost = left.cost + right.cost + self._cost(left, right, on, size)
-        return Tree(left.leaves | right.leaves, cost, size, left, right) if best is None or cost < best.cost else None
+        made = self._joined(left, right, on, size)
+        return made if best is None or made.cost < best.cost else None
+
+    def _joined(self, left: Tree, right: Tree, on: list[Expression], size: Sized) -> Tree:
+        own = self._cost(left, right, on, size)
+        if self.may_build_larger and not self._is_member(right) and not self._is_member(left):
+            turned = self._cost(right, left, on, size)
+            if turned < own:
+                left, right, own = right, left, turned
+        return Tree(left.leaves | right.leaves, left.cost + right.cost + own, size, left, right)
 
     def _least(self, one: Tree, other: Tree, size: Sized) -> float:
         """A bound on the cost of the join that needs no look at its predicates."""
@@ -165,18 +181,17 @@ class _Search:
             return None
         left, right = sides
         on = self._conditions(left.leaves, right.leaves)
-        size = self._size(left, right, on)
-        cost = left.cost + right.cost + self._cost(left, right, on, size)
-        return Tree(left.leaves | right.leaves, cost, size, left, right)
+        return self._joined(left, right, on, self._size(left, right, on))
 
     def _sides(self, one: Tree, other: Tree) -> tuple[Tree, Tree] | None:
         for left, right in ((one, other), (other, one)):
-            if right.leaves & self.members and right.leaves & (right.leaves - 1) == 0:
+            if self._is_member(right):
                 needs = self.graph.memberships[right.leaves.bit_length() - 1].needs
-                return (left, right) if needs & ~left.leaves == 0 and not self._lone(left) else None
+                return (left, right) if needs & ~left.leaves == 0 and not self._is_member(left) else None
         return (one, other) if one.size.rows >= other.size.rows else (other, one)
 
-    def _lone(self, tree: Tree) -> bool:
+    def _is_member(self, tree: Tree) -> bool:
+        """Whether it is the other side of a SEMI or ANTI join."""
         return bool(tree.leaves & self.members) and tree.leaves & (tree.leaves - 1) == 0
 
     def _conditions(self, left: int, right: int) -> list[Expression]:
@@ -186,7 +201,7 @@ class _Search:
 
     def _size(self, left: Tree, right: Tree, on: list[Expression]) -> Sized:
         a, b = left.size, right.size
-        if right.leaves & self.members and right.leaves & (right.leaves - 1) == 0:
+        if self._is_member(right):
             kind = self.graph.memberships[right.leaves.bit_length() - 1].kind
             rows, columns = semi_joined(kind, tuple(on), a.rows, a.columns, b.columns)
             return Sized(max(rows, 0.01), columns)
@@ -198,9 +213,13 @@ class _Search:
         return Sized(rows, columns)
 
     def _cost(self, left: Tree, right: Tree, on: list[Expression], size: Sized) -> float:
-        if any(isinstance(part, Call) and part.function in ("equal", "is_not_distinct_from") for part in on):
-            return PROBE * left.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
-        return PAIR * left.size.rows * right.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
+        keys = [part for part in on if isinstance(part, Call) and part.function in ("equal", "is_not_distinct_from")]
+        if not keys:
+            return PAIR * left.size.rows * right.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
+        cost = PROBE * left.size.rows + BUILD * right.size.rows + OUTPUT * size.rows
+        if self.may_build_larger and right.size.rows > MANY and _repeat(keys, right.size):
+            cost += REPEATED * (right.size.rows - MANY)
+        return cost
 
     def _greedy(self, mask: int) -> Tree:
         """Joins the pair with the smallest result until one tree is left; unconnected pairs only when no other is."""
@@ -225,3 +244,9 @@ class _Search:
     def _smallest_product(self, forest: list[Tree]) -> Tree | None:
         made = [self._pair(one, other) for place, one in enumerate(forest) for other in forest[place + 1 :]]
         return min((tree for tree in made if tree is not None), key=lambda tree: tree.size.rows, default=None)
+
+
+def _repeat(keys: list[Call], side: Sized) -> bool:
+    """Whether no key alone tells the rows of a side apart."""
+    columns = [side.columns[id_] for key in keys for id_ in columns_of(key) if id_ in side.columns]
+    return all(column.distinct < UNIQUE * side.rows for column in columns)

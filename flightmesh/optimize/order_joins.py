@@ -56,7 +56,8 @@ def _region(node: Relation, context: Context) -> Relation:
     for leaf in graph.leaves:
         known = estimate(leaf, context)
         sizes.append(Sized(known.rows, {i: c for i, c in known.columns.items() if i in read}))
-    tree = search(graph, sizes, context.config.planner.join_search_relations)
+    planner = context.config.planner
+    tree = search(graph, sizes, planner.join_search_relations, planner.share_builds)
     return above(_build(tree, graph), tuple(graph.above))
 
 

@@ -56,10 +56,20 @@ def test_dynamic_programming_finds_the_cheapest_tree(seed: int) -> None:
     edges = [(i, chance.randrange(i)) for i in range(1, leaves)]
     edges += [(a, b) for a in range(leaves) for b in range(a) if chance.random() < 0.2 and (a, b) not in edges]
     graph, sizes = graph_of(leaves, edges, [float(chance.choice([1, 10, 1000, 50_000, 1_000_000])) for _ in range(leaves)])
-    finder = _Search(graph, sizes)
+    finder = _Search(graph, sizes, False)
     found = finder.run(10)
     assert found.leaves == (1 << leaves) - 1
     assert found.cost == pytest.approx(cheapest(finder, found.leaves))
+
+
+@pytest.mark.parametrize("may_build_larger", [False, True])
+@pytest.mark.parametrize("keys", [300_000.0, 150_000.0])
+def test_the_larger_side_is_built_where_keys_of_the_smaller_repeat(keys: float, may_build_larger: bool) -> None:
+    graph, sizes = graph_of(2, [(0, 1)], [300_000.0, 400_000.0])
+    sizes[0].columns[graph.classes[0][0][1].id] = ColumnEstimate(keys)
+    tree = search(graph, sizes, 10, may_build_larger)
+    assert tree.right is not None
+    assert tree.right.leaves == (0b10 if may_build_larger and keys < 300_000 else 0b01)
 
 
 def leaves_of(tree: Tree) -> list[int]:
@@ -76,7 +86,7 @@ def test_a_membership_leaf_is_joined_only_to_what_it_needs(most: int) -> None:
     asked = graph.classes[1][0][1]
     graph.memberships[3] = Membership(JoinKind.SEMI, Call("equal", (asked, col(inner, "k")), pa.bool_()), 1 << 1)
     sizes.append(Sized(5.0, {col(inner, "k").id: ColumnEstimate(5.0)}))
-    tree = search(graph, sizes, most)
+    tree = search(graph, sizes, most, False)
     assert sorted(leaves_of(tree)) == [0, 1, 2, 3]
 
     def check(node: Tree) -> None:
@@ -93,7 +103,7 @@ def test_a_membership_leaf_is_joined_only_to_what_it_needs(most: int) -> None:
 
 def test_unconnected_leaves_are_multiplied_last() -> None:
     graph, sizes = graph_of(3, [(0, 1)], [1_000.0, 1_000.0, 7.0])
-    tree = search(graph, sizes, 10)
+    tree = search(graph, sizes, 10, False)
     assert tree.left is not None and tree.right is not None
     assert {tree.left.leaves, tree.right.leaves} == {0b011, 0b100}
 

@@ -30,6 +30,9 @@ KNOWN = {
     "days": TableStatistics(73_000, 2_000_000, {"d_day": numbers(15_001, 88_000), "d_year": numbers(1900, 2099)}),
     "people": TableStatistics(2_000_000, 32_000_000, {"p_person": numbers(1, 2_000_000), "p_kind": numbers(1, 100)}),
     "notes": TableStatistics(100, 2_000, {"n_item": ColumnStatistics(pa.scalar("1"), pa.scalar("99"), 0, 100)}),
+    "stock": TableStatistics(
+        40_000, 640_000, {"k_item": numbers(1, 20_000), "k_person": numbers(1, 2_000_000, 40_000), "k_left": numbers(1, 9)}
+    ),
     "items": TableStatistics(20_000, 320_000, {"i_item": numbers(1, 20_000), "i_maker": numbers(1, 1_000)}),
 }
 
@@ -106,3 +109,19 @@ def test_the_dimension_that_keeps_least_comes_first() -> None:
     first = joins[-1]
     assert {f.name for f in first.right.fields} == {"p_person", "p_kind"}
     assert {f.name for f in first.left.fields} == {"s_day", "s_person", "s_item"}
+
+
+def test_columns_that_met_one_table_are_one_key_of_it() -> None:
+    """A sale of an item and a person that some row of stock names, asked by way of the item and the person themselves."""
+    ids = ColumnIds()
+    sales, stock, items, people = (table(name, ids) for name in ("sales", "stock", "items", "people"))
+    named = joined(joined(stock, "k_item", items, "i_item"), "k_person", people, "p_person")
+    both = call(
+        "and", *(call("equal", col(sales, a), col(named, b)) for a, b in (("s_item", "i_item"), ("s_person", "p_person")))
+    )
+    by_stock = call(
+        "and", *(call("equal", col(sales, a), col(named, b)) for a, b in (("s_item", "k_item"), ("s_person", "k_person")))
+    )
+    asked = rows(Join(sales, named, JoinKind.INNER, both))
+    assert asked == pytest.approx(rows(Join(sales, named, JoinKind.INNER, by_stock)), rel=0.05)
+    assert asked == pytest.approx(3_000_000 * 40_000 / 2_000_000, rel=0.05)  # of two keys apart it would be three
