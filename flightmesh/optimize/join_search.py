@@ -51,8 +51,10 @@ class Tree:
 
 
 def search(graph: JoinGraph, sizes: list[Sized], most: int, may_build_larger: bool) -> Tree:
-    """The tree to build: dynamic programming for up to `most` leaves, greedy past that. `may_build_larger`: where the keys of the
-    smaller side repeat, the larger one may be the build."""
+    """The tree to build: dynamic programming for up to `most` leaves, greedy past that.
+
+    `may_build_larger`: where the keys of the smaller side repeat, the larger one may be the build.
+    """
     return _Search(graph, sizes, may_build_larger).run(most)
 
 
