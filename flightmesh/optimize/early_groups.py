@@ -3,7 +3,8 @@
 A grouping over a join, all of whose aggregates read one side, may first group that side by what the join and the grouping read
 of it: sums of sums, least of least (Yan and Larson, "Eager Aggregation and Lazy Aggregation", VLDB 1995). Handed a query whose
 joins are ordered; hands on one with more groupings. What always holds: rows that a join repeats are repeated with their
-partial results; it is expected to pay; what rows without a partner could make fail (a cast of text) is not computed of them.
+partial results; it is expected to pay; what rows without a partner could make fail (a cast of text) is not computed of them. On
+the right of a LEFT join only columns are taken apart, which are NULL in rows without a partner, as their partial results are.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from flightmesh.expression.nodes import (
     AggregateCall,
+    Call,
     Case,
     Cast,
     Column,
@@ -38,10 +40,13 @@ from flightmesh.optimize.work import JOIN
 
 LEAST_ROWS = 50_000
 """Fewer rows are joined and grouped sooner than a further stage starts."""
+BUILD = 4.0
+"""Of a row of the side that is built, whose keys repeat as a rule where grouping pays, beside `work.JOIN`."""
 WORTHWHILE = 0.6
 """Share of the cost that must be expected to be left, at most."""
 
 Ids = frozenset[ColumnId]
+_KINDS = (JoinKind.INNER, JoinKind.LEFT, JoinKind.RIGHT)
 
 
 def group_early(relation: Relation, context: Context) -> Relation:
@@ -51,14 +56,14 @@ def group_early(relation: Relation, context: Context) -> Relation:
 
 def _aggregate(node: Aggregate, context: Context) -> Relation:
     join = node.input
-    if not isinstance(join, Join) or join.kind is not JoinKind.INNER or join.condition is None or not node.groups:
+    if not isinstance(join, Join) or join.kind not in _KINDS or join.condition is None or not node.groups:
         return node
     if any(map(is_volatile, (*expressions(node), join.condition))) or not node.aggregates:
         return node
     for inside, outside in ((join.left, join.right), (join.right, join.left)):
         if estimate(inside, context).rows < LEAST_ROWS:
             continue
-        early = _Early(context, _ids(inside), _ids(outside))
+        early = _Early(context, _ids(inside), _ids(outside), _is_padded(join, inside))
         keys = early.keys(node, join.condition)
         items = None if keys is None else [early.item(item) for item in node.aggregates]
         if keys is None or items is None or not all(items):
@@ -72,6 +77,11 @@ def _aggregate(node: Aggregate, context: Context) -> Relation:
     return node
 
 
+def _is_padded(join: Join, side: Relation) -> bool:
+    """Whether rows of the other side without a partner are kept."""
+    return (join.kind is JoinKind.LEFT and side is join.right) or (join.kind is JoinKind.RIGHT and side is join.left)
+
+
 def _ids(relation: Relation) -> Ids:
     return frozenset(f.id for f in relation.fields)
 
@@ -79,7 +89,7 @@ def _ids(relation: Relation) -> Ids:
 def _pays(node: Aggregate, join: Join, grouped: Aggregate, inside: Relation, context: Context) -> bool:
     rows = estimate(inside, context).rows
     left = estimate(grouped, context).rows / rows
-    late = JOIN * rows + estimate(join, context).rows * _each(node)
+    late = (BUILD if inside is join.right else JOIN) * rows + estimate(join, context).rows * _each(node)
     return rows * _each(grouped) + left * late < WORTHWHILE * late
 
 
@@ -95,6 +105,8 @@ class _Early:
     context: Context
     inside: Ids
     outside: Ids
+    may_be_missing: bool
+    """Whether the other side's rows without a partner are kept."""
     partial: list[AggregateItem] = field(default_factory=list)
     counts: dict[ColumnId, Field] = field(default_factory=dict)
     """Counts that come out as sums, by the ids of those: to be made integers again."""
@@ -114,6 +126,8 @@ class _Early:
         """The aggregate over partial results, under the same id; None where it cannot be."""
         call = item.call
         if call.distinct or call.filter is not None or call.order:
+            return None
+        if self.may_be_missing and not (call.args and all(isinstance(arg, Column) for arg in call.args)):
             return None
         if call.function in ("count", "count_star"):
             return self._count(item) if all(columns_of(arg) <= self.inside for arg in call.args) else None
@@ -173,8 +187,12 @@ class _Early:
         made = []
         for f in node.fields:
             total = self.counts.get(f.id)
-            made.append(passes(f.column()) if total is None else Item(f, Cast(total.column(), f.type)))
+            made.append(passes(f.column()) if total is None else Item(f, self._counted(total, f)))
         return Project(grouped, tuple(made))
+
+    def _counted(self, total: Field, f: Field) -> Expression:
+        count = Cast(total.column(), f.type)
+        return Call("coalesce", (count, Literal(pa.scalar(0, f.type))), f.type) if self.may_be_missing else count
 
 
 def _columns(expression: Expression) -> list[Column]:

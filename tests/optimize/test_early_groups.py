@@ -27,6 +27,11 @@ EARLY = (
     "select u.z, w, sum(t.x), count(*) from t join u on t.k = u.k join v on v.y = u.y group by u.z, w",
     "select u.z, sum(t.x) as s from t join u on t.k = u.k group by u.z having count(*) > 1",
     "select u.z, sum(e.y), count(e.y) from u join e on e.k = u.k group by u.z",
+    "select u.z, sum(t.x), count(*), count(t.s) from t left join u on t.k = u.k group by u.z",
+    "select t.k, t.s, count(u.y), sum(u.y), min(u.z), max(u.y) from t left join u on t.k = u.k and u.y > 1 group by t.k, t.s",
+    "select t.k, upper(u.z), count(u.y) from t left join u on t.k = u.k and t.x > u.y group by t.k, upper(u.z)",
+    "select count(u.y), t.s from u right join t on t.k = u.k group by t.s",
+    "select t.k, count(*) from t left join u on t.k = u.k group by t.k",
 )
 LATE = (
     "select u.z, sum(t.x + u.y) from t join u on t.k = u.k group by u.z",
@@ -34,7 +39,9 @@ LATE = (
     "select u.z, count(distinct t.x) from t join u on t.k = u.k group by u.z",
     "select u.z, sum(t.x) filter (where t.x > 1) from t join u on t.k = u.k group by u.z",
     "select u.z, avg(t.x) from t join u on t.k = u.k group by u.z",
-    "select u.z, sum(t.x) from t left join u on t.k = u.k group by u.z",
+    "select t.k, sum(coalesce(u.y, 1)), count(coalesce(u.y, 1)) from t left join u on t.k = u.k group by t.k",
+    "select t.k, sum(case when t.x > 1 then u.y else 0 end) from t left join u on t.k = u.k group by t.k",
+    "select u.z, sum(t.x) from t full join u on t.k = u.k group by u.z",
     "select sum(t.x), count(*) from t join u on t.k = u.k",
     "select t.x + u.y as g, sum(t.x) from t join u on t.k = u.k group by g",
 )
