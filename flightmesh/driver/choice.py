@@ -55,6 +55,10 @@ class Choice:
         self._used[chosen] = self._used.get(chosen, 0) + 1
         return chosen
 
+    def count(self, task: TaskId, worker: WorkerId) -> int:
+        """How many tasks of a task's stage a worker has."""
+        return self._in_stage.get((task.job, task.stage, worker), 0)
+
     def lacking(self, task: TaskId, workers: Sequence[WorkerEntry]) -> list[WorkerEntry]:
         """Those of some workers that serve files which a task's stage reads, and that have, like all others that serve the same
         ones, none of its tasks yet."""

@@ -27,6 +27,7 @@ def join(table: Table, event: WorkerJoined, now: float) -> list[DriverEffect]:
         if event.address is not None and other.address is not None and other.address.mesh == event.address.mesh:
             effects.extend(lose(table, other.id, WorkerHappening.LOST, f"it joined anew, as {event.worker}", now))
     _found_again(table, event)
+    table.ticked = now if table.ticked is None else table.ticked  # nobody's silence is older than the first who came
     table.workers[event.worker] = WorkerEntry(
         id=event.worker,
         slots=event.slots,
@@ -65,7 +66,7 @@ def look_for_silence(table: Table, now: float) -> list[DriverEffect]:
     slept = 0.0 if table.ticked is None else now - table.ticked
     if slept > table.config.silent_seconds:
         for worker in table.present():
-            table.workers[worker.id] = replace(worker, heard=worker.heard + slept)
+            table.workers[worker.id] = replace(worker, heard=min(now, worker.heard + slept))
     table.ticked = now
     effects: list[DriverEffect] = []
     for worker in table.present():

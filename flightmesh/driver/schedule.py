@@ -2,12 +2,13 @@
 
 What always holds: a task is placed only when every stage before it (producers first, build side before probe) has all of its
 tasks placed or its full share of places; and the earliest stage that waits has at least a task a slot running, with or without
-room. So no set of waiting consumers can keep a producer out, also when workers drain or join. A single task with a limit is
-placed at once, on top of the places, so that it can stop its producers; so is the first task of each stage that reads others'
-rows in the same job, so that some rows reach the limit early however many stages lie before it. A task that is pinned goes to
-its worker, at once and on top of the places: its client waits there. When it is a stage's turn, its first task at a worker that
-serves files which it reads goes there, room or not. A draining worker gets none but pinned ones, unless nobody else is left for
-a job that it has begun.
+room. So no set of waiting consumers can keep a producer out, also when workers drain or join. No worker is given more than its
+even part of a stage's tasks because others have no room: what is left of the stage waits for a place elsewhere. A single task
+with a limit is placed at once, on top of the places, so that it can stop its producers; so is the first task of each stage that
+reads others' rows in the same job, so that some rows reach the limit early however many stages lie before it. A task that is
+pinned goes to its worker, at once and on top of the places: its client waits there. When it is a stage's turn, its first task
+at a worker that serves files which it reads goes there, room or not. A draining worker gets none but pinned ones, unless nobody
+else is left for a job that it has begun.
 """
 
 from __future__ import annotations
@@ -84,9 +85,7 @@ class _JobRoom:
         task = self._pending[0]
         owed = self._least.get(task.id.stage, 0)
         lacking = self._choice.lacking(task.id, self._workers)
-        roomy = (
-            lacking or [worker for worker in self._workers if self._rooms[worker.id] > 0] or (self._workers if owed > 0 else [])
-        )
+        roomy = lacking or self._roomy(task) or (self._workers if owed > 0 else [])
         if not roomy:
             return None
         self._pending.popleft()
@@ -94,6 +93,16 @@ class _JobRoom:
         self._rooms[worker] -= 1
         self._least[task.id.stage] = owed - 1
         return task, worker
+
+    def _roomy(self, task: TaskEntry) -> list[WorkerEntry]:
+        """Workers with room that have less than their even part of the tasks of a task's stage: one that has as much would only
+        run them one after the other, where others are free soon."""
+        tasks, slots = self._table.stage(task.id).tasks, sum(worker.slots for worker in self._workers)
+        return [
+            worker
+            for worker in self._workers
+            if self._rooms[worker.id] > 0 and self._choice.count(task.id, worker.id) * slots < tasks * worker.slots
+        ]
 
     def _owed(self) -> dict[StageId, int]:
         """How many tasks of the earliest stage that waits are placed whether or not there is room: a slot each, at workers that

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from flightmesh.config import MeshConfig
 from flightmesh.driver.actor import Driver
+from flightmesh.driver.events import DriverEffect, Send
 from flightmesh.driver.schedule import RESIDENT_PER_SLOT, placements
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.ids import JobId, StageId, WorkerId
+from flightmesh.protocol.messages import RunTask
 from tests.driver.test_scripts import event_of
 
 JOB, SCAN, JOIN = JobId(1), StageId(0), StageId(1)
@@ -37,3 +39,23 @@ def test_nothing_is_placed_where_nobody_takes_tasks() -> None:
     driver = _full_of_readers(1, 20, 0)
     driver.table.workers.clear()
     assert placements(driver.table) == []
+
+
+def test_a_worker_has_no_more_of_a_stage_than_its_even_part_though_only_it_has_room() -> None:
+    driver = Driver(MeshConfig())
+    driver.step(event_of("submit 1 grouping 4"), 0.0)
+    driver.step(event_of("join a-1 1 a"), 1.0)
+    for task in driver.table.tasks[JOB][SCAN]:
+        driver.table.put(replace(task, phase=TaskPhase.RUNNING, worker=WorkerId("a-1")))
+    for task in driver.table.tasks[JOB][JOIN]:
+        driver.table.put(replace(task, phase=TaskPhase.PENDING, worker=None))
+    placed = driver.step(event_of("join b-1 1 b"), 2.0)
+    assert _runs(placed) == [("b-1", 0), ("b-1", 1)], "a-1 is full"
+    driver.table.put(replace(driver.table.tasks[JOB][SCAN][0], phase=TaskPhase.FINISHED))
+    assert [(str(worker), task.id.index) for task, worker in placements(driver.table)] == [("a-1", 2)]
+
+
+def _runs(effects: list[DriverEffect]) -> list[tuple[str, int]]:
+    """Tasks that are to run, by index, each with its worker."""
+    sent = [effect for effect in effects if isinstance(effect, Send)]
+    return [(str(one.worker), one.message.attempt.task.index) for one in sent if isinstance(one.message, RunTask)]
