@@ -40,7 +40,8 @@ class Predicate:
 
 @dataclass(slots=True)
 class JoinGraph:
-    """`classes`: sets of equal columns by leaf. `above`: conjuncts to be applied when all is joined."""
+    """`classes`: sets of equal columns by leaf. `above`: conjuncts to be applied when all is joined. `conjuncts`: those of all
+    inner joins, as they are written."""
 
     leaves: list[Relation] = field(default_factory=list)
     memberships: dict[int, Membership] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class JoinGraph:
     predicates: list[Predicate] = field(default_factory=list)
     above: list[Expression] = field(default_factory=list)
     local: dict[int, list[Expression]] = field(default_factory=dict)
+    conjuncts: tuple[Expression, ...] = ()
 
     def neighbours(self) -> list[int]:
         """For each leaf, the leaves that some predicate ties it to."""
@@ -106,6 +108,15 @@ def _is_membership(node: Join) -> bool:
     return bool(columns_of(node.condition) & left)
 
 
+def leaves(node: Relation) -> list[Relation]:
+    """The leaves of the region that starts here; of any other relation, itself."""
+    if isinstance(node, Project) and is_region(node.input) and all(is_pass(item) for item in node.items):
+        node = node.input
+    if not isinstance(node, Join) or not is_region(node):
+        return [node]
+    return [*leaves(node.left), *(leaves(node.right) if node.kind is JoinKind.INNER else [node.right])]
+
+
 def join_graph(root: Relation) -> JoinGraph:
     """The graph of the region that starts here."""
     graph = JoinGraph()
@@ -118,6 +129,7 @@ def join_graph(root: Relation) -> JoinGraph:
             inside = frozenset(f.id for f in graph.leaves[leaf].fields)
             needs = _mask(columns_of(join.condition) - inside, owner)
             graph.memberships[leaf] = Membership(join.kind, join.condition, needs)
+    graph.conjuncts = tuple(parts)
     _place(parts, owner, graph)
     return graph
 

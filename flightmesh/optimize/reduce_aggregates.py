@@ -1,9 +1,9 @@
 """Groups that a join will throw away, not computed in the first place.
 
-A grouping joined on its keys to a few rows (a decorrelated subquery, mostly) needs only the groups of those rows. Handed a
-join graph; hands on one in which the input of such a grouping is cut down by a SEMI join with a second reading of the few
-rows. What always holds: the few rows are cheap to read twice (a filtered scan), and the reduction is expected to pay for
-it.
+A grouping joined on its keys to a few rows (a decorrelated subquery, mostly) needs only the groups of those rows, and a window
+only the partitions. Handed a join graph; hands on one in which the input of such a grouping or window is cut down by a SEMI
+join with a second reading of the few rows. What always holds: the few rows are cheap to read twice (a filtered scan), and the
+reduction is expected to pay for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 from flightmesh.expression.nodes import Call, Column, Expression, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.expressions import with_fresh_ids
-from flightmesh.logical.relations import Aggregate, Expand, Join, JoinKind, Project, Relation, Scan, passes
+from flightmesh.logical.relations import Aggregate, Expand, Filter, Join, JoinKind, Project, Relation, Scan, Window, passes
 from flightmesh.logical.traversal import walk
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
@@ -28,7 +28,7 @@ WORTHWHILE = 0.3
 
 
 def reduce_aggregates(graph: JoinGraph, context: Context) -> None:
-    """Replaces leaves of the graph that are groupings by cut-down ones where that pays."""
+    """Replaces leaves of the graph that are groupings or windows by cut-down ones where that pays."""
     for place, leaf in enumerate(graph.leaves):
         if place in graph.memberships or _grouping(leaf) is None:
             continue
@@ -39,11 +39,16 @@ def reduce_aggregates(graph: JoinGraph, context: Context) -> None:
                 break
 
 
-def _grouping(leaf: Relation) -> Aggregate | None:
-    while isinstance(leaf, Project):
+def _grouping(leaf: Relation) -> Aggregate | Window | None:
+    while isinstance(leaf, Project | Filter):
         leaf = leaf.input
-    plain = isinstance(leaf, Aggregate) and leaf.groups and not isinstance(leaf.input, Expand)
-    return leaf if plain and isinstance(leaf, Aggregate) else None
+    match leaf:
+        case Aggregate(groups=groups) if groups and not isinstance(leaf.input, Expand):
+            return leaf
+        case Window(partition=partition) if partition:
+            return leaf
+        case _:
+            return None
 
 
 def _partners(graph: JoinGraph, place: int) -> Iterator[tuple[Column, Column, Relation]]:
@@ -78,12 +83,12 @@ def _reduced(leaf: Relation, column: Column, other: Column, few: Relation, conte
     key = None if grouping is None else _source(leaf, column)
     if grouping is None or key is None or not cheap_to_repeat(few) or not _filtered(few):
         return None
+    inner = _key(grouping, key.id)
     groups = estimate(grouping, context).columns.get(key.id)
     wanted = estimate(few, context).columns.get(other.id)
     if groups is None or wanted is None or wanted.distinct > WORTHWHILE * groups.distinct:
         return None
-    inner = next(item.expression for item in grouping.groups if item.field.id == key.id)
-    if not isinstance(inner, Column) or _rows_read(grouping.input, context) < _rows_read(few, context):
+    if inner is None or _rows_read(grouping.input, context) < _rows_read(few, context):
         return None
     copy, names = with_fresh_ids(few, context.ids)
     match = replace(other, id=names[other.id])
@@ -93,14 +98,25 @@ def _reduced(leaf: Relation, column: Column, other: Column, few: Relation, conte
 
 
 def _source(leaf: Relation, column: Column) -> Column | None:
-    """The grouping's key that stands behind a column of the projections over it."""
-    while isinstance(leaf, Project):
+    """The grouping's key that stands behind a column of what is over it."""
+    while isinstance(leaf, Project | Filter):
+        if isinstance(leaf, Filter):
+            leaf = leaf.input
+            continue
         item = next((i for i in leaf.items if i.field.id == column.id), None)
         if item is None or not isinstance(item.expression, Column):
             return None
         column, leaf = item.expression, leaf.input
-    is_key = isinstance(leaf, Aggregate) and any(g.field.id == column.id for g in leaf.groups)
+    is_key = isinstance(leaf, Aggregate | Window) and _key(leaf, column.id) is not None
     return column if is_key else None
+
+
+def _key(grouping: Aggregate | Window, column: ColumnId) -> Column | None:
+    """The column of the rows that they are grouped or partitioned by, of which this one is the result."""
+    if isinstance(grouping, Window):
+        return next((part for part in grouping.partition if isinstance(part, Column) and part.id == column), None)
+    found = next((item.expression for item in grouping.groups if item.field.id == column), None)
+    return found if isinstance(found, Column) else None
 
 
 def _filtered(few: Relation) -> bool:
@@ -112,9 +128,9 @@ def _rows_read(few: Relation, context: Context) -> float:
     return float(sum(read))
 
 
-def _over(leaf: Relation, old: Aggregate, new: Aggregate) -> Relation:
+def _over(leaf: Relation, old: Relation, new: Relation) -> Relation:
     if leaf is old:
         return new
-    if not isinstance(leaf, Project):
+    if not isinstance(leaf, Project | Filter):
         return leaf
     return replace(leaf, input=_over(leaf.input, old, new))

@@ -39,6 +39,7 @@ from flightmesh.optimize.single_rows import merge_single_rows
 from flightmesh.optimize.sink_single_joins import sink_single_joins
 from flightmesh.optimize.sorts import remove_sorts
 from flightmesh.optimize.split_unions import split_shared_unions
+from flightmesh.optimize.window_aggregates import aggregates_to_windows
 
 Rule = Callable[[Relation, Context], Relation]
 
@@ -70,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     simplify,
     remove_aggregates,
     prune_columns,
+    aggregates_to_windows,
     joins_to_semi_joins,
     share_equal,
     order_joins,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from flightmesh.expression.frames import DEFAULT_FRAME
 from flightmesh.expression.nodes import AggregateCall, Call, Case, Cast, CastMode, Column, Expression, InList, Literal, SortKey
 from flightmesh.expression.text import format_literal
 from flightmesh.expression.types import sql_type_name
@@ -156,16 +157,12 @@ def _window(node: Window) -> str:
         arguments = "*" if call.function == "count_star" else ", ".join(sql(a) for a in call.args)
         partition = f"partition by {', '.join(sql(p) for p in node.partition)}" if node.partition else ""
         order = f"order by {', '.join(_key(k) for k in node.order[: item.keys])}" if item.keys else ""
-        bounds = " and ".join((_bound(frame.start, "preceding"), _bound(frame.end, "following")))
-        over = f"({partition} {order} {frame.unit.value} between {bounds})"
-        made.append(f"({name}({arguments}) over {over})::{sql_type_name(item.field.type)} as {item.field.key}")
+        assert frame == DEFAULT_FRAME
+        kept = "" if call.filter is None else f" filter (where {sql(call.filter)})"
+        made.append(
+            f"({name}({arguments}){kept} over ({partition} {order}))::{sql_type_name(item.field.type)} as {item.field.key}"
+        )
     return f"select *, {', '.join(made)} from ({_select(node.input)})"
-
-
-def _bound(offset: int | None, side: str) -> str:
-    if offset is None:
-        return f"unbounded {side}"
-    return "current row" if offset == 0 else f"{abs(offset)} {'preceding' if offset < 0 else 'following'}"
 
 
 def _call(call: AggregateCall) -> str:
