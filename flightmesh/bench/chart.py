@@ -42,8 +42,8 @@ def as_svg(results: Results) -> str:
             f' font-family="sans-serif" font-size="13" fill="{INK}" role="img">',
             f"<title>{escape(title)}</title>",
             f'<rect width="{WIDTH}" height="{height:.0f}" fill="{PAPER}"/>',
-            _text(20, 28, title, size=18, bold=True),
-            _text(20, 50, f"{setting.machine}; best of {setting.rounds}; {setting.date}", size=12),
+            text_at(20, 28, title, size=18, bold=True),
+            text_at(20, 50, f"{setting.machine}; best of {setting.rounds}; {setting.date}", size=12),
             *body,
             "</svg>\n",
         ]
@@ -57,11 +57,11 @@ def _bars(results: Results, shared: list[int], colours: dict[str, str], top: flo
     for row, (side, seconds) in enumerate(sums.items()):
         y = top + row * BAR
         width = (WIDTH - LEFT - RIGHT) * seconds / longest if longest else 0.0
-        yield _text(LEFT - 10, y + 15, side, anchor="end")
+        yield text_at(LEFT - 10, y + 15, side, anchor="end")
         yield f'<rect x="{LEFT}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{BAR - 6}" rx="2" fill="{colours[side]}"/>'
         ratio = "" if row == 0 or not first else f" ({seconds / first:.2f} times)"
-        yield _text(LEFT + width + 8, y + 15, f"{seconds:.2f} s{ratio}")
-    yield _text(LEFT, top + BAR * len(sums) + 12, f"total of the {len(shared)} queries that all sides have answered", size=12)
+        yield text_at(LEFT + width + 8, y + 15, f"{seconds:.2f} s{ratio}")
+    yield text_at(LEFT, top + BAR * len(sums) + 12, f"total of the {len(shared)} queries that all sides have answered", size=12)
 
 
 def _dots(results: Results, colours: dict[str, str], top: float) -> Iterator[str]:
@@ -81,10 +81,10 @@ def _dots(results: Results, colours: dict[str, str], top: float) -> Iterator[str
     for power in range(low, high + 1):
         x = at(10.0**power)
         yield f'<line x1="{x:.1f}" y1="{first:.1f}" x2="{x:.1f}" y2="{bottom:.1f}" stroke="{GRID}"/>'
-        yield _text(x, bottom + 18, f"{10.0**power:g} s", anchor="middle", size=12)
+        yield text_at(x, bottom + 18, f"{10.0**power:g} s", anchor="middle", size=12)
     for row, (number, by_side) in enumerate(results.outcomes.items()):
         y = first + ROW * row + ROW / 2
-        yield _text(LEFT - 10, y + 4, f"Q{number}", anchor="end", size=12)
+        yield text_at(LEFT - 10, y + 4, f"Q{number}", anchor="end", size=12)
         yield f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="{GRID}" stroke-dasharray="2 4"/>'
         for side in reversed(list(by_side)):  # the first side's lies on top
             one = results.figures(side).get(number)
@@ -95,9 +95,10 @@ def _dots(results: Results, colours: dict[str, str], top: float) -> Iterator[str
     for row, (side, colour) in enumerate(colours.items()):
         y = first + 12 + row * 20
         yield f'<circle cx="{WIDTH - RIGHT + 24}" cy="{y - 4:.1f}" r="5" fill="{colour}"/>'
-        yield _text(WIDTH - RIGHT + 36, y, side, size=12)
+        yield text_at(WIDTH - RIGHT + 36, y, side, size=12)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", size: int = 13, bold: bool = False) -> str:
+def text_at(x: float, y: float, text: str, *, anchor: str = "start", size: int = 13, bold: bool = False) -> str:
+    """A line of text."""
     weight = ' font-weight="bold"' if bold else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"{weight}>{escape(text)}</text>'

@@ -6,11 +6,13 @@ anything is made or run.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flightmesh.bench import growth
 from flightmesh.bench.data import generate, tables_of
 from flightmesh.bench.document import written
 from flightmesh.bench.measure import Order, measured
@@ -22,7 +24,7 @@ from flightmesh.errors import InvalidConfig
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The command's arguments: lists are texts with commas."""
+    """The command's arguments: lists are texts with commas. `scale` may be several."""
 
     benchmark: str
     scale: str
@@ -30,7 +32,7 @@ class Wish:
     against: str
     queries: str
     rounds: int
-    threads: int
+    threads: tuple[int, ...]
     timeout: float
     data: Path | None
     cache: Path
@@ -38,28 +40,46 @@ class Wish:
 
 
 def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
-    """Runs it. Raises InvalidConfig for what is wrong with the wish or with this machine."""
+    """Runs it; at several scales, or with several numbers of threads, one after the other.
+
+    Raises InvalidConfig for what is wrong with the wish or with this machine.
+    """
     sides = [*named(wish.ours, OURS, "--ours"), *named(wish.against, PEERS, "--against")]
     if not sides:
         raise InvalidConfig("nothing is to be measured: --ours and --against are both empty")
     numbers = _numbers(wish.queries)
-    if wish.threads > available_cores():
-        raise InvalidConfig(f"--threads is {wish.threads}, but this process may use {available_cores()} cores")
-    _check_scale(wish.scale)
+    scales = _scales(wish.scale)
+    if wish.data is not None and len(scales) > 1:
+        raise InvalidConfig("--data is the data of one scale, and --scale has several", hint="leave --data out")
+    _check_threads(wish.threads)
     _check_out(wish.out)
     sides, skipped = _runnable(sides)
     for side, why in skipped.items():
         say(f"{side}: left out: {why}")
-    folder = wish.data
-    if folder is None:
-        folder = wish.cache / "data" / f"{wish.benchmark}-{wish.scale}"
-        if not folder.is_dir():
-            say(f"generating {wish.benchmark} at scale {wish.scale} in {folder}")
-        generate(folder, wish.benchmark, wish.scale)
-    tables = tables_of(folder.resolve())
-    order = Order(wish.benchmark, wish.scale, tables, sides, numbers, wish.threads, wish.rounds, wish.timeout, wish.cache)
-    results = measured(order, say, skipped)
-    return as_markdown(results), written(results, wish.out)
+    runs, paths = [], []
+    for scale in scales:
+        tables = tables_of(_data(wish, scale, say).resolve())
+        for threads in wish.threads:
+            if len(scales) * len(wish.threads) > 1:
+                say(f"scale {scale}, {threads} threads a side")
+            order = Order(wish.benchmark, scale, tables, sides, numbers, threads, wish.rounds, wish.timeout, wish.cache)
+            runs.append(measured(order, say, skipped))
+            paths += written(runs[-1], wish.out, f"-{threads}-threads" if len(wish.threads) > 1 else "")
+    if len(runs) == 1:
+        return as_markdown(runs[0]), paths
+    grown = growth.Growth(runs, available_cores())
+    return growth.as_markdown(grown), [*paths, *growth.written(grown, wish.out)]
+
+
+def _data(wish: Wish, scale: str, say: Callable[[str], None]) -> Path:
+    """The folder of the tables, which are made where they are not there."""
+    if wish.data is not None:
+        return wish.data
+    folder = wish.cache / "data" / f"{wish.benchmark}-{scale}"
+    if not folder.is_dir():
+        say(f"generating {wish.benchmark} at scale {scale} in {folder}")
+    generate(folder, wish.benchmark, scale)
+    return folder
 
 
 def _numbers(text: str) -> list[int]:
@@ -70,13 +90,23 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _check_scale(text: str) -> None:
-    try:
-        is_right = float(text) > 0
-    except ValueError:
-        is_right = False
-    if not is_right:
-        raise InvalidConfig(f"--scale is a number above 0, such as 0.1 or 10, not {text!r}")
+def _scales(text: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        try:
+            is_right = 0 < float(part) < math.inf
+        except ValueError:
+            is_right = False
+        if not is_right:
+            raise InvalidConfig(f"--scale is a number above 0, such as 0.1 or 10, not {part!r}")
+    return list(dict.fromkeys(parts))
+
+
+def _check_threads(threads: tuple[int, ...]) -> None:
+    cores = available_cores()
+    if len(threads) == 1 and threads[0] > cores:
+        hint = f"with --threads 1,{threads[0]} it is seen what more of them cost"
+        raise InvalidConfig(f"--threads is {threads[0]}, but this process may use {cores} cores", hint=hint)
 
 
 def _check_out(out: Path) -> None:

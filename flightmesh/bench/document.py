@@ -38,10 +38,10 @@ def as_document(results: Results) -> dict[str, Any]:
     }
 
 
-def written(results: Results, folder: Path) -> list[Path]:
-    """Writes `NAME.md`, `NAME.json` and `NAME.svg` into a folder, which is made; NAME: the benchmark and its scale."""
+def written(results: Results, folder: Path, suffix: str = "") -> list[Path]:
+    """Writes `NAME.md`, `NAME.json` and `NAME.svg` into a folder, which is made; NAME: the benchmark, its scale, `suffix`."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{results.setting.benchmark}-{results.setting.scale}"
+    stem = f"{results.setting.benchmark}-{results.setting.scale}{suffix}"
     texts = {
         "md": as_markdown(results),
         "json": json.dumps(as_document(results), indent=1, ensure_ascii=False) + "\n",

@@ -61,9 +61,9 @@ def _totals(results: Results) -> Iterator[str]:
         "spilled, MiB": lambda one: _size(one.spilled),
         "planning, s": lambda one: _number(one.planning, 3),
     }
-    yield from _heading(["side", *columns])
+    yield from heading(["side", *columns])
     for side, one in sums.items():
-        yield _line([side, *(cell(one) for cell in columns.values())])
+        yield line([side, *(cell(one) for cell in columns.values())])
 
 
 def _pairs(results: Results) -> list[str]:
@@ -79,14 +79,14 @@ def _pairs(results: Results) -> list[str]:
                 worst = max(shared, key=lambda n: _slower(results, mine, theirs, n))
                 cells = [_number(x / y if y else None, 2) for x, y in _comparable(a, b)]
                 slowest = f"Q{worst}: {_slower(results, mine, theirs, worst):.2f}"
-                lines.append(_line([f"{mine} / {theirs}", str(len(shared)), *cells, slowest]))
+                lines.append(line([f"{mine} / {theirs}", str(len(shared)), *cells, slowest]))
     if not lines:
         return []
     head = ["sides", "queries", "seconds", "geometric mean", "CPU s", "peak RSS", "GiB-seconds", "highest ratio of seconds"]
     return [
         "Below 1: flightmesh takes less. Each line is over the queries that both have answered.",
         "",
-        *_heading(head),
+        *heading(head),
         *lines,
     ]
 
@@ -108,10 +108,10 @@ def _slower(results: Results, mine: str, theirs: str, number: int) -> float:
 def _seconds(results: Results) -> Iterator[str]:
     """A line a query: seconds of each side, and each by the first's."""
     sides = list(results.sides)
-    yield from _heading(["query", *sides, *(f"{side} / {sides[0]}" for side in sides[1:])])
+    yield from heading(["query", *sides, *(f"{side} / {sides[0]}" for side in sides[1:])])
     for number in results.outcomes:
         seconds = [one.seconds if (one := results.figures(side).get(number)) else None for side in sides]
-        yield _line([f"Q{number}", *(_number(value, 3) for value in seconds), *_ratios(seconds)])
+        yield line([f"Q{number}", *(_number(value, 3) for value in seconds), *_ratios(seconds)])
     shared = results.shared(sides)
     if shared:
         sums = [totals([results.figures(side)[number] for number in shared]) for side in sides]
@@ -119,7 +119,7 @@ def _seconds(results: Results) -> Iterator[str]:
             ("total", [one.seconds for one in sums]),
             ("geometric mean", [one.geometric_mean for one in sums]),
         ):
-            yield _line([f"{title} ({len(shared)})", *(_number(value, 3) for value in values), *_ratios(values)])
+            yield line([f"{title} ({len(shared)})", *(_number(value, 3) for value in values), *_ratios(values)])
 
 
 def _ratios(values: Sequence[float | None]) -> list[str]:
@@ -131,7 +131,7 @@ def _costs(results: Results) -> Iterator[str]:
     """A line a query: CPU seconds, peak and memory over time of each side."""
     sides = list(results.sides)
     kinds = ("CPU s", "peak MiB", "GiB-s")
-    yield from _heading(["query", *(f"{side}: {kind}" for side in sides for kind in kinds)])
+    yield from heading(["query", *(f"{side}: {kind}" for side in sides for kind in kinds)])
     for number in results.outcomes:
         cells = []
         for side in sides:
@@ -139,7 +139,7 @@ def _costs(results: Results) -> Iterator[str]:
             cells += (
                 [NONE] * 3 if one is None else [f"{one.cpu:.2f}", f"{one.peak / MIB:,.0f}", f"{one.byte_seconds / GIB:.3f}"]
             )
-        yield _line([f"Q{number}", *cells])
+        yield line([f"Q{number}", *cells])
 
 
 def _own(results: Results) -> list[str]:
@@ -148,7 +148,7 @@ def _own(results: Results) -> list[str]:
     if not sides:
         return []
     kinds = ("planning ms", "exchanged MiB", "between workers MiB", "spilled MiB")
-    lines = _heading(["query", *(f"{side}: {kind}" for side in sides for kind in kinds)])
+    lines = heading(["query", *(f"{side}: {kind}" for side in sides for kind in kinds)])
     for number in results.outcomes:
         cells = []
         for side in sides:
@@ -158,7 +158,7 @@ def _own(results: Results) -> list[str]:
             else:
                 planning = None if one.planning is None else one.planning * 1000
                 cells += [_number(planning, 1), _size(one.exchanged), _size(one.remote), _size(one.spilled)]
-        lines.append(_line([f"Q{number}", *cells]))
+        lines.append(line([f"Q{number}", *cells]))
     return lines
 
 
@@ -178,11 +178,13 @@ def _number(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
-def _heading(cells: Sequence[str]) -> list[str]:
-    return [_line(cells), "|---" + "|---:" * (len(cells) - 1) + "|"]
+def heading(cells: Sequence[str]) -> list[str]:
+    """The first two lines of a table: the first column has words, the others numbers."""
+    return [line(cells), "|---" + "|---:" * (len(cells) - 1) + "|"]
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """A line of a table."""
     return f"| {' | '.join(cells)} |"
 
 

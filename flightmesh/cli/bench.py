@@ -21,6 +21,8 @@ EXAMPLES = """\
 
 [cyan]flightmesh bench tpcds --scale 1 --against duckdb --queries 1,64,95 --rounds 5[/cyan]
 
+[cyan]flightmesh bench tpch --scale 0.1,1,3,10 --threads 1,2 --against duckdb[/cyan]
+
 Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each
 figure means.
 """
@@ -43,9 +45,12 @@ Against = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None,
+    str,
     typer.Option(
-        "--threads", min=1, help="Cores of each side; the mesh has as many workers of one thread.", show_default="2, or 1"
+        "--threads",
+        metavar="NUMBERS",
+        help="Cores of each side; the mesh has as many workers of one thread. Several, such as 1,2: one after the other.",
+        show_default="2, or 1",
     ),
 ]
 Data = Annotated[
@@ -74,13 +79,19 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the table
 def command(
     benchmark: Annotated[Benchmark, typer.Argument(help="The queries and their data.", show_default=False)],
     scale: Annotated[
-        str, typer.Option("--scale", metavar="FACTOR", help="Scale factor of the data; 1 is about a gigabyte.")
+        str,
+        typer.Option(
+            "--scale",
+            metavar="FACTORS",
+            help="Scale factor of the data; 1 is about a gigabyte. Several, such as 0.1,1,10: one after the other, and a"
+            " chart of how time grows.",
+        ),
     ] = "1",
     against: Against = "duckdb",
     ours: Ours = "embedded,mesh",
     queries: Annotated[str, typer.Option("--queries", metavar="NUMBERS", help="Such as 1,6,18.", show_default="all")] = "",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Measured runs of each query; the best counts.")] = 3,
-    threads: Threads = None,
+    threads: Threads = "",
     timeout: Timeout = 600.0,
     data: Data = None,
     cache: Cache = None,
@@ -101,7 +112,7 @@ def command(
         against=against,
         queries=queries,
         rounds=rounds,
-        threads=min(2, available_cores()) if threads is None else threads,
+        threads=_counts(threads) or (min(2, available_cores()),),
         timeout=timeout,
         data=data,
         cache=_usual_cache() if cache is None else cache,
@@ -110,6 +121,16 @@ def command(
     text, paths = bench(wish, lambda line: print(line, file=sys.stderr, flush=True))
     print(text)
     print("written: " + ", ".join(map(str, paths)), file=sys.stderr)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    from flightmesh.errors import InvalidConfig
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not (part.isdecimal() and int(part) > 0)]
+    if wrong:
+        raise InvalidConfig(f"--threads: {wrong[0]!r} is no number above 0", hint="such as --threads 2, or --threads 1,2")
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 def _usual_cache() -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from flightmesh.bench.environments import folder_of
 from flightmesh.bench.sides import REFERENCE
+from flightmesh.config import available_cores
 from tests.cli.running import flightmesh
 from tests.tpch.data import tpch_folder
 from tests.waiting import wait_until
@@ -46,6 +47,21 @@ def test_from_data_to_documents(arguments: list[str], tmp_path: Path) -> None:
         assert by_side["duckdb"]["planning"] is None
     assert (tmp_path / "tpch-0.1.md").read_text() == done.stdout.removesuffix("\n")
     assert "q03  embedded" in done.stderr
+
+
+def test_growth_with_threads(arguments: list[str], tmp_path: Path) -> None:
+    """Of one scale, since its data is given; with more threads than there are cores, which is said."""
+    threads = ("1", str(available_cores() + 1))
+    done = flightmesh(*arguments, "--queries", "6", "--rounds", "1", "--ours", "embedded", "--threads", ",".join(threads))
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in tmp_path.glob("tpch-*.md")}
+    assert names == {"tpch-growth.md", *(f"tpch-0.1-{count}-threads.md" for count in threads)}
+    assert (tmp_path / "tpch-growth.md").read_text() == done.stdout.removesuffix("\n")
+    curves = json.loads((tmp_path / "tpch-growth.json").read_text())["curves"]
+    assert [(c["side"], c["threads"], list(c["sums"])) for c in curves] == [
+        (side, int(count), ["0.1"]) for side in ("embedded", "duckdb") for count in threads
+    ]
+    assert "they show only what they cost" in done.stdout
 
 
 def test_ctrl_c_ends_all_processes(arguments: list[str]) -> None:

@@ -15,7 +15,7 @@ from tests.cli.running import flightmesh
 
 def wish(folder: Path, **other: object) -> Wish:
     given = {"benchmark": "tpch", "scale": "0.01", "ours": "embedded", "against": "duckdb", "queries": "", "rounds": 1}
-    given |= {"threads": 1, "timeout": 60.0, "data": None, "cache": folder / "cache", "out": folder / "out", **other}
+    given |= {"threads": (1,), "timeout": 60.0, "data": None, "cache": folder / "cache", "out": folder / "out", **other}
     return Wish(**given)  # type: ignore[arg-type]
 
 
@@ -26,7 +26,9 @@ def wish(folder: Path, **other: object) -> Wish:
     ({"queries": "1,six"}, "--queries: 'six' is no number of a query"),
     ({"scale": "-1"}, "--scale is a number above 0"),
     ({"scale": "large"}, "--scale is a number above 0"),
-    ({"threads": 100_000}, "--threads is 100000, but this process may use"),
+    ({"scale": "0.1,,1"}, "--scale is a number above 0, such as 0.1 or 10, not ''"),
+    ({"scale": "0.1,1", "data": Path("here")}, "--data is the data of one scale"),
+    ({"threads": (100_000,)}, "--threads is 100000, but this process may use"),
 ])  # fmt: skip
 def test_what_is_refused(tmp_path: Path, other: dict[str, object], says: str) -> None:
     with pytest.raises(InvalidConfig) as refused:
@@ -55,6 +57,13 @@ def test_an_environment_that_cannot_be_made(tmp_path: Path, output: str, says: s
     error = _explained(side, tmp_path / "environments" / "polars", output)
     assert "polars: " in error.message
     assert says in error.message
+
+
+@pytest.mark.parametrize("threads", ["two", "0", "1,-2"])
+def test_threads_are_numbers(tmp_path: Path, threads: str) -> None:
+    done = flightmesh("bench", "tpch", "--threads", threads, "--out", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is no number above 0" in done.stderr and "--threads 1,2" in done.stderr
 
 
 def test_the_help_teaches() -> None:
