@@ -62,6 +62,9 @@ class PlannerConfig:
     """Pieces that an exchange writes for each task that reads it. More even out skewed keys."""
     dynamic_filters: Annotated[bool, Setting(SWITCH, on(DRIVER, EMBEDDED))] = True
     """The keys of a join's build side filter the scans on its other side, where few rows are expected to have a partner."""
+    plan_cache: Annotated[int, Setting(SIZE_OR_NOTHING, on(DRIVER, EMBEDDED))] = 64 * MIB
+    """Bytes of plans that are kept for statements that come again; those used longest ago go first. 0: none are kept, and every
+    statement is planned anew."""
     recursion_turns: Annotated[int, Setting(COUNT, on(DRIVER, EMBEDDED))] = 100_000
     """Turns that WITH RECURSIVE may take; a query that has not ended by then ends with an error that says so."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from flightmesh.catalog.names import join_name
-from flightmesh.catalog.open import Source, open_table, refresh
+from flightmesh.catalog.open import Source, open_table, refresh, reopen
 from flightmesh.catalog.table import FileTable, Format, Storage, Table
 from flightmesh.errors import InvalidQuery
 
@@ -58,6 +58,17 @@ class Files(Protocol):
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now: the same object while they have not changed. Raises InvalidInput."""
 
+    def reopen(
+        self,
+        table: FileTable,
+        name: str,
+        source: Source,
+        format: Format | str | None,
+        options: Mapping[str, str],
+        storage: Storage | None,
+    ) -> FileTable:
+        """What `open_files` gives, of a source that gave `table` before: the same object while it would give its equal."""
+
 
 class OwnFiles:
     """Files as this process sees them."""
@@ -71,6 +82,18 @@ class OwnFiles:
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are here now."""
         return refresh(table)
+
+    def reopen(
+        self,
+        table: FileTable,
+        name: str,
+        source: Source,
+        format: Format | str | None,
+        options: Mapping[str, str],
+        storage: Storage | None,
+    ) -> FileTable:
+        """The table in files, opened here unless they are those of `table`."""
+        return reopen(table, name, source, format=format, options=options, storage=storage)
 
 
 class Offered(Protocol):
@@ -179,8 +202,13 @@ class Catalog:
         self, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
     ) -> FileTable:
         """The table in files that a query names itself. A relative path is relative to the working directory."""
-        name = path if isinstance(path, str) else "files"
-        return self.open_files(name, path, format, options, self._storage)
+        return self.open_files(_path_name(path), path, format, options, self._storage)
+
+    def reopen_path(
+        self, before: FileTable, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
+    ) -> FileTable:
+        """What `open_path` gives, of what gave `before` earlier: the same object while nothing has changed."""
+        return self._files.reopen(before, _path_name(path), path, format, options or {}, self._storage)
 
     def open_files(
         self,
@@ -271,6 +299,10 @@ class Catalog:
                 f"tables are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "no table is registered"
             )
         return InvalidQuery(f"no table or view is named {'.'.join(parts)!r}", hint=hint)
+
+
+def _path_name(path: Source) -> str:
+    return path if isinstance(path, str) else "files"
 
 
 def _qualify(parts: list[str]) -> tuple[str, str, str]:

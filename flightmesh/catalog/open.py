@@ -8,6 +8,7 @@ hint.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,12 +83,47 @@ def refresh(table: FileTable) -> FileTable:
 
     Raises InvalidInput like `open_table`.
     """
-    if not table.source:
-        return table
-    now = [(item.path, item.size, item.mtime_ns) for item in find_files(table.storage, table.source)]
-    if now == [(file.path, file.size, file.mtime_ns) for file in table.files]:
+    if not table.source or is_unchanged(table):
         return table
     return open_table(table.name, table.source, format=table.format, options=dict(table.options), storage=table.storage)
+
+
+def reopen(
+    table: FileTable,
+    name: str,
+    source: Source,
+    *,
+    format: Format | str | None = None,
+    options: Mapping[str, str] | None = None,
+    storage: Storage | None = None,
+) -> FileTable:
+    """What `open_table` gives, of a source that gave `table` before: the same object while it leads to the same files."""
+    place, paths = _resolve(source, storage)
+    if (place, tuple(paths)) == (table.storage, table.source) and is_unchanged(table):
+        return table
+    return open_table(name, source, format=format, options=options, storage=storage)
+
+
+def is_unchanged(table: FileTable) -> bool:
+    """Whether the table's source leads to its very files, with their sizes and times. Raises InvalidInput where a folder or
+    glob leads to none."""
+    if names_files(table):
+        return all(_is_pinned(file) for file in table.files)
+    now = [(item.path, item.size, item.mtime_ns) for item in find_files(table.storage, table.source)]
+    return now == [(file.path, file.size, file.mtime_ns) for file in table.files]
+
+
+def names_files(table: FileTable) -> bool:
+    """Whether the source is the table's files themselves, on the local disk: a look at each tells all."""
+    return table.storage == LOCAL and table.source == tuple(file.path for file in table.files)
+
+
+def _is_pinned(file: File) -> bool:
+    try:
+        status = os.stat(file.path)  # noqa: PTH116 - making a Path takes as long, and every query looks
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns) and stat.S_ISREG(status.st_mode)
 
 
 def untyped_columns(table: FileTable) -> frozenset[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flightmesh.catalog.table import Split
-from flightmesh.driver.record import JobRecord, Progress
+from flightmesh.driver.record import JobRecord, Planning, Progress
 from flightmesh.ids import JobId, StageId, WorkerId
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.client_messages import Delivery
@@ -26,7 +26,7 @@ class ResultAt(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """How a job is to be run. `text`, `session`: for people. `keep`: seconds that an unread result stays."""
+    """How a job is to be run. `text`, `session`, `planning`: for people. `keep`: seconds that an unread result stays."""
 
     result: ResultAt = ResultAt.HERE
     mode: ExchangeMode = ExchangeMode.GET
@@ -34,6 +34,7 @@ class JobOptions:
     session: str = ""
     text: str = ""
     keep: float = 300.0
+    planning: Planning | None = None
 
 
 IN_PROCESS = JobOptions()

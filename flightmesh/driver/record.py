@@ -73,8 +73,17 @@ class EdgeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Planning:
+    """How a job came by its plan: in how many seconds, from the text on, and whether an earlier statement's was `kept`."""
+
+    seconds: float
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A whole job. `error` comes with FAILED and CANCELLED; `started` is None for one that never left the queue."""
+    """A whole job. `error` comes with FAILED and CANCELLED; `started` is None for one that never left the queue. `planning` is
+    None where nobody planned it from a statement."""
 
     job: JobId
     state: JobState
@@ -85,6 +94,7 @@ class JobRecord:
     error: WireError | None = None
     started: float | None = None
     edges: tuple[EdgeRecord, ...] = ()
+    planning: Planning | None = None
 
     @property
     def seconds(self) -> float:

@@ -15,7 +15,9 @@ def record_of(table: Table, job: JobEntry, state: JobState, now: float) -> JobRe
         StageRecord(stage, tuple(_task_record(task) for task in tasks)) for stage, tasks in table.tasks[job.id].items()
     )
     edges = edge_records(table, job)
-    return JobRecord(job.id, state, job.submitted, now, stages, job.progress, job.error, job.started, edges)
+    return JobRecord(
+        job.id, state, job.submitted, now, stages, job.progress, job.error, job.started, edges, job.options.planning
+    )
 
 
 def edge_records(table: Table, job: JobEntry) -> tuple[EdgeRecord, ...]:

@@ -45,6 +45,7 @@ from flightmesh.protocol.flight_sql import is_command
 from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.session.explain import Level
 from flightmesh.session.plan import typed_errors
+from flightmesh.session.plan_cache import PlanCache
 from flightmesh.session.write import FILES
 from flightmesh.transport.service import ActionKind, Asked, Call, Info, InStream, OutStream
 
@@ -67,7 +68,9 @@ class ClientService:
     )
 
     def __init__(self, mesh: MeshDriver, people: People, roots: Roots = EVERYWHERE) -> None:
-        self.mesh = Mesh(mesh, MeshFiles(mesh, roots), MeshTables(mesh), budget_of(mesh.config))
+        self.mesh = Mesh(
+            mesh, MeshFiles(mesh, roots), MeshTables(mesh), budget_of(mesh.config), PlanCache(mesh.config.planner.plan_cache)
+        )
         self.sessions = Sessions(self.mesh)
         self._results = Results(self.mesh, roots)
         self.flight_sql = FlightSql(self.mesh, self.sessions, self._results)

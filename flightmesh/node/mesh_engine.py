@@ -30,6 +30,7 @@ from flightmesh.runtime.mesh_driver import MeshDriver
 from flightmesh.runtime.served_parts import parts_of
 from flightmesh.session.engine import Rows
 from flightmesh.session.partition_readers import Order
+from flightmesh.session.plan_cache import PlanCache
 from flightmesh.stage.graph import StageGraph
 
 
@@ -41,6 +42,7 @@ class Mesh:
     files: MeshFiles
     tables: MeshTables
     budget: MemoryBudget
+    plans: PlanCache
 
     @property
     def config(self) -> Config:
@@ -75,6 +77,11 @@ class MeshEngine:
     def config(self) -> Config:
         """As the mesh is now."""
         return self.mesh.config
+
+    @property
+    def plans(self) -> PlanCache:
+        """Those of the mesh, whose sessions share them."""
+        return self.mesh.plans
 
     def submit(self, graph: StageGraph, options: JobOptions = IN_PROCESS) -> MeshJob:
         """Starts a job whose rows the driver reads, or leaves to its clients."""
@@ -111,6 +118,18 @@ class MeshEngine:
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now."""
         return self.mesh.files.refresh(table)
+
+    def reopen(
+        self,
+        table: FileTable,
+        name: str,
+        source: Source,
+        format: Format | str | None,
+        options: Mapping[str, str],
+        storage: Storage | None,
+    ) -> FileTable:
+        """The table in files of the nodes, `table` while it is the same."""
+        return self.mesh.files.reopen(table, name, source, format, options, storage)
 
     def find_data(self, name: str, data: Any) -> Table:
         """Data dealt to the workers."""

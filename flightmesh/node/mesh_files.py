@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flightmesh.catalog.open import Source, refresh
+from flightmesh.catalog.open import Source, is_unchanged, names_files
 from flightmesh.catalog.statistics import LazyColumns, statistics
 from flightmesh.catalog.table import (
     ColumnStatistics,
@@ -66,17 +66,29 @@ class MeshFiles:
             return self.served.refresh(table)
         if not table.source:
             return table
-        if sees(table):
-            try:
-                if refresh(table) is table:
-                    return table
-            except InvalidInput:  # whether they are gone everywhere, the workers will say
-                pass
+        try:
+            if (names_files(table) or sees(table)) and is_unchanged(table):
+                return table
+        except InvalidInput:  # whether they are gone everywhere, the workers will say
+            pass
         paths, storage = table.source, None
         if table.storage.scheme == "s3":
             paths, storage = tuple(f"s3://{path}" for path in table.source), table.storage.options
         now = self._look_up(LookUp(table.name, paths, table.format.value, table.options, storage))
         return table if now.files == table.files else now
+
+    def reopen(
+        self,
+        table: FileTable,
+        name: str,
+        source: Source,
+        format: Format | str | None,
+        options: Mapping[str, str],
+        storage: Storage | None,
+    ) -> FileTable:
+        """What `open_files` gives, asked of the workers as there; `table` while it is the same."""
+        now = self.open_files(name, source, format, options, storage)
+        return table if now == table else now
 
     def statistics(self, table: Table) -> TableStatistics:
         """What is known of a table: read here if the driver sees the same files, else by a worker. Of tables in memory, which

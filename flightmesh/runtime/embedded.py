@@ -20,6 +20,7 @@ from flightmesh.catalog.scan import splits as table_splits
 from flightmesh.config import Config
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import (
+    IN_PROCESS,
     DriverEffect,
     DriverEvent,
     EndJob,
@@ -27,6 +28,7 @@ from flightmesh.driver.events import (
     FindSplits,
     ForgetJob,
     JobCancelled,
+    JobOptions,
     JobSubmitted,
     NoteProgress,
     PlaceResult,
@@ -106,7 +108,7 @@ class EmbeddedRuntime:
         self._loop = threading.Thread(target=self._run, name="flightmesh-loop", daemon=True)
         self._loop.start()
 
-    def submit(self, graph: StageGraph) -> JobHandle:
+    def submit(self, graph: StageGraph, options: JobOptions = IN_PROCESS) -> JobHandle:
         """Starts a job. Raises Cancelled after `close`."""
         with self._lock:
             if self._is_closed:
@@ -118,7 +120,7 @@ class EmbeddedRuntime:
             nothing = Progress(0, len(graph.stages), 0, sum(stage.tasks for stage in graph.stages))
             handle = JobHandle(job, log, nothing, self, self.budget)
             self._handles[job] = handle
-        self._post(ToDriver(JobSubmitted(job, graph)))
+        self._post(ToDriver(JobSubmitted(job, graph, options)))
         return handle
 
     def cancel(self, job: JobId, reason: str) -> None:

@@ -43,7 +43,7 @@ def analyze_text(graph: StageGraph, record: JobRecord | None, rows: int) -> str:
 def _head(record: JobRecord, rows: int) -> str:
     progress = record.progress
     said = (
-        f"{count(rows, 'row')} in {seconds(record.seconds)}; {count(progress.stages, 'stage')}, "
+        f"{count(rows, 'row')} in {seconds(record.seconds)}; {_planned(record)}{count(progress.stages, 'stage')}, "
         f"{count(progress.tasks, 'task')}; "
         f"read {progress.rows:,} rows, {format_bytes(progress.bytes)}{_pruned(record.stages)}"
     )
@@ -54,6 +54,13 @@ def _head(record: JobRecord, rows: int) -> str:
     spilled = sum(_spilled(stage) for stage in record.stages)
     credit = sum(_credit(task) for task in tasks)
     return f"{said}; {count(len(workers), 'worker')}; spilled {format_bytes(spilled)}; credit wait {seconds(credit)}"
+
+
+def _planned(record: JobRecord) -> str:
+    planning = record.planning
+    if planning is None:
+        return ""
+    return f"{'plan kept, found' if planning.kept else 'planned'} in {seconds(planning.seconds)}; "
 
 
 def _line(stage: StageRecord, number: int, node: Operator, ends_early: bool) -> str:

@@ -23,6 +23,7 @@ from flightmesh.exchange.budget import NO_JOB
 from flightmesh.ids import JobId
 from flightmesh.runtime.embedded import EmbeddedRuntime
 from flightmesh.session.leases import Leases
+from flightmesh.session.plan_cache import PlanCache
 from flightmesh.stage.graph import StageGraph
 
 
@@ -73,6 +74,10 @@ class Engine(Files, Protocol):
     def config(self) -> Config:
         """The configuration that queries are planned with: asked for anew for each, as a mesh grows and shrinks."""
 
+    @property
+    def plans(self) -> PlanCache:
+        """The plans that are kept, of all sessions."""
+
     def submit(self, graph: StageGraph, options: JobOptions = IN_PROCESS) -> Job:
         """Starts a job. Raises Cancelled when the session is closed."""
 
@@ -112,15 +117,21 @@ class EmbeddedEngine(OwnFiles):
         self.runtime = EmbeddedRuntime(config, self._tables)
         self._leases = Leases(self._drop)
         self._charged: dict[str, int] = {}
+        self._plans = PlanCache(config.planner.plan_cache)
 
     @property
     def config(self) -> Config:
         """As given."""
         return self._config
 
+    @property
+    def plans(self) -> PlanCache:
+        """Those of this session."""
+        return self._plans
+
     def submit(self, graph: StageGraph, options: JobOptions = IN_PROCESS) -> Job:
         """Starts a job in this process, whatever `options` say for a mesh."""
-        return self.runtime.submit(graph)
+        return self.runtime.submit(graph, JobOptions(planning=options.planning))
 
     def find_data(self, name: str, data: Any) -> Table:
         """A dataset of whole Parquet files on the local disk is those files; all else is read now."""

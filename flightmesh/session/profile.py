@@ -62,6 +62,8 @@ def figures_of(record: JobRecord, stages: str | None = None) -> dict[str, Any]:
         "state": record.state.value,
         "seconds": record.seconds,
         "queued_seconds": (record.started or record.ended) - record.submitted,
+        "planning_seconds": None if record.planning is None else record.planning.seconds,
+        "plan_kept": record.planning is not None and record.planning.kept,
         "rows_read": record.progress.rows,
         "bytes_read": record.progress.bytes,
         "stages": [{"stage": int(stage.stage), "tasks": [_figures(record, t) for t in stage.tasks]} for stage in record.stages],

@@ -24,9 +24,9 @@ from flightmesh.errors import Cancelled, InvalidQuery
 from flightmesh.runtime.embedded import EmbeddedRuntime
 from flightmesh.session.engine import EmbeddedEngine
 from flightmesh.session.explain import Level
-from flightmesh.session.plan import QueryPlan, typed_errors
+from flightmesh.session.plan import typed_errors
 from flightmesh.session.result import Result
-from flightmesh.session.workspace import Params, Workspace
+from flightmesh.session.workspace import Params, Prepared, Workspace
 
 
 class Session:
@@ -95,7 +95,7 @@ class Session:
         """
         self._check_open()
         prepared = self._workspace.statement(text, dialect, params)
-        return Result.of_table(prepared) if isinstance(prepared, pa.Table) else self._keeping(prepared.plan)
+        return Result.of_table(prepared) if isinstance(prepared, pa.Table) else self._keeping(prepared)
 
     @typed_errors()
     def run_plan(self, path: str | os.PathLike[str], params: Mapping[str, Any] | None = None) -> Result:
@@ -118,7 +118,7 @@ class Session:
 
         self._check_open()
         prepared = self._workspace.plan(load_plan(path), params)
-        result = self._keeping(prepared.plan)
+        result = self._keeping(prepared)
         return result if prepared.write is None else WrittenFiles(result, prepared.write)
 
     @typed_errors()
@@ -145,9 +145,9 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {'closed' if self._is_closed else 'open'}, {len(self.catalog.tables())} tables>"
 
-    def _keeping(self, plan: QueryPlan) -> Result:
-        """The rows of a plan: a result that keeps this session, whose threads end when it is dropped."""
-        return self._workspace.result(plan, keeper=self)
+    def _keeping(self, prepared: Prepared) -> Result:
+        """The rows of a query: a result that keeps this session, whose threads end when it is dropped."""
+        return self._workspace.result(prepared, keeper=self)
 
     def _check_open(self) -> None:
         if self._is_closed:

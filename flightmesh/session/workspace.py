@@ -6,6 +6,7 @@ once, with its place; CREATE and DROP have taken effect when this returns; any t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 import pyarrow as pa
 
 from flightmesh.catalog.catalog import Catalog, Entry, View
+from flightmesh.catalog.lookups import Lookups
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
-from flightmesh.driver.events import IN_PROCESS, JobOptions
+from flightmesh.driver.events import JobOptions
+from flightmesh.driver.record import Planning
 from flightmesh.errors import InvalidQuery
 from flightmesh.frontend.sql.parse import parameter_names
 from flightmesh.frontend.sql.plan import plan_statement
@@ -37,6 +40,8 @@ from flightmesh.optimize.context import Context
 from flightmesh.session.engine import Engine, Job
 from flightmesh.session.explain import Level, explain_plan
 from flightmesh.session.plan import QueryPlan, plan_query
+from flightmesh.session.plan_cache import KeptPlan
+from flightmesh.session.plan_key import plan_key
 from flightmesh.session.result import Result
 
 if TYPE_CHECKING:
@@ -49,10 +54,32 @@ EXPLAINED = pa.schema([("plan", pa.string())])
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A query that can be run, with the files that its rows are to go to, if any."""
+    """A query that can be run, with the files that its rows are to go to, if any, and how it came by its plan."""
 
     plan: QueryPlan
     write: Target | None = None
+    planning: Planning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A statement that has a plan: a query, or EXPLAIN of one."""
+
+    plan: QueryPlan
+    analyze: Analyze | None
+    planning: Planning
+
+
+Definition: TypeAlias = CreateView | CreateTableAs | DropTable | DropView
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A statement that changes names; the query in it, if there is one, is not planned yet."""
+
+    statement: Definition
+    ids: ColumnIds
+    begun: float
 
 
 class Workspace:
@@ -66,23 +93,25 @@ class Workspace:
 
     def statement(self, text: str, dialect: str | None = None, params: Params | None = None) -> Prepared | pa.Table:
         """One SQL statement: a query to be run, or the rows of what has been done."""
-        ids = ColumnIds()
-        statement = plan_statement(text, catalog=self.catalog, dialect=self._speech(dialect), params=params, ids=ids)
-        match statement:
-            case Query(relation=relation, names=names):
-                return Prepared(self._plan(relation, names, ids, self.config))
-            case Explain(query=query, analyze=analyze):
-                level = Level.ANALYZE if analyze is Analyze.YES else Level.OPTIMIZED
-                text = self._explain(self._plan(query.relation, query.names, ids, self.config), level, text)
-                return pa.table([pa.array(text.splitlines(), pa.string())], schema=EXPLAINED)
+        read = self._read(text, dialect, params)
+        if isinstance(read, _Planned):
+            prepared = Prepared(read.plan, planning=read.planning)
+            if read.analyze is None:
+                return prepared
+            level = Level.ANALYZE if read.analyze is Analyze.YES else Level.OPTIMIZED
+            text = self._explain(prepared, level, text)
+            return pa.table([pa.array(text.splitlines(), pa.string())], schema=EXPLAINED)
+        match read.statement:
             case CreateView():
-                return self._create_view(statement)
+                return self._create_view(read.statement)
             case CreateTableAs():
-                return self._create_table(statement, ids, text)
-            case DropTable(name=name, missing=missing) | DropView(name=name, missing=missing):
-                return self._drop(name, missing, View if isinstance(statement, DropView) else None)
+                return self._create_table(read.statement, read.ids, text)
+            case DropTable(name=name, missing=missing):
+                return self._drop(name, missing, None)
+            case DropView(name=name, missing=missing):
+                return self._drop(name, missing, View)
             case _:
-                assert_never(statement)
+                assert_never(read.statement)
 
     def plan(
         self, plan: PlanFile, params: Mapping[str, Any] | None = None, uploads: Mapping[str, str] | None = None
@@ -91,24 +120,19 @@ class Workspace:
         # Only those who run plans wait for the models that check them to load.
         from flightmesh.frontend.yaml.plan import plan_file
 
+        begun = time.perf_counter()
         ids = ColumnIds()
         planned = plan_file(plan, catalog=self.catalog, params=params, ids=ids, uploads=uploads)
         config = replace(self.config, partitions=planned.settings.partitions or self.config.partitions)
-        return Prepared(self._plan(planned.relation, planned.names, ids, config), planned.write)
+        made = self._plan(planned.relation, planned.names, ids, config)
+        return Prepared(made, planned.write, _since(begun))
 
     def schema(self, text: str, dialect: str | None = None, params: Params | None = None) -> pa.Schema:
         """The columns that a statement would give. Nothing is run, created or dropped."""
-        ids = ColumnIds()
-        statement = plan_statement(text, catalog=self.catalog, dialect=self._speech(dialect), params=params, ids=ids)
-        match statement:
-            case Query(relation=relation, names=names):
-                return self._plan(relation, names, ids, self.config).schema
-            case Explain():
-                return EXPLAINED
-            case CreateView() | CreateTableAs() | DropTable() | DropView():
-                return NOTHING.schema
-            case _:
-                assert_never(statement)
+        read = self._read(text, dialect, params)
+        if isinstance(read, _Bound):
+            return NOTHING.schema
+        return read.plan.schema if read.analyze is None else EXPLAINED
 
     def parameters(self, text: str, dialect: str | None = None) -> tuple[str, ...]:
         """The names of a statement's parameters, in the order of the text; those of `?` are numbers."""
@@ -116,17 +140,19 @@ class Workspace:
 
     def explain(self, text: str, level: Level, dialect: str | None = None, params: Params | None = None) -> str:
         """The plan of a query as text."""
-        ids = ColumnIds()
-        statement = plan_statement(text, catalog=self.catalog, dialect=self._speech(dialect), params=params, ids=ids)
-        if isinstance(statement, Explain | CreateView | CreateTableAs):
-            statement = statement.query
-        if not isinstance(statement, Query):
+        read = self._read(text, dialect, params)
+        if isinstance(read, _Planned):
+            return self._explain(Prepared(read.plan, planning=read.planning), level, text)
+        if isinstance(read.statement, DropTable | DropView):
             raise InvalidQuery("only a query has a plan")
-        return self._explain(self._plan(statement.relation, statement.names, ids, self.config), level, text)
+        query = read.statement.query
+        plan = self._plan(query.relation, query.names, read.ids, self.config)
+        return self._explain(Prepared(plan, planning=_since(read.begun)), level, text)
 
-    def result(self, plan: QueryPlan, options: JobOptions = IN_PROCESS, keeper: object = None) -> Result:
+    def result(self, prepared: Prepared, text: str = "", keeper: object = None) -> Result:
         """The rows of a plan, run when they are first asked for. It keeps the tables in memory that the plan reads, and
-        `keeper`."""
+        `keeper`. `text`: what people see of the job."""
+        plan, options = prepared.plan, JobOptions(text=text, planning=prepared.planning)
 
         def submit(_: object = keeper) -> Job:
             return self.engine.submit(plan.graph, options)
@@ -156,11 +182,30 @@ class Workspace:
     def _speech(self, dialect: str | None) -> str:
         return dialect or self._dialect or self.engine.config.dialect
 
+    def _read(self, text: str, dialect: str | None, params: Params | None) -> _Planned | _Bound:
+        """A statement with its plan, the one that is kept where planning anew would see nothing new."""
+        begun = time.perf_counter()
+        speech, config, now = self._speech(dialect), self.config, Lookups(self.catalog)
+        key = plan_key(text, speech, params)
+        found = None if key is None else self.engine.plans.find(key, config, now)
+        if found is not None:
+            return _Planned(found.plan, found.analyze, replace(_since(begun), kept=True))
+        ids = ColumnIds()
+        statement = plan_statement(text, catalog=now, dialect=speech, params=params, ids=ids)
+        if not isinstance(statement, Query | Explain):
+            return _Bound(statement, ids, begun)
+        query, analyze = (statement.query, statement.analyze) if isinstance(statement, Explain) else (statement, None)
+        plan = self._plan(query.relation, query.names, ids, config)
+        if key is not None and not query.reads_clock:
+            self.engine.plans.keep(key, KeptPlan(plan, analyze, config, now.seen()))
+        return _Planned(plan, analyze, _since(begun))
+
     def _plan(self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config) -> QueryPlan:
         return plan_query(relation, names, Context(ids, self.engine.statistics, config), config)
 
-    def _explain(self, plan: QueryPlan, level: Level, text: str) -> str:
-        return explain_plan(plan, level, lambda: self.engine.submit(plan.graph, JobOptions(text=text)))
+    def _explain(self, prepared: Prepared, level: Level, text: str) -> str:
+        options = JobOptions(text=text, planning=prepared.planning)
+        return explain_plan(prepared.plan, level, lambda: self.engine.submit(prepared.plan.graph, options))
 
     def _create_view(self, statement: CreateView) -> pa.Table:
         if self._may_create(self.catalog, statement.name, statement.existing):
@@ -171,7 +216,7 @@ class Workspace:
     def _create_table(self, statement: CreateTableAs, ids: ColumnIds, text: str) -> pa.Table:
         if self._may_create(self._home(statement.lifetime), statement.name, statement.existing):
             plan = self._plan(statement.query.relation, statement.query.names, ids, self.config)
-            rows = self.result(plan, JobOptions(text=text))
+            rows = self.result(Prepared(plan), text)
             self.register(statement.name, self.engine.create_table(statement.name[-1], rows), statement.lifetime)
         return NOTHING
 
@@ -204,3 +249,7 @@ class Workspace:
     def _forget(self, entry: object) -> None:
         if isinstance(entry, MemoryTable):
             self.engine.drop_table(entry.key)
+
+
+def _since(begun: float) -> Planning:
+    return Planning(time.perf_counter() - begun, kept=False)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import flightmesh
+from flightmesh.config import Config, PlannerConfig
 from tests.benchmarks.table import PLANNING
 from tests.tpch.data import NUMBERS, TABLES, queries, table_files
 
@@ -20,7 +21,7 @@ LIMIT = 0.010
 
 @pytest.fixture(scope="module")
 def session(folder: Path) -> Iterator[flightmesh.Session]:
-    with flightmesh.connect() as made:
+    with flightmesh.connect(config=Config(planner=PlannerConfig(plan_cache=0))) as made:  # each time anew
         for table in TABLES:
             made.register(table, table_files(folder, table))
         yield made

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import flightmesh
+from flightmesh.config import Config, PlannerConfig
 from flightmesh.optimize.join_search import search
 from tests.optimize.test_join_search import graph_of
 from tests.tpcds.data import NUMBERS, SMALL, queries, table_files, tpcds_folder
@@ -30,7 +31,7 @@ SHAPES = {
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[flightmesh.Session]:
-    with flightmesh.connect() as made:
+    with flightmesh.connect(config=Config(planner=PlannerConfig(plan_cache=0))) as made:  # each time anew
         for table, path in table_files(tpcds_folder(SMALL)).items():
             made.register(table, path)
         yield made

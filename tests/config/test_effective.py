@@ -57,6 +57,7 @@ EXAMPLES = {
     "planner.join_search_relations": ("4", 4),
     "planner.buckets_per_task": ("2", 2),
     "planner.dynamic_filters": ("off", False),
+    "planner.plan_cache": ("1MiB", 1 << 20),
     "planner.recursion_turns": ("500", 500),
     "exchange.mode": ("put", "put"),
     "exchange.memory": ("16MiB", 16 << 20),

@@ -122,6 +122,18 @@ def test_a_prepared_statement_runs_again_with_other_values(cursor: adbc.Cursor, 
     assert len(mesh.service.flight_sql.prepared) == 1
 
 
+def test_a_prepared_statement_goes_on_with_its_plan(cursor: adbc.Cursor, mesh: Loopback) -> None:
+    text, plans = "select s from numbers where a = ? order by s", mesh.service.mesh.plans
+    cursor.adbc_prepare(text)
+    used = plans.used
+    assert [rows(cursor, text, [number]) for number in (3, 1, 3)] == [[{"s": "z"}], [{"s": "x"}], [{"s": "z"}]]
+    assert plans.used == used + 1, "the values were the same once"
+    text = "select max(a) as a from numbers"
+    cursor.adbc_prepare(text)
+    assert [rows(cursor, text) for _ in range(2)] == [[{"a": 3}]] * 2
+    assert plans.used >= used + 3, "preparing it had planned it"
+
+
 @pytest.mark.parametrize(
     ("text", "params", "words"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from flightmesh.catalog.table import SERVED, ColumnStatistics, Copy, File, FileSplit, FileTable, Format, MemorySplit, Storage
-from flightmesh.driver.record import EdgeRecord, JobRecord, JobState, Progress, StageRecord, TaskRecord
+from flightmesh.driver.record import EdgeRecord, JobRecord, JobState, Planning, Progress, StageRecord, TaskRecord
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InvalidQuery, Position, WorkerLost
 from flightmesh.expression.nodes import Field
@@ -115,12 +115,14 @@ RECORD = (
             ERROR,
             10.25,
             (EdgeRecord(EDGE, STAGE, None, m.ExchangeMode.GET, 0, 0, 0, 0),),
+            Planning(0.004, kept=False),
         )
     ),
     Example(StageRecord(STAGE, (TaskRecord(3, TaskPhase.FAILED, W1, 10.5, 12.5, 2, (OPERATOR,), (WRITTEN,), (READ,)),))),
     Example(TaskRecord(3, TaskPhase.FINISHED, W1, 10.5, 12.5, 2, (OPERATOR,), (WRITTEN,), (READ,))),
     Example(EdgeRecord(EDGE, STAGE, StageId(2), m.ExchangeMode.PUT, 100, 800, 2, 0)),
     Example(Progress(1, 2, 3, 8, 100, 800)),
+    Example(Planning(0.0002, kept=True)),
 )
 TICKETS = (
     Example(t.ResultTicket(JOB, 1, bytes(range(16))), t.Ticket),

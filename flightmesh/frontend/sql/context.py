@@ -41,12 +41,19 @@ class Names(Protocol):
 
 @dataclass(slots=True)
 class State:
-    """What grows while one query is bound."""
+    """What grows while one query is bound. `reads_clock`: whether it has asked for `now`."""
 
     ids: ColumnIds
     definitions: list[Definition] = field(default_factory=list)
     recursions: int = 0
-    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    begun: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    reads_clock: bool = False
+
+    @property
+    def now(self) -> datetime.datetime:
+        """The one instant of the query. What is made of it is right for this run of the query only."""
+        self.reads_clock = True
+        return self.begun
 
     def define(self, name: str, relation: Relation) -> Definition:
         """Remembers a relation that is computed once."""

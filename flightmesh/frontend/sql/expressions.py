@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.nodes import Expression
-from flightmesh.expression.registry import bind_call, bind_function
+from flightmesh.expression.registry import bind_call, bind_function, find_function
 from flightmesh.frontend.sql import (
     aggregate_calls,
     functions_map,
@@ -74,11 +74,11 @@ class ExpressionBinder:
             word = self.context.source.word(node)
             raise self.context.source.unsupported(f"the function {word.lower() if word else name}", node)
         name, parts = translated
-        if not isinstance(node, exp.Anonymous):
-            return bind_call(name, [self.bind(part) for part in parts], self.at(node))
-        clock = _CLOCKS.get(name.lower())
+        clock = _clock(name)
         if clock is not None and not parts:
             return clock(self, node)
+        if not isinstance(node, exp.Anonymous):
+            return bind_call(name, [self.bind(part) for part in parts], self.at(node))
         return bind_function(name, [self.bind(part) for part in parts], self.at(node))
 
     def name(self, name: str, node: exp.Expr) -> Expression:
@@ -138,11 +138,18 @@ _Method = Callable[[ExpressionBinder, exp.Expr], Expression]
 
 _CLOCKS: dict[str, _Method] = {
     "now": temporal.now,
-    "transaction_timestamp": temporal.now,
-    "get_current_timestamp": temporal.now,
-    "today": temporal.today,
+    "current_date": temporal.today,
+    "current_localtimestamp": temporal.local_now,
+    "current_localtime": temporal.time_of_day,
     "get_current_time": temporal.time_of_day,
 }
+"""What reads the query's own instant, by the registry's names: the registry would read the clock anew for each."""
+
+
+def _clock(name: str) -> _Method | None:
+    function = find_function(name)
+    return _CLOCKS.get(name.lower() if function is None else function.name)
+
 
 _METHODS: dict[type[exp.Expr], _Method] = {
     exp.Column: _column,

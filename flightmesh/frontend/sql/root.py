@@ -20,7 +20,7 @@ from flightmesh.logical.relations import Item, Project, Relation, passes
 def bind_root(tree: exp.Expr, context: Context, environment: Environment) -> Query:
     """A whole query: shared relations in a With, columns without a type (NULL) as INTEGER."""
     bound = context.bind_query(tree, context, environment, None)
-    return Query(context.state.rooted(_typed(bound, context)), bound.names)
+    return Query(context.state.rooted(_typed(bound, context)), bound.names, context.state.reads_clock)
 
 
 def _typed(bound: Bound, context: Context) -> Relation:

@@ -15,10 +15,12 @@ from flightmesh.logical.relations import Relation
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Rows to be computed. `names` are the columns' titles; they may repeat, so they are not keys."""
+    """Rows to be computed. `names` are the columns' titles; they may repeat, so they are not keys. `reads_clock`: whether the
+    relation holds the time at which it was bound, so that it is right once only."""
 
     relation: Relation
     names: tuple[str, ...]
+    reads_clock: bool = False
 
 
 class Existing(enum.Enum):

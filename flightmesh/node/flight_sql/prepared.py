@@ -1,6 +1,6 @@
 """Prepared statements: texts with the values that were last bound to their parameters, under handles that nobody can guess.
 
-Handed texts, handles, values; hands on statements. What always holds: a statement is text and nothing else, planned anew
+Handed texts, handles, values; hands on statements. What always holds: a statement is text and nothing else, planned
 whenever it is run, so one that is never closed holds no table and no job; it needs no session; one that was not used for its
 lease is gone, and of too many, or too large ones, those that were used longest ago.
 """
