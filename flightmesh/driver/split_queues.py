@@ -10,7 +10,9 @@ that none are left only when another one is left that will draw what there still
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
 
 from flightmesh.catalog.table import FileSplit, Split
 from flightmesh.driver.entries import Holders, Share, SplitQueue, Table, TaskEntry
@@ -21,8 +23,17 @@ from flightmesh.ids import JobId, StageId, TaskId, WorkerId
 from flightmesh.protocol.messages import GrantSplits, WantSplits
 from flightmesh.stage.graph import StageGraph
 
-MOST_GRANTED = 8
-"""Splits of one grant."""
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How much a grant is: a part of what is the task's even part of the splits that are left, and splits at most."""
+
+    part: Fraction
+    most: int
+
+
+FIRST, LATER = Portion(Fraction(1, 2), 8), Portion(Fraction(3, 4), 16)
+"""At first a task is given less: a limit may stop it soon, and how fast it is nobody knows."""
 
 SMALL_ROWS = 128 * 1024
 """Rows of splits that are granted together: fewer are read in less time than asking takes."""
@@ -101,7 +112,7 @@ def _draw(
     share = shares[holders]
     stage = table.stage(task.id)
     has_limit = any(scan.source == want.source and scan.limit is not None for scan in stage.scans)
-    count = 1 if has_limit else _count(share, stage.tasks)
+    count = 1 if has_limit else _count(share, stage.tasks, FIRST if want.number == 0 else LATER)
     splits = share.splits[share.next : share.next + count]
     left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
@@ -124,12 +135,12 @@ def _tell_none_left(table: Table, drawer: TaskId, source: int) -> list[DriverEff
     return told
 
 
-def _count(share: Share, tasks: int) -> int:
-    """How many splits a request is given: half of what is the task's even part of those left, so that all tasks end together
+def _count(share: Share, tasks: int, portion: Portion) -> int:
+    """How many splits a request is given: a part of what is the task's even part of those left, so that all tasks end together
     (Hummel, Schonberg and Flynn, "Factoring", 1992); as many as its even part where they are small."""
-    half, even = -(-share.left // (2 * tasks)), -(-share.left // tasks)
-    count = min(MOST_GRANTED, half)
-    while count < min(MOST_GRANTED, even) and _rows(share, count + 1) <= SMALL_ROWS:
+    even = -(-share.left // tasks)
+    count = min(portion.most, ceil(share.left * portion.part / tasks))
+    while count < min(portion.most, even) and _rows(share, count + 1) <= SMALL_ROWS:
         count += 1
     return count
 

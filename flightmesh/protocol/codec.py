@@ -62,6 +62,7 @@ def _union_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any
 
 def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     by_name = {member.__name__: member for member in members(kind)}
+    known: dict[Any, Callable[[Any, Any], Any]] = {}  # filled as they are met: a union may have itself in it
     optional = is_optional(kind)
 
     def read(body: Any, _: Any) -> Any:
@@ -70,7 +71,12 @@ def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any]
         name = _map(body).get(TAG)
         if name not in by_name:
             raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
-        return converter.structure({key: part for key, part in body.items() if key != TAG}, by_name[name])
+        structure = known.get(name)
+        if structure is None:
+            structure = known[name] = converter.get_structure_hook(by_name[name])
+        own = body.copy()
+        del own[TAG]
+        return structure(own, by_name[name])
 
     return read
 
@@ -82,13 +88,16 @@ def _is_tuple(kind: Any) -> bool:
 def _tuple_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     """Takes lists alone: a text is no list of its characters."""
     parts = get_args(kind)
+    is_open = len(parts) == 2 and parts[1] is Ellipsis
 
     def read(body: Any, _: Any) -> Any:
         if not isinstance(body, list):
             raise TypeError(f"a list expected, not {type(body).__name__}")
-        if len(parts) == 2 and parts[1] is Ellipsis:
-            structure = converter.get_structure_hook(parts[0])
-            return tuple(structure(part, parts[0]) for part in body)
+        if is_open:
+            if not body:
+                return ()
+            structure, each = converter.get_structure_hook(parts[0]), parts[0]
+            return tuple([structure(part, each) for part in body])
         return tuple(converter.structure(part, each) for part, each in zip(body, parts, strict=True))
 
     return read
@@ -201,11 +210,14 @@ def _exactly(plain: type) -> Callable[[Any, Any], Any]:
 
 
 def _read_map(body: Any, _: Any) -> dict[str, Any]:
+    if not all(isinstance(key, str) for key in _map(body)):
+        raise TypeError("a map with text keys expected")
     return _map(body)
 
 
 def _map(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
+    """A map. That of a dataclass needs no look at its keys: one that is no field's name is refused."""
+    if not isinstance(body, dict):
         raise TypeError(f"a map with text keys expected, not {type(body).__name__}")
     return body
 

@@ -1,12 +1,14 @@
 """Carries out what the driver actor asks for: orders sent, splits found, workers probed, waiting clients told.
 
-Handed effects by the event loop; hands events back to it. What always holds: nothing here blocks the loop: what takes time
-runs in threads; each effect that is a question ends in an event, or in the worker's time running out.
+Handed effects by the event loop; hands events back to it. What always holds: nothing here blocks the loop for more than a few
+milliseconds: what takes time runs in threads; each effect that is a question ends in an event, or in the worker's time running
+out.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +44,8 @@ from flightmesh.runtime.worker_links import WorkerLinks
 LOG = logging.getLogger(__name__)
 LISTING_THREADS = 4
 QUICK_SECONDS = 0.005
-"""How long one thread lists splits of files here, whose news then go together, before it has others help."""
+"""How long one thread lists splits of files here, whose news then go together, before it has others help; and how long the
+orders of the jobs that want them wait for that."""
 PROBE_SECONDS = 1.0
 PROBE_THREADS = 16
 
@@ -67,11 +70,15 @@ class DriverEffects:
         self._probes.end()
 
     def flush(self) -> None:
-        """Has the orders go that were carried out until now, and splits be listed."""
-        self._links.flush()
+        """Has splits be listed, and the orders go that were carried out until now: with what was granted of those splits, where
+        listing them took no longer than a moment."""
         wanted, self._wanted = self._wanted, []
         if wanted:
-            self._listing.run(lambda: self._find_together(wanted))
+            listed = threading.Event()
+            self._listing.run(lambda: self._find_together(wanted, listed))
+            if listed.wait(QUICK_SECONDS):
+                return  # the news are in the loop's queue, and it flushes again when they have been heard
+        self._links.flush()
 
     def carry_out(self, effect: DriverEffect) -> None:
         """Does what the actor asks for."""
@@ -120,9 +127,9 @@ class DriverEffects:
         else:
             self._wanted.append(wanted)
 
-    def _find_together(self, wanted: list[FindSplits]) -> None:
+    def _find_together(self, wanted: list[FindSplits], listed: threading.Event) -> None:
         """Lists what is here one after the other: planning has read the footers. Whatever takes longer, as asking a worker
-        does, goes its own way, so that nothing waits for it."""
+        does, goes its own way, so that nothing waits for it. `listed` is set once there are news."""
         end, events = time.monotonic() + QUICK_SECONDS, list[DriverEvent]()
         try:
             for one in wanted:
@@ -133,6 +140,8 @@ class DriverEffects:
         finally:
             for event in events:
                 self._post(event)
+            if events:
+                listed.set()
 
     def _find_one(self, wanted: FindSplits) -> None:
         self._post(self._found(wanted))

@@ -40,7 +40,7 @@ from flightmesh.runtime.part_reader import PartReader, part_elsewhere
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold
-from flightmesh.runtime.split_draws import SplitDraws
+from flightmesh.runtime.split_draws import SHORT_ROWS, SplitDraws
 from flightmesh.runtime.threads import Threads
 
 REPORT_SECONDS = 0.25
@@ -134,7 +134,7 @@ class RunningTask:
     def hand_splits(self, source: int, number: int, splits: tuple[Split, ...]) -> None:
         """Gives the thread what it asked for; an answer that comes again is dropped."""
         with self._changed:
-            self._draws.setdefault(source, SplitDraws()).hand(number, splits)
+            self._draws_of(source).hand(number, splits)
             self._changed.notify_all()
 
     def check(self) -> None:
@@ -154,7 +154,7 @@ class RunningTask:
         """The next split of a scan, or None when there are none left."""
         self.raise_if_ending()
         with self._changed:
-            draws = self._draws.setdefault(source, SplitDraws())
+            draws = self._draws_of(source)
         self._ask_splits(source, draws)
         if not draws.is_ready:
             with self._hold.given_up(), self._changed:
@@ -167,6 +167,13 @@ class RunningTask:
             self._ask_splits(source, draws)
         self.raise_if_ending()
         return split
+
+    def _draws_of(self, source: int) -> SplitDraws:
+        draws = self._draws.get(source)
+        if draws is None:
+            has_limit = any(scan.source == source and scan.limit is not None for scan in self.plan.stage.scans)
+            draws = self._draws[source] = SplitDraws(0 if has_limit else SHORT_ROWS)
+        return draws
 
     def _ask_splits(self, source: int, draws: SplitDraws) -> None:
         """Asks for more splits of a scan if that is due."""

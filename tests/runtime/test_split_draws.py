@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flightmesh.catalog.table import MemorySplit
-from flightmesh.runtime.split_draws import SplitDraws
+from flightmesh.runtime.split_draws import SHORT_ROWS, SplitDraws
 
-FIRST, SECOND, THIRD = (MemorySplit(offset, 10) for offset in (0, 10, 20))
+LONG = SHORT_ROWS + 1
+FIRST, SECOND, THIRD = (MemorySplit(offset * LONG, LONG) for offset in range(3))
+SHORT = MemorySplit(0, SHORT_ROWS)
 
 
 def test_the_first_grant_comes_unasked() -> None:
@@ -16,7 +18,7 @@ def test_the_first_grant_comes_unasked() -> None:
     assert draws.is_ready
     assert draws.request() is None, "there is one to read"
     assert draws.take() == FIRST
-    assert not draws.asks_ahead, "single splits are not asked for before they are needed"
+    assert not draws.asks_ahead, "single long splits are not asked for before they are needed"
     assert draws.request() == 1
     assert draws.request() is None, "that one is not answered yet"
 
@@ -31,6 +33,21 @@ def test_asks_ahead_while_several_are_granted() -> None:
     assert draws.request() == 1
     draws.hand(1, (THIRD,))
     assert draws.take() == THIRD
+
+
+def test_asks_ahead_while_a_short_one_is_read() -> None:
+    draws = SplitDraws()
+    draws.hand(0, (SHORT,))
+    assert draws.take() == SHORT
+    assert draws.asks_ahead
+    assert draws.request() == 1
+
+
+def test_a_scan_with_a_limit_takes_no_more_than_it_reads() -> None:
+    draws = SplitDraws(short=0)
+    draws.hand(0, (SHORT,))
+    assert draws.take() == SHORT
+    assert not draws.asks_ahead
 
 
 def test_the_end_may_come_unasked() -> None:
