@@ -45,12 +45,14 @@ class FeedKey:
 
 @dataclass(slots=True, eq=False)
 class EdgeState:
-    """One edge. `known`, `is_dropped` and `feeds` may be looked at without the lock."""
+    """One edge. `known`, `written` (tasks that have written all of theirs here), `is_dropped` and `feeds` may be looked at
+    without the lock."""
 
     plan: EdgePlan
     known: Known = field(default_factory=Known)
     feeds: dict[FeedKey, Feed] = field(default_factory=dict)
     readers_over: set[AttemptId] = field(default_factory=set)
+    written: frozenset[int] = frozenset()
     is_dropped: bool = False
     _watchers: dict[object, Callable[[], None]] = field(default_factory=dict)
 
@@ -63,6 +65,14 @@ class EdgeState:
             self._watchers.pop(mark, None)
 
         return unwatch
+
+    def is_written_at(self, worker: WorkerId) -> bool:
+        """Whether nothing more comes of the tasks at a worker, this one, as far as is known before the seal: it is known where
+        all of the edge's tasks are, and those that are here have ended well."""
+        sources = self.known.sources
+        if sum(len(source.producers) for source in sources) < self.plan.producers:
+            return False
+        return all(self.written.issuperset(source.producers) for source in sources if source.worker == worker)
 
     def ring(self) -> None:
         """Tells all who watch."""
@@ -93,6 +103,13 @@ class EdgeNews:
         if state is not None and state.known.winners is None:
             state.known = replace(state.known, sources=sources)
             state.ring()
+
+    def note_written(self, job: JobId, edge: EdgeId, producer: int) -> None:
+        """A task here has written all of its rows of an edge."""
+        with self._changed:
+            state = self._find(job, edge)
+            if state is not None:
+                state.written |= {producer}
 
     def seal(self, job: JobId, edge: EdgeId, winners: tuple[AttemptId, ...], sources: tuple[Source, ...]) -> None:
         """All rows are there, and where."""

@@ -58,7 +58,7 @@ class StreamServer:
         self._results = ResultStreams(store, news, post)
 
     def exchange(self, ticket: ExchangeTicket, call: Call) -> OutStream:
-        """What this worker holds of some buckets of an edge, as it comes, until the edge is sealed. Waits for the edge."""
+        """What this worker holds of some buckets of an edge, as it comes, until no more comes. Waits for the edge."""
         self._check_worker(ticket.worker)
         state = self._news.wait_open(ticket.job, ticket.edge, lambda: raise_if_gone(call))
         if not 0 <= ticket.first <= ticket.last <= state.plan.buckets:
@@ -68,7 +68,7 @@ class StreamServer:
             raise UnknownJob(f"job {ticket.job} was released")
         rows = log.reader(range(ticket.first, ticket.last), ticket.producer)
         schema = edge_schema(log)
-        return OutStream(schema, _framed(rows, schema, state, call), rows.close)
+        return OutStream(schema, _framed(rows, schema, lambda: state.is_written_at(ticket.worker), state, call), rows.close)
 
     def result(self, ticket: ResultTicket, call: Call) -> OutStream:
         """A partition of a job's result."""
@@ -124,17 +124,21 @@ class StreamServer:
             raise StreamBroken(f"this is worker {here}: {worker} is gone", hint="run the query again")
 
 
-def _framed(rows: LogReader, schema: pa.Schema, state: EdgeState, call: Call) -> Iterator[tuple[pa.RecordBatch, bytes]]:
+def _framed(
+    rows: LogReader, schema: pa.Schema, is_written: Callable[[], bool], state: EdgeState, call: Call
+) -> Iterator[tuple[pa.RecordBatch, bytes]]:
+    """The entries, and the END: once all that is written here has been sent, though the edge may not be sealed yet."""
     sent = 0
     while True:
         if state.is_dropped:
             raise UnknownJob("the job was released")
         raise_if_gone(call)
+        whole = is_written()  # looked at first: what comes in between would else be left out
         entry = rows.take()
         if entry is not None:
             yield entry.batch, pack_frame(Frame(entry.kind, entry.producer, sent))
             sent += 1
-        elif rows.ended:
+        elif rows.ended or whole:
             break
         else:
             rows.wait(CALL_STEP_SECONDS)

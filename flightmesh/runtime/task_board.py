@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
-from flightmesh.protocol.messages import PlanStage, TaskState
+from flightmesh.protocol.messages import EdgePlan, PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
 from flightmesh.runtime.held_keys import HeldKeys
@@ -196,6 +196,17 @@ class TaskBoard:
             self._runs.pop(attempt, None)
         self._edges.reader_over(attempt, task.plan.stage.inputs)
         self._post(ended)
+        if ended.state is TaskState.FINISHED and self.streams is not None:
+            self.note_written(attempt, task.plan.outputs)
+
+    def note_written(self, attempt: AttemptId, outputs: tuple[EdgePlan, ...]) -> None:
+        """An attempt has written all it will: streams to other workers may end before the driver has heard of it."""
+        job = attempt.task.job
+        for output in outputs:
+            self._edges.note_written(job, output.edge.id, attempt.task.index)
+            log = self._store.find(job, output.edge.id)
+            if log is not None:
+                log.wake()
 
     def _wants_splits(self, attempt: AttemptId, source: int, number: int) -> None:
         self._post(SplitsUsedUp(attempt, source, number))

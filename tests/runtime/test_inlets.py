@@ -21,6 +21,7 @@ from flightmesh.physical.operators import ColumnOrder
 from flightmesh.physical.partitioning import Broadcast, Partitioning, RoundRobin, Single
 from flightmesh.protocol.messages import EdgePlan, ExchangeMode, PlanStage, Reader, Retention, Source
 from flightmesh.protocol.tickets import ExchangeTicket, sign
+from flightmesh.runtime.inlet import Inlet
 from flightmesh.runtime.task_context import OutputUnread, RunningTask
 from flightmesh.stage.graph import Edge, Stage
 from flightmesh.worker.events import CloseLog, DropJob, NoteSources, OpenEdge, PushTo, SealLog, WorkerEffect
@@ -85,6 +86,10 @@ class Play:
             twins = [self.mesh.workers[worker] for worker in at]
             readers = tuple(Reader(reader(index), twin.worker, twin.address) for index, twin in enumerate(twins))
             self.tell(PushTo(JOB, EDGE, readers))
+
+    def written(self, worker: int, index: int) -> None:
+        """Writer `index` has ended well at a worker."""
+        self.mesh.workers[worker].board.note_written(writer(index), (self.plan,))
 
     def seal(self, *winners: AttemptId) -> None:
         won = winners or tuple(writer(index) for index in sorted(self.placed))
@@ -152,6 +157,38 @@ def test_a_batch_is_there_before_its_writer_has_ended(mode: ExchangeMode, line: 
         play.seal()
         assert list(batches) == []
         assert task.read()[0].rows == 24
+
+
+@LINES
+def test_a_stream_ends_before_the_seal_once_its_worker_knows_that_no_more_comes(line: str) -> None:
+    with playing(ExchangeMode.GET, line) as play, reading(play, 0) as task:
+        play.place(0, 1)
+        batches = task.read_edge(EDGE)
+        play.put(1, 1, rows(0))
+        assert next(batches).column(0).to_pylist() == [0, 1, 2, 3]
+        play.put(1, 1, rows(10))
+        play.written(1, 1)
+        (inlet,) = task._readers[EDGE]
+        assert isinstance(inlet, Inlet)
+        (feed,) = inlet._feeds.values()
+        until(lambda: feed.is_complete)
+        play.put(0, 0, rows(100))
+        play.seal()
+        assert sorted(numbers(batches)) == [10, 11, 12, 13, 100, 101, 102, 103]
+
+
+def test_no_more_comes_of_a_worker_when_all_tasks_are_placed_and_those_there_have_ended() -> None:
+    with playing(ExchangeMode.GET, producers=3) as play:
+        there = play.mesh.workers[1]
+        state = there.board._edges.state(JOB, EDGE)
+        assert state is not None
+        play.place(0, 1)
+        play.written(1, 1)
+        assert not state.is_written_at(there.worker), "the third task may be placed there"
+        play.place(0, 1, 1)
+        assert not state.is_written_at(there.worker), "it runs"
+        play.written(1, 2)
+        assert state.is_written_at(there.worker)
 
 
 @LINES
