@@ -17,6 +17,7 @@ from flightmesh.optimize.decorrelate import decorrelate
 from flightmesh.optimize.derive import derive_predicates
 from flightmesh.optimize.early_groups import group_early
 from flightmesh.optimize.empty_inputs import remove_empty_inputs
+from flightmesh.optimize.exists_to_extremes import exists_to_extremes
 from flightmesh.optimize.fuse_single_rows import fuse_single_rows
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.list_keys import key_lists
@@ -74,6 +75,7 @@ RULES: tuple[Rule, ...] = (
     aggregates_to_windows,
     joins_to_semi_joins,
     share_equal,
+    exists_to_extremes,
     order_joins,
     group_early,
     prune_columns,

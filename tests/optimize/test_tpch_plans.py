@@ -92,7 +92,6 @@ def test_lineitem_is_never_built_but_for_a_membership(number: int) -> None:
         (18, JoinKind.SEMI, 1),
         (20, JoinKind.SEMI, 3),
         (21, JoinKind.SEMI, 1),
-        (21, JoinKind.ANTI, 1),
         (22, JoinKind.ANTI, 1),
         (22, JoinKind.INNER, 1),
     ],
