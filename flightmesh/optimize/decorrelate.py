@@ -40,13 +40,14 @@ from flightmesh.logical.relations import (
     With,
     passes,
 )
-from flightmesh.logical.traversal import inputs, walk, with_inputs
+from flightmesh.logical.traversal import inputs, rewrite_up, walk, with_inputs
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.domain import unnest_by_domain
 from flightmesh.optimize.folded_lists import folded_lists
 from flightmesh.optimize.keys import at_most_one_row, exactly_one_row
 from flightmesh.optimize.nullability import may_be_null, never_null
 from flightmesh.optimize.order_of_fields import in_order
+from flightmesh.optimize.ordered_calls import in_input_order
 from flightmesh.optimize.over_left import over_left
 from flightmesh.optimize.pulling import Pulled, pull, without_limit
 from flightmesh.optimize.sharing import Sharing
@@ -96,6 +97,8 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
     outer = frozenset(f.id for f in node.left.fields)
     if not free_columns(node.right) & outer:
         return Join(node.left, node.right, node.kind, node.condition, node.mark, node.at)
+    ordered = rewrite_up(node.right, lambda part: in_input_order(part, sharing.context))
+    node = node if ordered is node.right else replace(node, right=ordered)
     over = over_left(node) or folded_lists(node, sharing.context)
     if over is not None:
         return over
@@ -111,7 +114,7 @@ def _turn(node: Apply, sharing: Sharing) -> Relation:
     if node.kind is JoinKind.LEFT and node.condition is None and exactly_one_row(node.right):
         node = replace(node, kind=JoinKind.INNER)
     # The left side becomes a shared relation, which no later pass enters: what waits in it is turned now.
-    return unnest_by_domain(replace(node, left=_whole(node.left, sharing)), sharing, _whole)
+    return unnest_by_domain(replace(node, left=_whole(node.left, sharing)), sharing)
 
 
 def _join(node: Apply, pulled: Pulled, context: Context) -> Relation | None:

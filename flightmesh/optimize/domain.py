@@ -8,7 +8,6 @@ is a value like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -38,20 +37,15 @@ from flightmesh.logical.relations import (
     Working,
     passes,
 )
-from flightmesh.optimize.grouped_limit import limit_each
+from flightmesh.optimize.grouped_limit import limit_each, with_order
 from flightmesh.optimize.nullability import NEVER_NULL_AGGREGATES
 from flightmesh.optimize.pulling import empty_value
 from flightmesh.optimize.sharing import Sharing, cheap_to_repeat, read_as
 from flightmesh.optimize.widened import Bound, Widened
 
-Turn = Callable[[Relation, Sharing], Relation]
 
-
-def unnest_by_domain(node: Apply, sharing: Sharing, turn: Turn) -> Relation:
-    """The Apply as a join of its left side with the right side computed for every value of the domain.
-
-    `turn` is asked to turn what is left of inner Applies before a relation that holds them is shared.
-    """
+def unnest_by_domain(node: Apply, sharing: Sharing) -> Relation:
+    """The Apply as a join of its left side with the right side computed for every value of the domain."""
     read = free_columns(node.right)
     columns = tuple(f for f in node.left.fields if f.id in read)
     copy, names = with_fresh_ids(node.left, sharing.context.ids)
@@ -67,7 +61,7 @@ def unnest_by_domain(node: Apply, sharing: Sharing, turn: Turn) -> Relation:
         by_id = {f.id: f for f in copy.fields}
         inner = [by_id[names[c.id]] for c in columns]
     values = Aggregate(source, tuple(passes(f.column()) for f in inner), ())
-    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns), turn)
+    domain = _Domain(sharing, sharing.add("domain", values), tuple(f.id for f in columns))
     pushed, bound = domain.push(node.right)
     tied = tuple(same(f.column(), bound[f.id]) for f in columns)
     return Join(left, pushed, node.kind, conjunction((*conjuncts(node.condition), *tied)), node.mark, node.at)
@@ -85,7 +79,6 @@ class _Domain:
     sharing: Sharing
     definition: Definition
     outer: tuple[ColumnId, ...]
-    turn: Turn
     within: tuple[Widened, ...] = ()
 
     def read(self) -> tuple[Relation, Bound]:
@@ -114,10 +107,7 @@ class _Domain:
             case Sort():
                 return self.push(node.input)
             case Limit():
-                below, bound = self.push(node.input)
-                keys = node.input.keys if isinstance(node.input, Sort) else ()
-                changed = tuple(replace(k, expression=substitute(k.expression, bound)) for k in keys)
-                return limit_each(self.turn(below, self.sharing), _columns(bound), changed, node, self.sharing), bound
+                return self._limit(node)
             case Aggregate():
                 return self._aggregate(node)
             case Window():
@@ -148,6 +138,14 @@ class _Domain:
                 return wide.working(node, self.outer, self.sharing)
             case _:
                 raise InternalError(f"a {type(node).__name__} cannot be correlated")
+
+    def _limit(self, node: Limit) -> tuple[Relation, Bound]:
+        rows, keys = with_order(node.input, self.sharing.context)
+        below, bound = self.push(rows)
+        changed = tuple(replace(k, expression=substitute(k.expression, bound)) for k in keys)
+        kept = limit_each(below, _columns(bound), changed, node, self.sharing.context)
+        items = tuple(passes(f.column()) for f in node.fields)
+        return Project(kept, (*items, *_passed(bound, items))), bound
 
     def _aggregate(self, node: Aggregate) -> tuple[Relation, Bound]:
         below, bound = self.push(node.input)

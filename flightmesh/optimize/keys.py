@@ -5,7 +5,7 @@ Handed a relation; hands on facts that hold for any data (statistics prove nothi
 
 from __future__ import annotations
 
-from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjuncts
+from flightmesh.expression.nodes import Call, Column, Expression, Literal, columns_of, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import (
     Aggregate,
@@ -31,6 +31,8 @@ def unique_keys(relation: Relation) -> tuple[Key, ...]:
     match relation:
         case Values(rows=rows):
             return (frozenset(),) if rows.num_rows <= 1 else ()
+        case Filter(input=Window() as child, predicate=predicate):
+            return (*_first_of_each(child, predicate), *unique_keys(child))
         case Filter(input=child) | Sort(input=child) | Window(input=child):
             return unique_keys(child)
         case Limit(input=child, count=count):
@@ -44,6 +46,21 @@ def unique_keys(relation: Relation) -> tuple[Key, ...]:
             return _join_keys(relation)
         case _:
             return ()
+
+
+def _first_of_each(window: Window, predicate: Expression) -> tuple[Key, ...]:
+    """What the window's rows are numbered by, where only the first row of each keeps its place."""
+    if not all(isinstance(part, Column) for part in window.partition):
+        return ()
+    places = {item.field.id for item in window.items if item.call.function == "row_number"}
+    firsts = (part.args for part in conjuncts(predicate) if isinstance(part, Call) and part.function in ("equal", "less_equal"))
+    if any(isinstance(a, Column) and a.id in places and _is_one(b) for a, b in firsts):
+        return (frozenset[ColumnId]().union(*(columns_of(part) for part in window.partition)),)
+    return ()
+
+
+def _is_one(expression: Expression) -> bool:
+    return isinstance(expression, Literal) and bool(expression.value.as_py() == 1)
 
 
 def _join_keys(join: Join) -> tuple[Key, ...]:

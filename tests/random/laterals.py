@@ -28,7 +28,9 @@ def lateral_rows(rng: random.Random, outer: list[Column], alias: str, depth: int
             made = {name: _KINDS[name] for name in names}
         case 1:
             keys = ", ".join(f"{own}.{name}{rng.choice(('', ' desc'))} nulls {rng.choice(('first', 'last'))}" for name in names)
-            text = f"select {listed} {rows} order by {keys} limit {rng.choice((0, 1, 1, 2, 3))}{rng.choice(('', ' offset 1'))}"
+            first = rng.choice(("", "", f"abs({own}.s - ({integer})::bigint) nulls last, ", f"{own}.w nulls first, "))
+            limit = f"limit {rng.choice((0, 1, 1, 2, 3))}{rng.choice(('', ' offset 1'))}"
+            text = f"select {listed} {rows} order by {first}{keys} {limit}"
         case 2:
             text = f"select count(*) as n, max({own}.{names[0]}) as {names[0]}, sum({own}.k + ({integer})) as m {rows}"
             made = {"n": "int", names[0]: _KINDS[names[0]], "m": "int"}

@@ -261,6 +261,8 @@ def arguments(node: exp.Expr, context: Context) -> tuple[list[exp.Expr], bool]:
     distinct = False
     if parts and isinstance(parts[0], exp.Distinct):
         distinct, parts = True, [*parts[0].expressions, *parts[1:]]
+        if not parts:
+            raise context.source.error("DISTINCT of nothing", node, "write what has to be distinct, such as count(DISTINCT x)")
     if isinstance(node, exp.Count):
         if distinct and any(isinstance(part, exp.Star) for part in parts):
             raise context.source.unsupported("count(DISTINCT *)", node, "count the rows of a SELECT DISTINCT")

@@ -1,4 +1,4 @@
-"""Binds lists and their subscripts: `[a, b]`, `ARRAY[a, b]`, `xs[1]`, `xs[2:3]`.
+"""Binds lists and their subscripts: `[a, b]`, `ARRAY[a, b]`, `ARRAY(SELECT ...)`, `xs[1]`, `xs[2:3]`.
 
 Handed a binder and the node of a list or of what is taken from one; hands on the typed expression. What always holds: elements
 get one type as the arms of a CASE do, and a list of nothing is a list of NULLs' type, which yields to any other.
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.errors import Position
 from flightmesh.expression.nodes import Expression, Literal
 from flightmesh.expression.registry import bind_call, unify
 from flightmesh.expression.types import Family, family, sql_type_name
 from flightmesh.frontend.sql.parse import LAST_PLACE, first_place
+from flightmesh.frontend.sql.subquery import bind_list
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -27,10 +29,15 @@ def array(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         if isinstance(part, exp.Comprehension):
             raise source.unsupported("list comprehensions", part, "unnest the list in a subquery")
         if isinstance(part, exp.Query):
-            raise source.unsupported("ARRAY over a query", part, "write (SELECT list(x) FROM ...)")
+            return _of_rows(binder, part, binder.at(node))
     values = [binder.bind(part) for part in node.expressions]
     at = binder.at(node)
     return bind_call("list_value", unify(values, "a list", at) if values else (), at)
+
+
+def _of_rows(binder: ExpressionBinder, query: exp.Expr, at: Position | None) -> Expression:
+    """ARRAY(SELECT ...): the rows of a query of one column, in its order; a list of nothing where there are none."""
+    return bind_call("coalesce", (bind_list(binder, query), bind_call("list_value", (), at)), at)
 
 
 def subscript(binder: ExpressionBinder, node: exp.Expr) -> Expression:

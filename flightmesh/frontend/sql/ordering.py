@@ -75,7 +75,8 @@ def bind_keys(order: exp.Expr, names: list[str], binder: ExpressionBinder, input
 
 
 def ordinal(node: exp.Expr, count: int, clause: str, context: Context) -> int | None:
-    """The index of the column that an integer in GROUP BY or ORDER BY names; None for any other expression."""
+    """The index of the column that an integer in GROUP BY or ORDER BY names, in parentheses too; None for anything else."""
+    node = node.unnest()
     if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
         return None
     number = int(node.this)

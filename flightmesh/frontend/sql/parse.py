@@ -20,6 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.headroom import is_roomy, with_headroom
+from flightmesh.frontend.sql.interval_texts import whole_intervals
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
 from flightmesh.frontend.sql.syntax_hints import accepted_calls, call_at, keyword_hint, lacking
@@ -132,7 +133,7 @@ def _tokens(source: Source, dialect: Dialect, text: str) -> list[Token]:
         raise _token_error(source, error) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise InvalidQuery("there is no statement", hint="write a query, such as SELECT 1")
-    return with_parameters(tokens)
+    return with_parameters(whole_intervals(tokens))
 
 
 def with_parameters(tokens: list[Token]) -> list[Token]:

@@ -122,6 +122,7 @@ class _Select:
 
     def _group_by(self, node: exp.Expr, binder: ExpressionBinder, aliases: Aliases, below: frozenset[ColumnId]) -> int:
         """The place of a key."""
+        node = node.unnest() if isinstance(node, exp.Paren) else node
         number = ordinal(node, len(self.items), "GROUP BY", self.context)
         if number is None and isinstance(node, exp.Column) and len(node.parts) == 1 and self.scope.find(node.name) is None:
             number = aliases.position(node.name)

@@ -12,10 +12,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Column, Expression, Field
+from flightmesh.expression.registry import bind_aggregate
 from flightmesh.frontend.sql.clause import Dependent
 from flightmesh.frontend.sql.context import Bound
 from flightmesh.frontend.sql.rows import compare_rows, is_row
-from flightmesh.logical.relations import JoinKind
+from flightmesh.logical.relations import Aggregate, AggregateItem, JoinKind
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -29,6 +30,18 @@ def bind_scalar(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     binder.clause.site.pending.append(Dependent(bound.relation, JoinKind.SINGLE, at=at))
     field = bound.relation.fields[0]
     return Column(field.id, field.name, field.type, True)
+
+
+def bind_list(binder: ExpressionBinder, node: exp.Expr) -> Expression:
+    """The values of a subquery of one column as one list, in its order: NULL where it has no row."""
+    bound = _bind(binder, node)
+    _require_columns(binder, node, bound, 1)
+    fields = {f.id: f for f in bound.relation.fields}
+    call = bind_aggregate("list", (fields[bound.fields[0].id].column(),), at=binder.context.source.position(node))
+    made = Field(binder.context.state.ids.fresh(), "list", call.type)
+    rows = Aggregate(bound.relation, (), (AggregateItem(made, call),))
+    binder.clause.site.pending.append(Dependent(rows, JoinKind.SINGLE))
+    return made.column()
 
 
 def bind_row(binder: ExpressionBinder, node: exp.Expr) -> list[Expression]:
