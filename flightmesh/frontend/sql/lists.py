@@ -28,7 +28,7 @@ def array(binder: ExpressionBinder, node: exp.Expr) -> Expression:
     for part in node.expressions:
         if isinstance(part, exp.Comprehension):
             raise source.unsupported("list comprehensions", part, "unnest the list in a subquery")
-        if isinstance(part, exp.Query):
+        if isinstance(part, exp.Query) and not isinstance(part, exp.Subquery):  # one in parentheses is a value
             return _of_rows(binder, part, binder.at(node))
     values = [binder.bind(part) for part in node.expressions]
     at = binder.at(node)
