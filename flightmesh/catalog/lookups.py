@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from flightmesh.catalog.catalog import Catalog, Entry
+from flightmesh.catalog.catalog import Catalog, Entry, View
 from flightmesh.catalog.table import FileTable
 from flightmesh.errors import FlightmeshError, InvalidQuery
 
@@ -78,6 +78,11 @@ class Lookups:
         return self._once(
             self._paths, path, lambda: self.catalog.reopen_path(before, path.source, path.format, dict(path.options))
         )
+
+    @property
+    def has_views(self) -> bool:
+        """Whether a name stood for a view: what is in it has its place in another text."""
+        return any(isinstance(entry, View) for entry in self._names.values())
 
     def knows(self, parts: tuple[str, ...]) -> bool:
         """Whether a name stands for something."""

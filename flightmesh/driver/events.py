@@ -26,7 +26,8 @@ class ResultAt(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """How a job is to be run. `text`, `session`, `planning`: for people. `keep`: seconds that an unread result stays."""
+    """How a job is to be run. `text`, `session`, `planning`: for people. `keep`: seconds that an unread result stays.
+    `source`: the text that places in errors are in, if it is one."""
 
     result: ResultAt = ResultAt.HERE
     mode: ExchangeMode = ExchangeMode.GET
@@ -35,6 +36,7 @@ class JobOptions:
     text: str = ""
     keep: float = 300.0
     planning: Planning | None = None
+    source: str = ""
 
 
 IN_PROCESS = JobOptions()

@@ -25,7 +25,7 @@ from flightmesh.expression.decimals import choose, to_double
 from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, Request
 from flightmesh.expression.nodes import CastMode, Expression
 from flightmesh.expression.scaled import Held, ScaledDecimals, arrow
-from flightmesh.expression.text import format_expression
+from flightmesh.expression.text import format_expression, format_for_people
 
 Rows = npt.NDArray[np.int64]
 
@@ -166,7 +166,7 @@ def located(error: FlightmeshError, source: Expression, at: Position | None) -> 
     """A DataError with the expression's text and position; other errors unchanged."""
     if not isinstance(error, DataError) or error.text is not None or _LOCATED.search(error.message):
         return error
-    return DataError(f"{error.message} in [{format_expression(source)}]", hint=error.hint, position=error.position or at)
+    return DataError(f"{error.message} in [{format_for_people(source)}]", hint=error.hint, position=error.position or at)
 
 
 _FEW_OPTIONS = 4

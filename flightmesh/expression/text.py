@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
-from flightmesh.expression.nodes import AggregateCall, Call, Case, Cast, CastMode, Column, Expression, InList, Literal, SortKey
+from flightmesh.expression.nodes import (
+    AggregateCall,
+    Call,
+    Case,
+    Cast,
+    CastMode,
+    Column,
+    Expression,
+    InList,
+    Literal,
+    SortKey,
+    substitute,
+    walk,
+)
 from flightmesh.expression.textcasts import to_text
 from flightmesh.expression.types import Family, family, sql_type_name
+from flightmesh.ids import ColumnId
 
+_NO_ID = ColumnId(-1)
 _OR, _AND, _NOT, _COMPARE, _CONCAT, _ADD, _MULTIPLY, _NEGATE, _ATOM = range(1, 10)
 
 _BINARY: dict[str, tuple[str, int]] = {
@@ -38,6 +54,11 @@ _POSTFIX = {
 def format_expression(expr: Expression) -> str:
     """The expression as one line of SQL."""
     return _format(expr)[0]
+
+
+def format_for_people(expr: Expression) -> str:
+    """The same with columns by their names alone."""
+    return format_expression(substitute(expr, {c.id: replace(c, id=_NO_ID) for c in walk(expr) if isinstance(c, Column)}))
 
 
 def format_all(parts: Iterable[Expression]) -> str:
@@ -65,7 +86,7 @@ def _format(expr: Expression) -> tuple[str, int]:
     """The text and how tightly its outermost operator binds."""
     match expr:
         case Column(name=name, id=id):
-            return f"{name}#{id}", _ATOM
+            return name if id == _NO_ID else f"{name}#{id}", _ATOM
         case Literal(value=value):
             return format_literal(value), _ATOM
         case Cast(operand=operand, type=type, mode=mode):

@@ -73,7 +73,7 @@ class Results:
         """Starts a job whose result clients read."""
         plan = stored.prepared.plan
         job = session.engine.start(
-            plan.graph, JobOptions(delivery=delivery, text=stored.text, planning=stored.prepared.planning)
+            plan.graph, JobOptions(delivery=delivery, text=stored.text, planning=stored.prepared.planning, source=plan.source)
         )
         session.note_job(job, RunningJob(stored, plan.schema, plan.graph.ordered))
         return job
@@ -135,7 +135,9 @@ class Results:
         """A plan's files: written by this process, from the workers' rows, when the list of files is read."""
         self._roots.target(target.path)
         plan = stored.prepared.plan
-        job = session.engine.submit(plan.graph, JobOptions(text=stored.text, planning=stored.prepared.planning))
+        job = session.engine.submit(
+            plan.graph, JobOptions(text=stored.text, planning=stored.prepared.planning, source=plan.source)
+        )
         session.note_job(job.job, RunningJob(stored, FILES, True))
         wait_placed(self._mesh.driver, job.job, caller_check())
         ticket = self._held.hold(FILES, partial(self._write, Result(plan.schema, job.attended), target))

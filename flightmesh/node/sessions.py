@@ -24,10 +24,10 @@ from flightmesh.catalog.table import MemoryTable
 from flightmesh.errors import InvalidQuery, ResourceExhausted
 from flightmesh.frontend.sql.statements import CreateTableAs, Lifetime
 from flightmesh.frontend.yaml.plan import Landing
-from flightmesh.ids import ColumnIds, JobId
+from flightmesh.ids import JobId
 from flightmesh.node.mesh_engine import Mesh, MeshEngine, has_gone
 from flightmesh.protocol.client_messages import OpenSession, WireTarget
-from flightmesh.session.workspace import Prepared, Workspace
+from flightmesh.session.workspace import BoundStatement, Prepared, Workspace
 from flightmesh.session.write import FILES
 
 LOG = logging.getLogger(__name__)
@@ -73,13 +73,13 @@ class RunningJob:
 class SharedWorkspace(Workspace):
     """The names of the mesh itself, for calls without a session."""
 
-    def _create_table(self, statement: CreateTableAs, ids: ColumnIds, text: str) -> pa.Table:
+    def _create_table(self, statement: CreateTableAs, read: BoundStatement, text: str) -> pa.Table:
         if statement.lifetime is Lifetime.SESSION:
             raise InvalidQuery(
                 "a temporary table needs a session",
                 hint=f"open one and send its id in the header {HEADER}, or leave TEMPORARY out",
             )
-        return super()._create_table(statement, ids, text)
+        return super()._create_table(statement, read, text)
 
 
 @dataclass(slots=True)

@@ -131,7 +131,7 @@ class EmbeddedEngine(OwnFiles):
 
     def submit(self, graph: StageGraph, options: JobOptions = IN_PROCESS) -> Job:
         """Starts a job in this process, whatever `options` say for a mesh."""
-        return self.runtime.submit(graph, JobOptions(planning=options.planning))
+        return self.runtime.submit(graph, JobOptions(planning=options.planning, source=options.source))
 
     def find_data(self, name: str, data: Any) -> Table:
         """A dataset of whole Parquet files on the local disk is those files; all else is read now."""

@@ -46,13 +46,14 @@ def typed_errors() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """A query on every level of its planning."""
+    """A query on every level of its planning. `source`: the text that all places in it are in, if it is one."""
 
     names: tuple[str, ...]
     logical: Relation
     optimized: Relation
     physical: Exchange
     graph: StageGraph
+    source: str = ""
 
     @property
     def schema(self) -> pa.Schema:

@@ -74,12 +74,13 @@ Definition: TypeAlias = CreateView | CreateTableAs | DropTable | DropView
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """A statement that changes names; the query in it, if there is one, is not planned yet."""
+class BoundStatement:
+    """A statement that changes names; the query in it, if there is one, is not planned yet. `source`: see `QueryPlan`."""
 
     statement: Definition
     ids: ColumnIds
     begun: float
+    source: str
 
 
 class Workspace:
@@ -105,7 +106,7 @@ class Workspace:
             case CreateView():
                 return self._create_view(read.statement)
             case CreateTableAs():
-                return self._create_table(read.statement, read.ids, text)
+                return self._create_table(read.statement, read, text)
             case DropTable(name=name, missing=missing):
                 return self._drop(name, missing, None)
             case DropView(name=name, missing=missing):
@@ -130,7 +131,7 @@ class Workspace:
     def schema(self, text: str, dialect: str | None = None, params: Params | None = None) -> pa.Schema:
         """The columns that a statement would give. Nothing is run, created or dropped."""
         read = self._read(text, dialect, params)
-        if isinstance(read, _Bound):
+        if isinstance(read, BoundStatement):
             return NOTHING.schema
         return read.plan.schema if read.analyze is None else EXPLAINED
 
@@ -146,13 +147,14 @@ class Workspace:
         if isinstance(read.statement, DropTable | DropView):
             raise InvalidQuery("only a query has a plan")
         query = read.statement.query
-        plan = self._plan(query.relation, query.names, read.ids, self.config)
+        plan = self._plan(query.relation, query.names, read.ids, self.config, read.source)
         return self._explain(Prepared(plan, planning=_since(read.begun)), level, text)
 
     def result(self, prepared: Prepared, text: str = "", keeper: object = None) -> Result:
         """The rows of a plan, run when they are first asked for. It keeps the tables in memory that the plan reads, and
         `keeper`. `text`: what people see of the job."""
-        plan, options = prepared.plan, JobOptions(text=text, planning=prepared.planning)
+        plan = prepared.plan
+        options = JobOptions(text=text, planning=prepared.planning, source=plan.source)
 
         def submit(_: object = keeper) -> Job:
             return self.engine.submit(plan.graph, options)
@@ -182,7 +184,7 @@ class Workspace:
     def _speech(self, dialect: str | None) -> str:
         return dialect or self._dialect or self.engine.config.dialect
 
-    def _read(self, text: str, dialect: str | None, params: Params | None) -> _Planned | _Bound:
+    def _read(self, text: str, dialect: str | None, params: Params | None) -> _Planned | BoundStatement:
         """A statement with its plan, the one that is kept where planning anew would see nothing new."""
         begun = time.perf_counter()
         speech, config, now = self._speech(dialect), self.config, Lookups(self.catalog)
@@ -192,19 +194,20 @@ class Workspace:
             return _Planned(found.plan, found.analyze, replace(_since(begun), kept=True))
         ids = ColumnIds()
         statement = plan_statement(text, catalog=now, dialect=speech, params=params, ids=ids)
+        source = "" if now.has_views else text
         if not isinstance(statement, Query | Explain):
-            return _Bound(statement, ids, begun)
+            return BoundStatement(statement, ids, begun, source)
         query, analyze = (statement.query, statement.analyze) if isinstance(statement, Explain) else (statement, None)
-        plan = self._plan(query.relation, query.names, ids, config)
+        plan = self._plan(query.relation, query.names, ids, config, source)
         if key is not None and not query.reads_clock:
             self.engine.plans.keep(key, KeptPlan(plan, analyze, config, now.seen()))
         return _Planned(plan, analyze, _since(begun))
 
-    def _plan(self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config) -> QueryPlan:
-        return plan_query(relation, names, Context(ids, self.engine.statistics, config), config)
+    def _plan(self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config, source: str = "") -> QueryPlan:
+        return replace(plan_query(relation, names, Context(ids, self.engine.statistics, config), config), source=source)
 
     def _explain(self, prepared: Prepared, level: Level, text: str) -> str:
-        options = JobOptions(text=text, planning=prepared.planning)
+        options = JobOptions(text=text, planning=prepared.planning, source=prepared.plan.source)
         return explain_plan(prepared.plan, level, lambda: self.engine.submit(prepared.plan.graph, options))
 
     def _create_view(self, statement: CreateView) -> pa.Table:
@@ -213,9 +216,9 @@ class Workspace:
             self.register(statement.name, view, Lifetime.SESSION)
         return NOTHING
 
-    def _create_table(self, statement: CreateTableAs, ids: ColumnIds, text: str) -> pa.Table:
+    def _create_table(self, statement: CreateTableAs, read: BoundStatement, text: str) -> pa.Table:
         if self._may_create(self._home(statement.lifetime), statement.name, statement.existing):
-            plan = self._plan(statement.query.relation, statement.query.names, ids, self.config)
+            plan = self._plan(statement.query.relation, statement.query.names, read.ids, self.config, read.source)
             rows = self.result(Prepared(plan), text)
             self.register(statement.name, self.engine.create_table(statement.name[-1], rows), statement.lifetime)
         return NOTHING

@@ -83,7 +83,7 @@ def test_failures_name_expression_and_position() -> None:
     total = bind_call("+", [X, lit(2**31 - 1)], at)
     with pytest.raises(DataError) as caught:
         run(total)
-    assert caught.value.message == "overflow in addition in [x#0 + 2147483647]"
+    assert caught.value.message == "overflow in addition in [x + 2147483647]"
     assert caught.value.position == at
     with pytest.raises(DataError, match=r"cannot cast '1x' of type VARCHAR to INTEGER in \[CAST"):
         run(bind_cast(lit("1x"), pa.int32()))

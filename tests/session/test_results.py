@@ -53,6 +53,35 @@ def test_to_arrow_is_kept(session: AnySession) -> None:
     assert result.to_reader().read_all().equals(result.to_arrow())
 
 
+LINES = """select k,
+\tcast(name || '!' as int) + 1 as n
+from p"""
+EXCERPT = """ in [CAST(name || '!' AS INTEGER)] (at line 2, column 7)
+   cast(name || '!' as int) + 1 as n
+        ^^^^^^^^^^^"""
+
+
+@pytest.mark.parametrize("before", ["", "explain analyze ", "create table made as "])
+def test_an_error_of_the_data_shows_its_place_in_the_text(plain: AnySession, before: str) -> None:
+    """The second time, too, when the plan is kept."""
+    for _ in range(2):
+        with pytest.raises(DataError) as caught:
+            plain.sql(before + LINES).to_arrow()
+        assert EXCERPT in str(caught.value)
+
+
+def test_a_place_in_a_view_is_not_shown_in_another_text(plain: AnySession) -> None:
+    plain.sql("create view w as select cast(name || '!' as int) as n from p")
+    for text in (
+        "select n from w",
+        "with c as (select * from w) select n + 1 as n from c",
+        "select cast(k || 'x' as int) from p, w",
+    ):
+        with pytest.raises(DataError) as caught:
+            plain.sql(text).to_arrow()
+        assert "(at line 1, column " in str(caught.value) and "^" not in str(caught.value)
+
+
 def test_a_planning_error_comes_at_once(session: AnySession) -> None:
     with pytest.raises(InvalidQuery, match="nothere") as caught:
         session.sql("select nothere from p")
