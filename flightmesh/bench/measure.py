@@ -26,7 +26,7 @@ from flightmesh.bench.results import Fault, Figures, Results, Setting
 from flightmesh.bench.runner import QueryFailed, Runner, SideFailed
 from flightmesh.bench.sides import REFERENCE, Side
 from flightmesh.bench.ties import Answer, answer_from, assert_answers, assert_answers_in_value
-from flightmesh.bench.usage import Watch
+from flightmesh.bench.usage import Watch, settle
 from flightmesh.errors import InvalidConfig
 
 LOAD_SECONDS = 300.0
@@ -121,6 +121,11 @@ class _Team:
         self.rows = place.scratch / f"{side.name}.arrow"
         """Where a run that is checked leaves its rows."""
 
+    @property
+    def pid(self) -> int | None:
+        """Of its runner, if it has one now."""
+        return None if self._runner is None else self._runner.pid
+
     def run(self, sql: str, rows: Path | None, timeout: float) -> Figures:
         """One run, watched. Raises QueryFailed and SideFailed."""
         if self._runner is None:
@@ -205,6 +210,7 @@ def _query(order: Order, teams: Sequence[_Team], sql: str, answer: Answer) -> di
         for team in teams:
             if team.side.name in faults:
                 continue
+            settle(other.pid for other in teams if other.pid is not None)
             try:
                 runs[team.side.name].append(team.run(sql, None, order.timeout))
             except (QueryFailed, SideFailed) as failure:
