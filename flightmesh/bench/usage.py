@@ -35,8 +35,8 @@ class Usage:
 
 
 def settle(pids: Iterable[int]) -> float:
-    """Waits until these processes, and what they have started, leave the cores alone: what a side does after its answer (collect
-    garbage, compile) would slow down the next one. At most `SETTLE_SECONDS`; the seconds it took."""
+    """Waits until these processes, and what they have started, leave the cores alone, for at most `SETTLE_SECONDS`: what a side
+    does after its answer (collect garbage, compile) would slow down the next one. The seconds it took."""
     started = time.perf_counter()
     trees = [process for pid in pids for process in tree_of(pid)]
     before = cpu_seconds(trees)
