@@ -35,7 +35,7 @@ def test_division_by_zero_is_null_or_an_error_by_variant() -> None:
     assert run(bind_call("divide", [lit(10), X])) == [float("inf"), 5.0, None, 2.0]
     assert run(bind_call("divide_safe", [lit(10), X])) == [None, 5.0, None, 2.0]
     for name in ("divide_checked", "int_divide_checked", "modulo_checked"):
-        with pytest.raises(DataError, match=r"division by zero in \[10.* [/%]+ .*x#0.*\]"):
+        with pytest.raises(DataError, match=r"division by zero in \[10.* [/%]+ .*x.*\]"):
             run(bind_call(name, [lit(10), X]))
     assert run(bind_call("divide_checked", [bind_cast(lit(None, pa.null()), pa.int32()), X])) == [None] * 4
 
