@@ -48,10 +48,13 @@ def expanded(
 def finest(aggregate: Aggregate, node: Expand, planning: Planning) -> Aggregate | None:
     """The grouping by all keys of all sets, whose results the groups of every set can be made of, below the Expand.
 
-    None where a key of the sets is not grouped by as it is.
+    None where a key of the sets is not grouped by as it is, and where nothing is left to group by but no set is the whole:
+    without keys there would be a result of no rows.
     """
     made = {f.id for f in node.made}
     kept = tuple(g for g in aggregate.groups if not columns_of(g.expression) & made)
+    if not kept and not node.keys and node.present is None:
+        return None
     if not all(is_pass(g) for g in aggregate.groups if g not in kept):
         return None
     calls = tuple(replace(item, call=_of_rows(item.call, node.present)) for item in aggregate.aggregates)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import flightmesh
 from flightmesh.config import Config
@@ -23,6 +24,7 @@ from tests.random.tables import random_tables
 CHUNK = 50
 """Queries over the same tables."""
 PARTITIONS = (1, 2, 3, 7)
+_CANCELLED = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,22 @@ def check(kind: Kind, seed: int, both: Engines) -> bool:
     except duckdb.Error:
         return False
     try:
-        assert_same(both.session.sql(query.ours).to_arrow(), expected, query.order)
+        assert_same(_cancelled(both.session.sql(query.ours).to_arrow()), _cancelled(expected), query.order)
     except (AssertionError, flightmesh.FlightmeshError) as error:
         raise AssertionError(_told(kind, seed, str(error))) from None
     return True
+
+
+def _cancelled(answer: pa.Table) -> pa.Table:
+    """Floats next to 0 as 0: where the terms of a sum cancel, rounding leaves what depends on their order.
+
+    The tables hold no number so small, and sums of theirs are off by less.
+    """
+    for place, column in enumerate(answer.columns):
+        if pa.types.is_float64(column.type):
+            near = pc.less(pc.abs(column), _CANCELLED)
+            answer = answer.set_column(place, answer.field(place), pc.if_else(near, 0.0, column))
+    return answer
 
 
 def check_chunk(kind: Kind, chunk: int, both: Engines) -> None:

@@ -43,7 +43,7 @@ from tests.running import run_on, running
 
 ROWS = 1_500_000
 SPLIT_ROWS = 131_072
-LONG_SPLITS = 400
+LONG_SPLITS = 4000  # of the same memory; before the stop reaches a scan it reads some 400, as threads happen to run
 
 
 @pytest.fixture(scope="module")
