@@ -14,12 +14,13 @@ from pathlib import Path
 
 import duckdb
 
-from flightmesh.bench.data import generate
+from flightmesh.bench.benchmarks.benchmark import made_once
+from flightmesh.bench.benchmarks.tpc import generate
 
 
 def generated(benchmark: str, scale: str, name: str, *options: str) -> Path:
     """The folder `name` of this user's test data, which tpcgen-cli fills when it is first asked for."""
-    return generate(kept_folder() / name, benchmark, scale, *options)
+    return made_once(kept_folder() / name, lambda folder: generate(folder, scale, *options, benchmark=benchmark))
 
 
 def kept_folder() -> Path:

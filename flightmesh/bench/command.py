@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flightmesh.bench import growth
-from flightmesh.bench.data import generate, tables_of
+from flightmesh.bench.benchmarks.benchmark import Benchmark, made_once
+from flightmesh.bench.benchmarks.known import BENCHMARKS
+from flightmesh.bench.data import tables_of
 from flightmesh.bench.document import written
 from flightmesh.bench.measure import Order, measured
 from flightmesh.bench.sides import OURS, PEERS, Side, named
@@ -24,7 +26,7 @@ from flightmesh.errors import InvalidConfig
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The command's arguments: lists are texts with commas. `scale` may be several."""
+    """The command's arguments: lists are texts with commas. `benchmark`: a name; `scale` may be several."""
 
     benchmark: str
     scale: str
@@ -44,6 +46,7 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
 
     Raises InvalidConfig for what is wrong with the wish or with this machine.
     """
+    benchmark = next(one for one in BENCHMARKS if one.name == wish.benchmark)
     sides = [*named(wish.ours, OURS, "--ours"), *named(wish.against, PEERS, "--against")]
     if not sides:
         raise InvalidConfig("nothing is to be measured: --ours and --against are both empty")
@@ -53,16 +56,16 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
         raise InvalidConfig("--data is the data of one scale, and --scale has several", hint="leave --data out")
     _check_threads(wish.threads)
     _check_out(wish.out)
-    sides, skipped = _runnable(sides)
+    sides, skipped = _runnable(benchmark, sides)
     for side, why in skipped.items():
         say(f"{side}: left out: {why}")
     runs, paths = [], []
     for scale in scales:
-        tables = tables_of(_data(wish, scale, say).resolve())
+        tables = tables_of(_data(benchmark, wish, scale, say).resolve())
         for threads in wish.threads:
             if len(scales) * len(wish.threads) > 1:
                 say(f"scale {scale}, {threads} threads a side")
-            order = Order(wish.benchmark, scale, tables, sides, numbers, threads, wish.rounds, wish.timeout, wish.cache)
+            order = Order(benchmark, scale, tables, sides, numbers, threads, wish.rounds, wish.timeout, wish.cache)
             runs.append(measured(order, say, skipped))
             paths += written(runs[-1], wish.out, f"-{threads}-threads" if len(wish.threads) > 1 else "")
     if len(runs) == 1:
@@ -71,15 +74,14 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
     return growth.as_markdown(grown), [*paths, *growth.written(grown, wish.out)]
 
 
-def _data(wish: Wish, scale: str, say: Callable[[str], None]) -> Path:
+def _data(benchmark: Benchmark, wish: Wish, scale: str, say: Callable[[str], None]) -> Path:
     """The folder of the tables, which are made where they are not there."""
     if wish.data is not None:
         return wish.data
-    folder = wish.cache / "data" / f"{wish.benchmark}-{scale}"
+    folder = wish.cache / "data" / f"{benchmark.name}-{scale}"
     if not folder.is_dir():
-        say(f"generating {wish.benchmark} at scale {scale} in {folder}")
-    generate(folder, wish.benchmark, scale)
-    return folder
+        say(f"generating {benchmark.name} at scale {scale} in {folder}")
+    return made_once(folder, lambda empty: benchmark.make(empty, scale))
 
 
 def _numbers(text: str) -> list[int]:
@@ -114,8 +116,10 @@ def _check_out(out: Path) -> None:
         raise InvalidConfig(f"--out: {out} is a file, not a folder")
 
 
-def _runnable(sides: list[Side]) -> tuple[list[Side], dict[str, str]]:
-    """The sides whose programs are here, and why the others cannot run."""
+def _runnable(benchmark: Benchmark, sides: list[Side]) -> tuple[list[Side], dict[str, str]]:
+    """The sides that can run it and whose programs are here, and why the others cannot."""
     missing = {side.name: side.program for side in sides if side.program is not None and shutil.which(side.program) is None}
     why = {name: f"it needs {program}, which is not on this machine's path" for name, program in missing.items()}
-    return [side for side in sides if side.name not in missing], why
+    if not benchmark.peers:
+        why |= {side.name: f"{benchmark.name} is of this engine only" for side in sides if not side.is_ours}
+    return [side for side in sides if side.name not in why], why

@@ -23,6 +23,7 @@ def as_document(results: Results) -> dict[str, Any]:
         "setting": asdict(results.setting),
         "sides": dict(results.sides),
         "skipped": dict(results.skipped),
+        "titles": {str(number): what for number, what in results.titles.items()},
         "queries": {
             str(number): {
                 side: asdict(one) if isinstance(one, Figures) else {"fault": one.why} for side, one in by_side.items()

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
+from flightmesh.bench.benchmarks.benchmark import Benchmark, Query
 from flightmesh.bench.compare import Different
 from flightmesh.bench.environments import python_of
 from flightmesh.bench.results import Fault, Figures, Results, Setting
@@ -36,7 +37,7 @@ LOAD_SECONDS = 300.0
 class Order:
     """What is to be measured. `queries`: numbers, all of the benchmark's if there is none; `timeout`: seconds for one query."""
 
-    benchmark: str
+    benchmark: Benchmark
     scale: str
     tables: Mapping[str, str]
     sides: Sequence[Side]
@@ -54,14 +55,14 @@ def measured(order: Order, say: Callable[[str], None], skipped: Mapping[str, str
     with tempfile.TemporaryDirectory(prefix="flightmesh-bench-") as scratch, ExitStack() as ends:
         pythons = _pythons(order, say)
         place = _Place(order, Path(scratch), ends)
-        texts, answers = _reference(order, place, pythons[REFERENCE.name], say)
+        queries, answers = _reference(order, place, pythons[REFERENCE.name], say)
         teams, failed = _opened(order, place, pythons, say)
         outcomes: dict[int, dict[str, Figures | Fault]] = {}
-        for number, sql in texts.items():
-            outcomes[number] = _query(order, teams, sql, answers[number])
+        for number, query in queries.items():
+            outcomes[number] = _query(order, teams, query.sql, answers[number])
             say(f"q{number:02}  " + "  ".join(_short(name, one) for name, one in outcomes[number].items()))
     setting = Setting(
-        benchmark=order.benchmark,
+        benchmark=order.benchmark.name,
         scale=order.scale,
         threads=order.threads,
         rounds=order.rounds,
@@ -71,7 +72,8 @@ def measured(order: Order, say: Callable[[str], None], skipped: Mapping[str, str
     )
     versions = {team.side.name: team.version for team in teams}
     ours = tuple(team.side.name for team in teams if team.side.is_ours)
-    return Results(setting, versions, outcomes, ours, {**skipped, **failed})
+    titles = {number: query.what for number, query in queries.items() if query.what}
+    return Results(setting, versions, outcomes, ours, {**skipped, **failed}, titles)
 
 
 def machine() -> str:
@@ -149,25 +151,29 @@ def _pythons(order: Order, say: Callable[[str], None]) -> dict[str, Path]:
 
 def _reference(
     order: Order, place: _Place, python: Path, say: Callable[[str], None]
-) -> tuple[dict[int, str], dict[int, Answer]]:
-    """The texts to be run, and what each may answer; from a DuckDB that has ended before anything is measured."""
+) -> tuple[dict[int, Query], dict[int, Answer]]:
+    """The queries to be run, and what each may answer; from a DuckDB that has ended before anything is measured."""
     say("asking DuckDB what the answers are")
     try:
         runner = place.open(REFERENCE, python)
-        known = runner.ask(order.timeout, "queries", benchmark=order.benchmark)["queries"]
-        texts = _chosen({int(number): text for number, text in known.items()}, order.queries)
-        answers = {number: _answer(runner, sql, place.scratch, order.timeout) for number, sql in texts.items()}
+        queries = _chosen(order.benchmark.queries or _extension(runner, order), order.queries)
+        answers = {number: _answer(runner, query.sql, place.scratch, order.timeout) for number, query in queries.items()}
     except (SideFailed, QueryFailed) as failure:
         raise InvalidConfig(f"DuckDB, which every answer is compared with: {failure}") from None
     runner.end()
-    return texts, answers
+    return queries, answers
 
 
-def _chosen(texts: dict[int, str], numbers: Iterable[int]) -> dict[int, str]:
-    missing = [number for number in numbers if number not in texts]
+def _extension(runner: Runner, order: Order) -> dict[int, Query]:
+    known = runner.ask(order.timeout, "queries", benchmark=order.benchmark.name)["queries"]
+    return {int(number): Query(text) for number, text in known.items()}
+
+
+def _chosen(queries: Mapping[int, Query], numbers: Iterable[int]) -> dict[int, Query]:
+    missing = [number for number in numbers if number not in queries]
     if missing:
-        raise InvalidConfig(f"there is no query {missing[0]}", hint=f"they are 1 to {max(texts)}")
-    return {number: texts[number] for number in (sorted(set(numbers)) or sorted(texts))}
+        raise InvalidConfig(f"there is no query {missing[0]}", hint=f"they are 1 to {max(queries)}")
+    return {number: queries[number] for number in (sorted(set(numbers)) or sorted(queries))}
 
 
 def _answer(runner: Runner, sql: str, scratch: Path, timeout: float) -> Answer:

@@ -65,6 +65,8 @@ class Results:
     """The sides that are this engine."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Sides that could not be opened, and why."""
+    titles: Mapping[int, str] = field(default_factory=dict)
+    """What a query is, in a few words, where that is known."""
 
     def is_ours(self, side: str) -> bool:
         """Whether a side is this engine."""

@@ -31,6 +31,8 @@ def as_markdown(results: Results) -> str:
     parts = [head, ["## Totals", "", *_totals(results)], ["## Seconds of each query", "", *_seconds(results)]]
     if pairs := _pairs(results):
         parts.insert(2, ["## flightmesh by each peer", "", *pairs])
+    if results.titles:
+        parts.append(["## The queries", "", *(f"- Q{number}: {_plain(what)}" for number, what in results.titles.items())])
     parts.append(["## Cost of each query", "", *_costs(results)])
     if own := _own(results):
         parts.append(["## What flightmesh says of each query", "", *own])

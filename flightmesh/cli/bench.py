@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from flightmesh.bench.benchmarks.known import BENCHMARKS
 from flightmesh.cli.guard import guarded
 
 EXAMPLES = """\
@@ -23,18 +24,16 @@ EXAMPLES = """\
 
 [cyan]flightmesh bench tpch --scale 0.1,1,3,10 --threads 1,2 --against duckdb[/cyan]
 
+[cyan]flightmesh bench h2o --scale 1 --against duckdb,datafusion,sail[/cyan]
+
 Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each
 figure means.
 """
 
 
-class Benchmark(enum.StrEnum):
-    """What can be run."""
-
-    TPCH = "tpch"
-    TPCDS = "tpcds"
-
-
+Benchmark = enum.StrEnum("Benchmark", {one.name.upper(): one.name for one in BENCHMARKS})  # type: ignore[misc]
+_BENCHMARKS = "; ".join(f"{one.name}: {one.what}" for one in BENCHMARKS)
+_SCALES = "; ".join(f"of {one.name}: {one.scale}" for one in BENCHMARKS)
 Against = Annotated[
     str,
     typer.Option(
@@ -59,7 +58,7 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Your own data: a Parquet file, or a folder of them, for each table.",
-        show_default="made by tpcgen-cli",
+        show_default="made, see --cache",
     ),
 ]
 Cache = Annotated[
@@ -77,14 +76,14 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the table
 
 @guarded
 def command(
-    benchmark: Annotated[Benchmark, typer.Argument(help="The queries and their data.", show_default=False)],
+    benchmark: Annotated[Benchmark, typer.Argument(help=f"The queries and their data. {_BENCHMARKS}.", show_default=False)],
     scale: Annotated[
         str,
         typer.Option(
             "--scale",
             metavar="FACTORS",
-            help="Scale factor of the data; 1 is about a gigabyte. Several, such as 0.1,1,10: one after the other, and a"
-            " chart of how time grows.",
+            help=f"Scale factor of the data. What 1 is, {_SCALES}. Several, such as 0.1,1,10: one after the other, and"
+            " a chart of how time grows.",
         ),
     ] = "1",
     against: Against = "duckdb",

@@ -49,6 +49,19 @@ def test_from_data_to_documents(arguments: list[str], tmp_path: Path) -> None:
     assert "q03  embedded" in done.stderr
 
 
+def test_made_data_is_kept(arguments: list[str], tmp_path: Path) -> None:
+    """And is made for the scale; what queries are is said."""
+    at = arguments.index("--data")
+    command = ["bench", "h2o", "--scale", "0.0001", *arguments[at + 2 :], "--queries", "1", "--rounds", "1"]
+    done = flightmesh(*command, "--ours", "embedded", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert "generating h2o at scale 0.0001" in done.stderr
+    assert (tmp_path / "cache" / "data" / "h2o-0.0001" / "grouped.parquet").exists()
+    document = json.loads((tmp_path / "h2o-0.0001.json").read_text())
+    assert list(document["queries"]["1"]) == ["embedded", "duckdb"]
+    assert "- Q1: sum by a text of 100 values" in done.stdout
+
+
 def test_growth_with_threads(arguments: list[str], tmp_path: Path) -> None:
     """Of one scale, since its data is given; with more threads than there are cores, which is said."""
     threads = ("1", str(available_cores() + 1))

@@ -1,0 +1,9 @@
+"""All benchmarks, in the order in which they are told of."""
+
+from __future__ import annotations
+
+from flightmesh.bench.benchmarks.benchmark import Benchmark
+from flightmesh.bench.benchmarks.h2o import H2O
+from flightmesh.bench.benchmarks.tpc import TPCDS, TPCH
+
+BENCHMARKS: tuple[Benchmark, ...] = (TPCH, TPCDS, H2O)
