@@ -26,6 +26,8 @@ EXAMPLES = """\
 
 [cyan]flightmesh bench h2o --scale 1 --against duckdb,datafusion,sail[/cyan]
 
+[cyan]flightmesh bench wide --scale 0.2 --against duckdb --queries 32,39[/cyan]
+
 Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each
 figure means.
 """
