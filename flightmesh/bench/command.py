@@ -18,6 +18,7 @@ from flightmesh.bench.benchmarks.known import BENCHMARKS
 from flightmesh.bench.data import tables_of
 from flightmesh.bench.document import written
 from flightmesh.bench.measure import Order, measured
+from flightmesh.bench.plans import Plans
 from flightmesh.bench.sides import OURS, PEERS, Side, named
 from flightmesh.bench.table import as_markdown
 from flightmesh.config import available_cores
@@ -26,16 +27,18 @@ from flightmesh.errors import InvalidConfig
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The command's arguments: lists are texts with commas. `benchmark`: a name; `scale` may be several."""
+    """The command's arguments: lists are texts with commas. `benchmark`: a name; `scale` may be several; `rounds`: None for
+    as many as the benchmark has."""
 
     benchmark: str
     scale: str
     ours: str
     against: str
     queries: str
-    rounds: int
+    rounds: int | None
     threads: tuple[int, ...]
     timeout: float
+    plans: Plans
     data: Path | None
     cache: Path
     out: Path
@@ -50,7 +53,7 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
     sides = [*named(wish.ours, OURS, "--ours"), *named(wish.against, PEERS, "--against")]
     if not sides:
         raise InvalidConfig("nothing is to be measured: --ours and --against are both empty")
-    numbers = _numbers(wish.queries)
+    _numbers(wish.queries)
     scales = _scales(wish.scale)
     if wish.data is not None and len(scales) > 1:
         raise InvalidConfig("--data is the data of one scale, and --scale has several", hint="leave --data out")
@@ -65,13 +68,27 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
         for threads in wish.threads:
             if len(scales) * len(wish.threads) > 1:
                 say(f"scale {scale}, {threads} threads a side")
-            order = Order(benchmark, scale, tables, sides, numbers, threads, wish.rounds, wish.timeout, wish.cache)
-            runs.append(measured(order, say, skipped))
+            runs.append(measured(_order(benchmark, wish, scale, tables, sides, threads), say, skipped))
             paths += written(runs[-1], wish.out, f"-{threads}-threads" if len(wish.threads) > 1 else "")
     if len(runs) == 1:
         return as_markdown(runs[0]), paths
     grown = growth.Growth(runs, available_cores())
     return growth.as_markdown(grown), [*paths, *growth.written(grown, wish.out)]
+
+
+def _order(benchmark: Benchmark, wish: Wish, scale: str, tables: dict[str, str], sides: list[Side], threads: int) -> Order:
+    return Order(
+        benchmark=benchmark,
+        scale=scale,
+        tables=tables,
+        sides=sides,
+        queries=_numbers(wish.queries),
+        threads=threads,
+        rounds=wish.rounds or benchmark.rounds,
+        timeout=wish.timeout,
+        plans=wish.plans,
+        cache=wish.cache,
+    )
 
 
 def _data(benchmark: Benchmark, wish: Wish, scale: str, say: Callable[[str], None]) -> Path:

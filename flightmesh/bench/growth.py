@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 from flightmesh.bench.chart import COLOURS, GRID, INK, PAPER, WIDTH, text_at
 from flightmesh.bench.results import Results, Totals, totals
+from flightmesh.bench.sides import OURS, PEERS
 from flightmesh.bench.table import MIB, NONE, heading, line
 
 HEIGHT = 460
@@ -62,6 +63,13 @@ class Growth:
                 found.append(Curve(side, threads, len(queries), dict(sorted(sums.items()))))
         return found
 
+    def by_side(self) -> dict[str, list[Curve]]:
+        """The curves of each side, the one with the fewest threads first."""
+        found: dict[str, list[Curve]] = {}
+        for curve in sorted(self.curves(), key=lambda curve: curve.threads):
+            found.setdefault(curve.side, []).append(curve)
+        return {side: found[side] for side in dict.fromkeys(curve.side for curve in self.curves())}
+
 
 def as_markdown(growth: Growth) -> str:
     """The table."""
@@ -70,11 +78,13 @@ def as_markdown(growth: Growth) -> str:
         f"# {setting.benchmark}: how it grows",
         "",
         f"{setting.date}; {setting.machine}; best of {setting.rounds} after a warm-up. Seconds are sums over the queries that a"
-        " side has answered in every run; `times` is the largest scale by the smallest, the data growing"
-        f" {scales[-1] / scales[0]:g} times.",
+        " side has answered in every run"
+        + (
+            f"; `times` is the largest scale by the smallest, the data growing {scales[-1] / scales[0]:g} times."
+            if len(scales) > 1
+            else "."
+        ),
     ]
-    if any(curve.threads > growth.cores for curve in growth.curves()):
-        lines.append(f"More than {growth.cores} threads are more than this machine has cores: they show only what they cost.")
     titles = [f"scale {scale:g}, s" for scale in scales]
     lines += ["", *heading(["side", "threads", "queries", *titles, "times", f"peak RSS at {scales[-1]:g}, MiB"])]
     for curve in growth.curves():
@@ -88,25 +98,36 @@ def as_markdown(growth: Growth) -> str:
 
 
 def _scaled_out(growth: Growth) -> Iterator[str]:
-    """What more threads bring, at each scale."""
-    by_side: dict[str, list[Curve]] = {}
-    for curve in growth.curves():
-        by_side.setdefault(curve.side, []).append(curve)
-    rows = []
-    for side, curves in by_side.items():
-        one, *more = sorted(curves, key=lambda curve: curve.threads)
+    """What more threads bring at each scale, as far as there are cores; what they cost beyond."""
+    within, beyond = [], []
+    for curves in growth.by_side().values():
+        one, *more = curves
+        base = max((curve for curve in curves if curve.threads <= growth.cores), key=lambda curve: curve.threads, default=one)
         for curve in more:
-            cells = [
-                f"{one.sums[scale].seconds / curve.sums[scale].seconds:.2f}"
-                if scale in one.sums and scale in curve.sums
-                else NONE
-                for scale in growth.scales
-            ]
-            rows.append(line([side, f"{curve.threads} by {one.threads}", *cells]))
-    if rows:
-        yield from ("", "## As many times faster with more threads", "")
-        yield from heading(["side", "threads", *(f"scale {scale:g}" for scale in growth.scales)])
-        yield from rows
+            if curve.threads <= growth.cores:
+                within.append(line([_more(curve, one), *(_ratio(one, curve, scale) for scale in growth.scales)]))
+            elif curve is not base:
+                cells = [f"{_ratio(curve, base, s)}; CPU {_ratio(curve, base, s, 'cpu')}" for s in growth.scales]
+                beyond.append(line([_more(curve, base), *cells]))
+    scales = [f"scale {scale:g}" for scale in growth.scales]
+    if within:
+        yield from ("", "## As many times faster with more threads or workers", "")
+        yield from (*heading(["side", *scales]), *within)
+    if beyond:
+        yield from ("", f"## Overhead only: more of them than this machine's {growth.cores} cores", "")
+        yield from ("They cannot be faster: so many times the seconds, and the CPU seconds, of as many as there are cores.", "")
+        yield from (*heading(["side", *scales]), *beyond)
+
+
+def _more(curve: Curve, base: Curve) -> str:
+    unit = next((side.unit for side in (*OURS, *PEERS) if side.name == curve.side), "threads")
+    return f"{curve.side}: {curve.threads} {unit} over {base.threads}"
+
+
+def _ratio(above: Curve, below: Curve, scale: float, figure: str = "seconds") -> str:
+    known = scale in above.sums and scale in below.sums
+    a, b = (getattr(curve.sums[scale], figure) if known else 0.0 for curve in (above, below))
+    return f"{a / b:.2f} times" if b else NONE
 
 
 def as_svg(growth: Growth) -> str:

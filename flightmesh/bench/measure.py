@@ -23,6 +23,7 @@ import pyarrow as pa
 from flightmesh.bench.benchmarks.benchmark import Benchmark, Query
 from flightmesh.bench.compare import Different
 from flightmesh.bench.environments import python_of
+from flightmesh.bench.plans import Plans, Texts
 from flightmesh.bench.results import Fault, Figures, Results, Setting
 from flightmesh.bench.runner import QueryFailed, Runner, SideFailed
 from flightmesh.bench.sides import REFERENCE, Side
@@ -45,6 +46,7 @@ class Order:
     threads: int
     rounds: int
     timeout: float
+    plans: Plans
     cache: Path
 
 
@@ -63,6 +65,7 @@ def measured(order: Order, say: Callable[[str], None], skipped: Mapping[str, str
             say(f"q{number:02}  " + "  ".join(_short(name, one) for name, one in outcomes[number].items()))
     setting = Setting(
         benchmark=order.benchmark.name,
+        plans=order.plans.value,
         scale=order.scale,
         threads=order.threads,
         rounds=order.rounds,
@@ -114,8 +117,9 @@ class _Place:
 class _Team:
     """A side with its runner, which is replaced when it has failed."""
 
-    def __init__(self, side: Side, python: Path, place: _Place) -> None:
+    def __init__(self, side: Side, python: Path, place: _Place, plans: Plans) -> None:
         self.side = side
+        self._texts = Texts(plans)
         self._python = python
         self._place = place
         self._runner: Runner | None = place.open(side, python)
@@ -132,6 +136,7 @@ class _Team:
         """One run, watched. Raises QueryFailed and SideFailed."""
         if self._runner is None:
             self._runner = self._place.open(self.side, self._python)
+        sql = self._texts.next(sql)
         try:
             with Watch(self._runner.pid) as watch:
                 answer = self._runner.ask(timeout, "run", sql=sql, rows=None if rows is None else str(rows))
@@ -196,7 +201,7 @@ def _opened(
     for side in order.sides:
         say(f"{side.name}: starting {side.what}")
         try:
-            teams.append(_Team(side, pythons[side.name], place))
+            teams.append(_Team(side, pythons[side.name], place, order.plans))
         except SideFailed as failure:
             if side.is_ours:
                 raise InvalidConfig(f"{side.name}: {failure}") from None

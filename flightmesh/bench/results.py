@@ -51,6 +51,8 @@ class Setting:
     date: str
     load: tuple[float, float]
     """The load average at the start and at the end."""
+    plans: str = "kept"
+    """`kept`, or `anew` where each run had a text of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class Side:
     options: dict[str, str] = field(default_factory=dict)
     program: str | None = None
     """What must be on the path."""
+    unit: str = "threads"
+    """What it has more of with more threads."""
 
     @property
     def is_ours(self) -> bool:
@@ -41,7 +43,11 @@ _SAIL = ("pysail==0.7.2", "pyspark-client==4.2.0", ARROW, "pandas>=2.2,<3", SQLG
 OURS = (
     Side("embedded", "flightmesh in one process", "flightmesh.bench.own", options={"engine": "embedded"}),
     Side(
-        "mesh", "flightmesh, a driver and one-thread workers as processes", "flightmesh.bench.own", options={"engine": "mesh"}
+        "mesh",
+        "flightmesh, a driver and one-thread workers as processes",
+        "flightmesh.bench.own",
+        options={"engine": "mesh"},
+        unit="one-thread workers",
     ),
 )
 REFERENCE = Side(
@@ -55,7 +61,14 @@ PEERS = (
     Side("datafusion", "DataFusion in one process", "run_datafusion.py", ("datafusion==55.0.0", ARROW)),
     Side("polars", "Polars' SQL on its streaming engine", "run_polars.py", ("polars==2.1.0", ARROW)),
     Side("sail", "Sail in one process, asked by Spark Connect", "run_spark.py", _SAIL, {"engine": "sail"}),
-    Side("sail-cluster", "Sail as its local cluster, with workers", "run_spark.py", _SAIL, {"engine": "sail-cluster"}),
+    Side(
+        "sail-cluster",
+        "Sail as its local cluster, with workers",
+        "run_spark.py",
+        _SAIL,
+        {"engine": "sail-cluster"},
+        unit="workers",
+    ),
     Side(
         "spark",
         "PySpark in local mode",

@@ -13,6 +13,8 @@ from flightmesh.bench.results import Results, Totals, totals
 NONE = "-"
 GIB = 2**30
 MIB = 2**20
+SHORT = 0.05
+"""Seconds: where no side takes longer, hundredths of milliseconds are told."""
 
 
 def as_markdown(results: Results) -> str:
@@ -23,7 +25,8 @@ def as_markdown(results: Results) -> str:
         "",
         f"{setting.date}; {setting.machine}; {setting.threads} threads a side, best of {setting.rounds} after a warm-up;"
         f" load average {setting.load[0]:.1f} at the start, {setting.load[1]:.1f} at the end."
-        " Every answer was compared with DuckDB's.",
+        " Every answer was compared with DuckDB's."
+        + (" Each run had a text of its own, so each was planned anew." if setting.plans == "anew" else ""),
         "",
         *(f"- {name} {version}" for name, version in results.sides.items()),
         *(f"- {name} was left out: {why}" for name, why in results.skipped.items()),
@@ -113,7 +116,8 @@ def _seconds(results: Results) -> Iterator[str]:
     yield from heading(["query", *sides, *(f"{side} / {sides[0]}" for side in sides[1:])])
     for number in results.outcomes:
         seconds = [one.seconds if (one := results.figures(side).get(number)) else None for side in sides]
-        yield line([f"Q{number}", *(_number(value, 3) for value in seconds), *_ratios(seconds)])
+        digits = 3 if max((value for value in seconds if value is not None), default=1.0) >= SHORT else 5
+        yield line([f"Q{number}", *(_number(value, digits) for value in seconds), *_ratios(seconds)])
     shared = results.shared(sides)
     if shared:
         sums = [totals([results.figures(side)[number] for number in shared]) for side in sides]

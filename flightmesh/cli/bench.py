@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from flightmesh.bench.benchmarks.known import BENCHMARKS
+from flightmesh.bench.plans import Plans
 from flightmesh.cli.guard import guarded
 
 EXAMPLES = """\
@@ -26,6 +27,8 @@ EXAMPLES = """\
 
 [cyan]flightmesh bench h2o --scale 1 --against duckdb,datafusion,sail[/cyan]
 
+[cyan]flightmesh bench small --plans anew --against duckdb[/cyan]
+
 [cyan]flightmesh bench wide --scale 0.2 --against duckdb --queries 32,39[/cyan]
 
 Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each
@@ -36,6 +39,14 @@ figure means.
 Benchmark = enum.StrEnum("Benchmark", {one.name.upper(): one.name for one in BENCHMARKS})  # type: ignore[misc]
 _BENCHMARKS = "; ".join(f"{one.name}: {one.what}" for one in BENCHMARKS)
 _SCALES = "; ".join(f"of {one.name}: {one.scale}" for one in BENCHMARKS)
+Rounds = Annotated[
+    int | None,
+    typer.Option("--rounds", min=1, help="Measured runs of each query; the best counts.", show_default="3; of small 20"),
+]
+PlansOption = Annotated[
+    Plans,
+    typer.Option("--plans", help="Whether a run may go on with the plan of the one before; anew: each has a text of its own."),
+]
 Against = Annotated[
     str,
     typer.Option(
@@ -91,9 +102,10 @@ def command(
     against: Against = "duckdb",
     ours: Ours = "embedded,mesh",
     queries: Annotated[str, typer.Option("--queries", metavar="NUMBERS", help="Such as 1,6,18.", show_default="all")] = "",
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Measured runs of each query; the best counts.")] = 3,
+    rounds: Rounds = None,
     threads: Threads = "",
     timeout: Timeout = 600.0,
+    plans: PlansOption = Plans.KEPT,
     data: Data = None,
     cache: Cache = None,
     out: Out = Path("bench-results"),
@@ -115,6 +127,7 @@ def command(
         rounds=rounds,
         threads=_counts(threads) or (min(2, available_cores()),),
         timeout=timeout,
+        plans=plans,
         data=data,
         cache=_usual_cache() if cache is None else cache,
         out=out,

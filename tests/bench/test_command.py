@@ -74,7 +74,7 @@ def test_growth_with_threads(arguments: list[str], tmp_path: Path) -> None:
     assert [(c["side"], c["threads"], list(c["sums"])) for c in curves] == [
         (side, int(count), ["0.1"]) for side in ("embedded", "duckdb") for count in threads
     ]
-    assert "they show only what they cost" in done.stdout
+    assert "## Overhead only" in done.stdout
 
 
 def test_ctrl_c_ends_all_processes(arguments: list[str]) -> None:

@@ -35,10 +35,30 @@ def test_sums_are_over_queries_that_a_side_has_answered_in_every_run() -> None:
 def test_the_table() -> None:
     text = as_markdown(Growth(RUNS, 2))
     assert "| embedded | 1 | 2 | 0.300 | 3.000 | 10.00 | 100 |" in text
-    assert "| embedded | 4 by 1 | 1.00 | 2.00 |" in text
     assert "the data growing 10 times" in text
-    assert "More than 2 threads are more than this machine has cores" in text
-    assert "this machine has cores" not in as_markdown(Growth(RUNS, 4))
+    assert "the data growing" not in as_markdown(Growth(RUNS[:2], 2))
+
+
+def test_more_threads_are_faster_as_far_as_there_are_cores() -> None:
+    text = as_markdown(Growth(RUNS, 4))
+    assert "| embedded: 4 threads over 1 | 1.00 times | 2.00 times |" in text
+    assert "Overhead" not in text
+
+
+def test_more_threads_than_cores_are_overhead() -> None:
+    """Compared with as many as there are cores."""
+    runs = [*RUNS, run("1", 2, 0.4), run("0.1", 2, 0.04)]
+    before, overhead = as_markdown(Growth(runs, 2)).split("## Overhead only: more of them than this machine's 2 cores")
+    assert "| embedded: 2 threads over 1 | 2.50 times | 2.50 times |" in before
+    assert "| embedded: 4 threads over 2 | 2.50 times; CPU 2.50 times | 1.25 times; CPU 1.25 times |" in overhead
+    assert "| embedded: 4 threads over 1 " not in before
+
+
+def test_a_mesh_has_more_workers() -> None:
+    """Not threads: and the sentence that is asked for is there."""
+    runs = [replace(one, sides={"mesh": "1"}, outcomes={1: {"mesh": one.outcomes[1]["embedded"]}}) for one in RUNS[:2]]
+    runs[1] = replace(runs[1], setting=replace(runs[1].setting, threads=2))
+    assert "| mesh: 2 one-thread workers over 1 | 2.00 times |" in as_markdown(Growth(runs, 2))
 
 
 def test_a_scale_that_a_side_has_not_run_is_a_dash() -> None:

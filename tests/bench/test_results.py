@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import sqlglot
 
 from flightmesh.bench.chart import as_svg
 from flightmesh.bench.document import written
 from flightmesh.bench.measure import best
+from flightmesh.bench.plans import Plans, Texts
 from flightmesh.bench.results import Fault, Results, totals
 from flightmesh.bench.table import as_markdown
 from tests.bench.made import MIB, SETTING, figures, results
@@ -79,3 +82,22 @@ def test_the_files(tmp_path: Path) -> None:
     assert document["queries"]["2"]["polars"] == {"fault": "a wrong <answer> | here"}
     assert document["totals"]["queries"] == [1, 3]
     assert document["totals"]["sides"]["duckdb"]["seconds"] == 2.4
+
+
+def test_short_times_are_told_to_hundredths_of_milliseconds() -> None:
+    made = Results(SETTING, {"embedded": "1", "duckdb": "1"}, {
+        1: {"embedded": figures(0.00234), "duckdb": figures(0.04)}, 2: {"embedded": figures(0.00234), "duckdb": figures(0.06)},
+    })  # fmt: skip
+    lines = as_markdown(made).splitlines()
+    assert "| Q1 | 0.00234 | 0.04000 | 17.09 |" in lines
+    assert "| Q2 | 0.002 | 0.060 | 25.64 |" in lines
+
+
+def test_texts_of_runs() -> None:
+    kept, anew = Texts(Plans.KEPT), Texts(Plans.ANEW)
+    assert [kept.next("select 1") for _ in range(2)] == ["select 1"] * 2
+    texts = [anew.next("select 1") for _ in range(3)]
+    assert len(set(texts)) == 3
+    assert {sqlglot.transpile(text, comments=False)[0] for text in texts} == {"SELECT 1"}
+    said = as_markdown(Results(replace(SETTING, plans="anew"), {"embedded": "1"}, {1: {"embedded": figures(1.0)}}))
+    assert "each was planned anew" in said and "planned anew" not in as_markdown(results())

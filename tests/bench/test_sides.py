@@ -8,6 +8,7 @@ import pytest
 
 from flightmesh.bench.command import Wish, bench
 from flightmesh.bench.environments import _explained
+from flightmesh.bench.plans import Plans
 from flightmesh.bench.sides import PEERS, named
 from flightmesh.errors import InvalidConfig
 from tests.cli.running import flightmesh
@@ -15,7 +16,15 @@ from tests.cli.running import flightmesh
 
 def wish(folder: Path, **other: object) -> Wish:
     given = {"benchmark": "tpch", "scale": "0.01", "ours": "embedded", "against": "duckdb", "queries": "", "rounds": 1}
-    given |= {"threads": (1,), "timeout": 60.0, "data": None, "cache": folder / "cache", "out": folder / "out", **other}
+    given |= {
+        "threads": (1,),
+        "timeout": 60.0,
+        "plans": Plans.KEPT,
+        "data": None,
+        "cache": folder / "cache",
+        "out": folder / "out",
+        **other,
+    }
     return Wish(**given)  # type: ignore[arg-type]
 
 

@@ -37,6 +37,8 @@ class Benchmark:
     """By number; if there are none, they are those of DuckDB's extension of this name."""
     peers: bool = True
     """Whether other engines can run it, or only this one."""
+    rounds: int = 3
+    """How often each query is measured, where nobody says so: short ones need more."""
 
 
 def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
