@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flightmesh.bench import growth
@@ -139,4 +139,9 @@ def _runnable(benchmark: Benchmark, sides: list[Side]) -> tuple[list[Side], dict
     why = {name: f"it needs {program}, which is not on this machine's path" for name, program in missing.items()}
     if not benchmark.peers:
         why |= {side.name: f"{benchmark.name} is of this engine only" for side in sides if not side.is_ours}
-    return [side for side in sides if side.name not in why], why
+    return [_at(benchmark, side) for side in sides if side.name not in why], why
+
+
+def _at(benchmark: Benchmark, side: Side) -> Side:
+    """The side with what runs this benchmark."""
+    return replace(side, runner=benchmark.own) if side.is_ours else side

@@ -66,6 +66,7 @@ def measured(order: Order, say: Callable[[str], None], skipped: Mapping[str, str
     setting = Setting(
         benchmark=order.benchmark.name,
         plans=order.plans.value,
+        is_throughput=order.benchmark.is_throughput,
         scale=order.scale,
         threads=order.threads,
         rounds=order.rounds,
@@ -145,7 +146,7 @@ class _Team:
             self._runner = None
             raise
         used = watch.usage
-        told: dict[str, Any] = {name: answer.get(name) for name in ("planning", "exchanged", "remote", "spilled")}
+        told: dict[str, Any] = {name: answer.get(name) for name in ("planning", "rows", "exchanged", "remote", "spilled")}
         return Figures(answer["seconds"], used.cpu, used.peak, used.byte_seconds, **told)
 
 

@@ -18,13 +18,15 @@ Number = TypeVar("Number", int, float)
 @dataclass(frozen=True, slots=True)
 class Figures:
     """A side's best run of a query. `seconds`, `cpu` and `planning` in seconds, `peak` and the others in bytes, `byte_seconds`
-    memory over time. `planning`, `exchanged`, `remote` and `spilled` are None where a side does not tell."""
+    memory over time. `planning`, `rows`, `exchanged`, `remote` and `spilled` are None where a side does not tell."""
 
     seconds: float
     cpu: float
     peak: int
     byte_seconds: float
     planning: float | None = None
+    rows: int | None = None
+    """That went from stage to stage."""
     exchanged: int | None = None
     remote: int | None = None
     spilled: int | None = None
@@ -53,6 +55,8 @@ class Setting:
     """The load average at the start and at the end."""
     plans: str = "kept"
     """`kept`, or `anew` where each run had a text of its own."""
+    is_throughput: bool = False
+    """Whether rows and bytes a second are what it is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Side:
     name: str
     what: str
     runner: str
-    """A file in `peers`, or a module of this package."""
+    """A file in `peers`; of this engine the benchmark's own module."""
     requirements: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
     program: str | None = None
@@ -41,11 +41,11 @@ class Side:
 _SAIL = ("pysail==0.7.2", "pyspark-client==4.2.0", ARROW, "pandas>=2.2,<3", SQLGLOT)
 
 OURS = (
-    Side("embedded", "flightmesh in one process", "flightmesh.bench.own", options={"engine": "embedded"}),
+    Side("embedded", "flightmesh in one process", "", options={"engine": "embedded"}),
     Side(
         "mesh",
         "flightmesh, a driver and one-thread workers as processes",
-        "flightmesh.bench.own",
+        "",
         options={"engine": "mesh"},
         unit="one-thread workers",
     ),

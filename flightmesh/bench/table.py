@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from flightmesh.bench.results import Results, Totals, totals
+from flightmesh.bench.results import Figures, Results, Totals, totals
 
 NONE = "-"
 GIB = 2**30
@@ -32,6 +32,8 @@ def as_markdown(results: Results) -> str:
         *(f"- {name} was left out: {why}" for name, why in results.skipped.items()),
     ]
     parts = [head, ["## Totals", "", *_totals(results)], ["## Seconds of each query", "", *_seconds(results)]]
+    if setting.is_throughput:
+        parts.append(["## Throughput", "", *_throughput(results)])
     if pairs := _pairs(results):
         parts.insert(2, ["## flightmesh by each peer", "", *pairs])
     if results.titles:
@@ -126,6 +128,25 @@ def _seconds(results: Results) -> Iterator[str]:
             ("geometric mean", [one.geometric_mean for one in sums]),
         ):
             yield line([f"{title} ({len(shared)})", *(_number(value, 3) for value in values), *_ratios(values)])
+
+
+def _throughput(results: Results) -> Iterator[str]:
+    """A line a query: what went from stage to stage, a second."""
+    kinds = ("million rows/s", "MB/s")
+    yield "Of the whole query, from its text to its answer: rows that went from stage to stage, and their bytes (of a million)."
+    yield ""
+    yield from heading(["query", "rows", "MB", *(f"{side}: {kind}" for side in results.sides for kind in kinds)])
+    for number, by_side in results.outcomes.items():
+        known = [one for one in by_side.values() if isinstance(one, Figures) and one.rows and one.exchanged]
+        if known:
+            cells = [f"{known[0].rows:,}", f"{(known[0].exchanged or 0) / 1e6:,.1f}"]
+            for side in results.sides:
+                one = results.figures(side).get(number)
+                rates = [None] * 2 if one is None else [(one.rows or 0) / one.seconds, (one.exchanged or 0) / one.seconds]
+                cells += [
+                    _number(rate if rate is None else rate / 1e6, digits) for rate, digits in zip(rates, (1, 0), strict=True)
+                ]
+            yield line([f"Q{number}", *cells])
 
 
 def _ratios(values: Sequence[float | None]) -> list[str]:

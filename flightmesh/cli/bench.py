@@ -29,6 +29,8 @@ EXAMPLES = """\
 
 [cyan]flightmesh bench small --plans anew --against duckdb[/cyan]
 
+[cyan]flightmesh bench shuffle --ours embedded,mesh[/cyan]
+
 [cyan]flightmesh bench wide --scale 0.2 --against duckdb --queries 32,39[/cyan]
 
 Data and environments are made on first use and kept (--cache). Ctrl-C ends all processes. docs/benchmarks.md says what each

@@ -93,6 +93,14 @@ def test_short_times_are_told_to_hundredths_of_milliseconds() -> None:
     assert "| Q2 | 0.002 | 0.060 | 25.64 |" in lines
 
 
+def test_throughput() -> None:
+    """Of half a second: twice the rows, twice the bytes."""
+    made = {1: {"embedded": figures(0.5, rows=3_000_000, exchanged=24_000_000), "mesh": Fault("no")}}
+    text = as_markdown(Results(replace(SETTING, is_throughput=True), {"embedded": "1", "mesh": "1"}, made))
+    assert "| Q1 | 3,000,000 | 24.0 | 6.0 | 48 | - | - |" in text.splitlines()
+    assert "Throughput" not in as_markdown(results())
+
+
 def test_texts_of_runs() -> None:
     kept, anew = Texts(Plans.KEPT), Texts(Plans.ANEW)
     assert [kept.next("select 1") for _ in range(2)] == ["select 1"] * 2

@@ -46,6 +46,14 @@ def test_what_is_refused(tmp_path: Path, other: dict[str, object], says: str) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_only_this_engine_can_run_leaves_peers_out(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said: list[str] = []
+    with pytest.raises(Exception, match="has no Parquet files"):
+        bench(wish(tmp_path, benchmark="shuffle", data=tmp_path / "data"), said.append)
+    assert said == ["duckdb: left out: shuffle is of this engine only"]
+
+
 def test_a_peer_without_its_program_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is said to be, before the data, which is not there, ends the command."""
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -39,6 +39,10 @@ class Benchmark:
     """Whether other engines can run it, or only this one."""
     rounds: int = 3
     """How often each query is measured, where nobody says so: short ones need more."""
+    own: str = "flightmesh.bench.own"
+    """The module that runs it on this engine's sides."""
+    is_throughput: bool = False
+    """Whether rows and bytes a second are what it is about."""
 
 
 def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
