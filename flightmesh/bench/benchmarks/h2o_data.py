@@ -2,8 +2,8 @@
 
 Handed a scale; hands on Parquet files. N rows are 10 million times the scale.
 
-- `grouped`, N rows: id1, id2 (texts of 100 values), id3 (a text of N / 100), id4, id5, id6 (the same of numbers), v1 (1 to 5),
-  v2 (1 to 15), v3 (0 to 100, six decimals).
+- `grouped`, N rows: id1, id2 (texts of 100 values; of fewer below a million rows), id3 (a text of N / 100), id4, id5, id6 (the
+  same of numbers), v1 (1 to 5), v2 (1 to 15), v3 (0 to 100, six decimals).
 - `joined`, N rows: id1 of N / 1,000,000 numbers, id2 of N / 1,000, id3 of N (each once); id4, id5, id6: these as texts; v1.
 - `small` (id1, id4, v2), `medium` (id1, id2, id4, id5, v2) and `big` (all six, v2): a row for each number of id1, id2 or id3.
   Nine in ten of these are in `joined`, and nine in ten of joined's are in them.
@@ -11,6 +11,7 @@ Handed a scale; hands on Parquet files. N rows are 10 million times the scale.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,15 @@ from flightmesh.bench.benchmarks.draws import Floats, Integers, integers, shuffl
 from flightmesh.bench.benchmarks.files import Columns, numbered, texts_of, write_rows
 
 ROWS = 10_000_000
-GROUPS = 100
+VALUES = 100
+GROUP_ROWS = 100
+"""Of id3 and id6, and at least of any two keys of `VALUES` values: less would leave a correlation nothing to vary."""
 _FEWEST = 10
 
 
 def make(folder: Path, scale: float) -> None:
     """Writes the five tables."""
-    count = max(GROUPS * _FEWEST, round(ROWS * scale))
+    count = max(GROUP_ROWS * _FEWEST, round(ROWS * scale))
     sizes = [max(_FEWEST, count // fewer) for fewer in (1_000_000, 1_000, 1)]
     _grouped(folder / "grouped.parquet", count)
     write_rows(folder / "joined.parquet", count, lambda rows: _left(rows, sizes))
@@ -35,17 +38,17 @@ def make(folder: Path, scale: float) -> None:
 
 
 def _grouped(path: Path, count: int) -> None:
-    many = count // GROUPS
-    few_names = numbered("id", np.arange(1, GROUPS + 1), 3)
+    few, many = min(VALUES, math.isqrt(count // GROUP_ROWS)), count // GROUP_ROWS
+    few_names = numbered("id", np.arange(1, few + 1), 3)
     many_names = numbered("id", np.arange(1, many + 1), 10)
 
     def columns(rows: range) -> Columns:
         return {
-            "id1": texts_of(integers(rows, 1, GROUPS), few_names),
-            "id2": texts_of(integers(rows, 2, GROUPS), few_names),
+            "id1": texts_of(integers(rows, 1, few), few_names),
+            "id2": texts_of(integers(rows, 2, few), few_names),
             "id3": texts_of(integers(rows, 3, many), many_names),
-            "id4": _numbers(integers(rows, 4, GROUPS) + 1),
-            "id5": _numbers(integers(rows, 5, GROUPS) + 1),
+            "id4": _numbers(integers(rows, 4, few) + 1),
+            "id5": _numbers(integers(rows, 5, few) + 1),
             "id6": _numbers(integers(rows, 6, many) + 1),
             "v1": _numbers(integers(rows, 7, 5) + 1),
             "v2": _numbers(integers(rows, 8, 15) + 1),
