@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 if "pyarrow" not in sys.modules:
-    # Arrow's allocator reads this when it is loaded. By default it gives freed memory back within a tenth of a second and pays
-    # page faults for the next query's; ten seconds cost no more memory at the peak, and 5 % less CPU (docs/performance.md).
-    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
+    # Arrow's allocator reads this when it is loaded, in milliseconds. By default it gives freed memory back within a tenth of a
+    # second and pays page faults for the next query's (docs/performance.md). As long as `Config.idle_seconds`.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "60000")
 
 _HOMES = {
     "Config": "flightmesh.config",

@@ -180,6 +180,9 @@ class Config:
     spill, or the query ends with an error that says so. null: 70 % of the machine's memory."""
     morsel_rows: Annotated[int, Setting(COUNT, on(EMBEDDED, WORKER))] = 131_072
     """Rows in one record batch on its way through a task. Larger batches cost less per row, and more memory per task."""
+    idle_seconds: Annotated[float, Setting(SECONDS, on(EMBEDDED, WORKER))] = 60.0
+    """How long what a query leaves is kept for the next one: threads, the files they have open, and memory that they have
+    freed."""
     dialect: Annotated[str, Setting(TEXT, on(EMBEDDED, CLIENT, flag="--dialect") | on(DRIVER))] = "duckdb"
     """How SQL is read, where a statement does not say: any dialect of sqlglot (duckdb, postgres, spark, snowflake, bigquery,
     ...). It also decides where NULLs sort and what the division of integers gives."""

@@ -30,7 +30,8 @@ _SETTINGS: dict[str, Any] = {
     "memory": "1GiB",
     "morsel_rows": 16_384,  # small, so that there are many
     "planner": {"broadcast_bytes": 1 << 20},  # small, so that joins of tests exchange both sides
-    "mesh": {"heartbeat_seconds": 0.1},  # how often a test hears what a mesh still holds
+    # How often a test hears what a mesh still holds; and a machine that does much else loses no worker.
+    "mesh": {"heartbeat_seconds": 0.1, "lost_seconds": 60.0},
 }
 
 

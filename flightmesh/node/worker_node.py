@@ -86,7 +86,7 @@ class WorkerNode:
         self._memory = config.memory or memory_limit()
         self._meter = ProcessMeter()
         self._peers = FlightPeers(config.exchange.window, trust=security.trust if security else plain)
-        self._idle_memory = IdleMemory()
+        self._idle_memory = IdleMemory(config.idle_seconds)
         self._tenure = Tenure()
         mesh_service = WorkerMeshService(self._tenure, place.roots, self._offers)
         self._listeners = Listeners(mesh_service, WorkerClientService(self._tenure), place.listening, security)

@@ -95,7 +95,14 @@ class EmbeddedRuntime:
             lambda _, message: self._next.append(ToWorker(OrderReceived(message))),
             lambda worker, message: self._next.append(ToDriver(ReportReceived(worker, message))),
         )
-        self._board = TaskBoard(self.store, tables, self.slots, config.morsel_rows, lambda event: self._post(ToWorker(event)))
+        self._board = TaskBoard(
+            self.store,
+            tables,
+            self.slots,
+            config.morsel_rows,
+            lambda event: self._post(ToWorker(event)),
+            idle_seconds=config.idle_seconds,
+        )
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
         self._numbers = itertools.count(1)
         self._handles: dict[JobId, JobHandle] = {}

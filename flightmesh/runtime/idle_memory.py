@@ -13,15 +13,16 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-IDLE_SECONDS = (7.0, 25.0)
-"""The first is longer than idle threads of `Threads` live: what a thread's own heap keeps can be given back only after its end.
-On a busy machine some end later: hence the second (a worker kept 250 MiB for ever where it came only once)."""
+AFTER_THREADS = (2.0, 20.0)
+"""Seconds after the time at which idle threads end: what a thread's own heap keeps can be given back only then. On a busy
+machine some end later: hence the second (a worker kept 250 MiB for ever where it came only once)."""
 
 
 class IdleMemory:
-    """Used by one thread."""
+    """Used by one thread. Idle threads of the node end after `idle_seconds`."""
 
-    def __init__(self, give_back: Callable[[], None] | None = None) -> None:
+    def __init__(self, idle_seconds: float, give_back: Callable[[], None] | None = None) -> None:
+        self._after = tuple(idle_seconds + more for more in AFTER_THREADS)
         self._give_back = give_back or give_back_memory
         self._idle_since: float | None = None
         self._owed: tuple[float, ...] = ()
@@ -29,7 +30,7 @@ class IdleMemory:
     def look(self, jobs: int, now: float) -> None:
         """Says how many jobs have something here at `now` (seconds of any steady clock)."""
         if jobs:
-            self._owed = IDLE_SECONDS
+            self._owed = self._after
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now

@@ -25,7 +25,7 @@ from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold, Slots
 from flightmesh.runtime.task_context import MeshSide, News, RunningTask, Surroundings
 from flightmesh.runtime.task_run import TaskRun, wire_error
-from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.threads import IDLE_SECONDS, Threads
 from flightmesh.worker.events import (
     CancelThread,
     CloseLog,
@@ -79,6 +79,7 @@ class TaskBoard:
         post: Callable[[WorkerEvent], None],
         reach: Reach | None = None,
         files: LocalFiles = as_they_are,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._store = store
         self._slots = slots
@@ -93,7 +94,7 @@ class TaskBoard:
         self._pushers = None if reach is None else Pushers(store, reach, self._moving)
         self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files, self._keys)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
-        self._threads = Threads("flightmesh-task")
+        self._threads = Threads("flightmesh-task", idle_seconds=idle_seconds)
         self._tasks: dict[AttemptId, RunningTask] = {}
         self._runs: dict[AttemptId, TaskRun] = {}
         self._is_ending = False

@@ -75,7 +75,9 @@ class WorkerLoop:
         self._broken = False
         self._is_closing = False
         reach = Reach(means.peers, self.worker, self.key, config.exchange.window)
-        self._board = TaskBoard(self.store, self.tables, self.slots, config.morsel_rows, self.post, reach, means.files)
+        self._board = TaskBoard(
+            self.store, self.tables, self.slots, config.morsel_rows, self.post, reach, means.files, config.idle_seconds
+        )
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams
         report = reports_sender(means.peers, driver, self.driver, self.worker, config.mesh.call_seconds)

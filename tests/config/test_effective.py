@@ -50,6 +50,7 @@ EXAMPLES = {
     "partitions": ("5", 5),
     "memory": ("1GiB", 1 << 30),
     "morsel_rows": ("1000", 1000),
+    "idle_seconds": ("2.5", 2.5),
     "dialect": ("spark", "spark"),
     "encode_messages": ("on", True),
     "planner.broadcast_bytes": ("1MB", 1_000_000),

@@ -33,6 +33,6 @@ def told(program: str, **more: str) -> str:
 
 def test_arrow_is_told_to_keep_freed_memory_before_it_is_loaded() -> None:
     program = f"import flightmesh, os; print(os.environ.get({ARROW!r}))"
-    assert told(program) == "10000\n"
+    assert told(program) == "60000\n"
     assert told(program, **{ARROW: "7"}) == "7\n"
     assert told("import pyarrow;" + program) == "None\n"

@@ -67,7 +67,7 @@ def expected() -> dict[int, pa.Table]:
 )
 def mesh(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     folder = tpch_folder("0.01")
-    with cluster(workers=3, mode=request.param) as made:
+    with cluster(workers=3, mode=request.param, idle_seconds=5) as made:
         with made.connect() as session:
             for table in TABLES:
                 session.register(table, str(Path(folder / table).resolve()))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flightmesh.runtime.idle_memory import IDLE_SECONDS, IdleMemory, give_back_memory
+from flightmesh.runtime.idle_memory import AFTER_THREADS, IdleMemory, give_back_memory
 
 
 def test_twice_after_each_time_of_work() -> None:
-    first, second = IDLE_SECONDS
+    first, second = (9.0 + more for more in AFTER_THREADS)
     given: list[float] = []
-    memory = IdleMemory(lambda: given.append(now))
+    memory = IdleMemory(9.0, lambda: given.append(now))
     for now in (0.0, 100.0):
         memory.look(0, now)
     assert given == [], "there was no work yet"
