@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
@@ -41,11 +42,33 @@ def test_the_first_of_each_group_are_kept(monkeypatch: pytest.MonkeyPatch, ranki
 
 def test_small_groups_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(top_of_groups, "GATHERED_ROWS", 20)
+    monkeypatch.setattr(top_of_groups, "JUDGED_ROWS", 50)
     context = Context(morsel_rows=7)
     table = pa.table({"g": range(200), "v": range(200)})
     assert len(top(context, table, "rank", 1)) == 200
     assert context.peak < table.nbytes
     assert context.held == 0
+
+
+def test_what_comes_late_is_dropped_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once each group is full only what is better is gathered: nothing is, where values only grow."""
+    monkeypatch.setattr(top_of_groups, "GATHERED_ROWS", 20)
+    sorted_rows = []
+    monkeypatch.setattr(top_of_groups, "sort_indices", _counting(top_of_groups.sort_indices, sorted_rows))
+    context = Context(morsel_rows=7)
+    assert top(context, pa.table({"g": [n % 4 for n in range(1000)], "v": range(1000)}), "row_number", 2) == [
+        (group, group + 4 * turn) for group in range(4) for turn in range(2)
+    ]
+    assert sum(sorted_rows) < 50
+    assert context.held == 0
+
+
+def _counting(sort: Callable[..., pa.Array], counted: list[int]) -> Callable[..., pa.Array]:
+    def sort_indices(batch: pa.RecordBatch, keys: object) -> pa.Array:
+        counted.append(batch.num_rows)
+        return sort(batch, keys)
+
+    return sort_indices
 
 
 def test_no_rows() -> None:
