@@ -180,6 +180,9 @@ class Config:
     spill, or the query ends with an error that says so. null: 70 % of the machine's memory."""
     morsel_rows: Annotated[int, Setting(COUNT, on(EMBEDDED, WORKER))] = 131_072
     """Rows in one record batch on its way through a task. Larger batches cost less per row, and more memory per task."""
+    column_cache: Annotated[int, Setting(SIZE_OR_NOTHING, on(EMBEDDED, WORKER))] = 0
+    """Bytes of decoded columns of Parquet files that are kept for the next query, within the budget: tables that are asked
+    again and again are not decoded each time. Joins, groupings and sorts that need the room get it. 0: none."""
     idle_seconds: Annotated[float, Setting(SECONDS, on(EMBEDDED, WORKER))] = 60.0
     """How long what a query leaves is kept for the next one: threads, the files they have open, and memory that they have
     freed."""

@@ -24,6 +24,8 @@ class MemoryBudget:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.reclaim: Callable[[int], None] | None = None
+        """Called under no lock where so many bytes do not fit: what is kept only to save work may go now."""
         self.make_room: Callable[[int], None] | None = None
         """Called under no lock before so many bytes are refused: what can be put elsewhere (on disk) may go now."""
         self._used = 0
@@ -50,7 +52,16 @@ class MemoryBudget:
             raise self._exhausted(purpose, size, hint)
 
     def try_take(self, job: JobId, purpose: str, size: int) -> bool:
-        """As `take`; false where that raises."""
+        """As `take`, but puts nothing elsewhere; false where that raises."""
+        if self.take_free(job, purpose, size):
+            return True
+        if self.reclaim is None:
+            return False
+        self.reclaim(size)
+        return self.take_free(job, purpose, size)
+
+    def take_free(self, job: JobId, purpose: str, size: int) -> bool:
+        """As `take` of what nobody uses or keeps; false where there is too little of that."""
         with self._lock:
             self._settle()
             if self._used + size > self.limit:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.table import FileSplit
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.dynamic_filters import ScanFilters
@@ -50,11 +51,14 @@ def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[
             continue
         if isinstance(split, FileSplit):
             site.metrics.count("row_groups", len(split.pieces))
-        for batch in context.read_table(node.table, split, names):
+        read = ReadMetrics()
+        for batch in context.read_table(node.table, split, names, read):
             context.check()
             site.metrics.count("rows_read", batch.num_rows)
             site.metrics.count("bytes_read", batch.nbytes)
             yield make_batch([batch.column(f.name) for f in node.columns], keys, batch.num_rows)
+        if read.kept_bytes:
+            site.metrics.count("kept_bytes", read.kept_bytes)
 
 
 def _limited(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:

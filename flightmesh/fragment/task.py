@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.narrowing import MayHold
 from flightmesh.catalog.table import Split, Table
 from flightmesh.ids import AttemptId, EdgeId
@@ -36,7 +37,9 @@ class TaskContext(Protocol):
         """The part of a split whose rows, by what is known of them without reading, may have in each of `columns` (of the
         table) a value between bounds that the test beside it lets pass; None when nothing is left."""
 
-    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    def read_table(
+        self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a split as batches of the table's normalised types; texts that repeat may come as dictionaries."""
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:

@@ -48,6 +48,7 @@ from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.runtime.job_handle import JobHandle
+from flightmesh.runtime.kept_columns import kept_columns
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.slots import Slots
 from flightmesh.runtime.task_board import TaskBoard
@@ -102,6 +103,7 @@ class EmbeddedRuntime:
             config.morsel_rows,
             lambda event: self._post(ToWorker(event)),
             idle_seconds=config.idle_seconds,
+            columns=kept_columns(self.budget, config.column_cache),
         )
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
         self._numbers = itertools.count(1)

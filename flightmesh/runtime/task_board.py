@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias, assert_never
 
+from flightmesh.catalog.column_cache import ColumnCache
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
@@ -80,6 +81,7 @@ class TaskBoard:
         reach: Reach | None = None,
         files: LocalFiles = as_they_are,
         idle_seconds: float = IDLE_SECONDS,
+        columns: ColumnCache | None = None,
     ) -> None:
         self._store = store
         self._slots = slots
@@ -92,7 +94,7 @@ class TaskBoard:
         mesh = None if reach is None else MeshSide(reach, self._edges, self._moving, room)
         self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post, files)
         self._pushers = None if reach is None else Pushers(store, reach, self._moving)
-        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files, self._keys)
+        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files, self._keys, columns)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
         self._threads = Threads("flightmesh-task", idle_seconds=idle_seconds)
         self._tasks: dict[AttemptId, RunningTask] = {}

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from flightmesh.catalog.column_cache import ColumnCache
 from flightmesh.catalog.memory import MemoryTables
+from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.narrowing import MayHold, narrowed
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
@@ -74,7 +76,8 @@ class MeshSide:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all attempts of a worker share. `mesh` None: there is no other worker; `files`: where served ones lie here."""
+    """What all attempts of a worker share. `mesh` None: there is no other worker; `files`: where served ones lie here;
+    `columns`: those of files that are kept in memory."""
 
     store: ExchangeStore
     shared: SharedObjects
@@ -83,6 +86,7 @@ class Surroundings:
     mesh: MeshSide | None = None
     files: LocalFiles = as_they_are
     keys: HeldKeys = field(default_factory=HeldKeys)
+    columns: ColumnCache | None = None
 
     @property
     def budget(self) -> MemoryBudget:
@@ -214,7 +218,9 @@ class RunningTask:
         left = narrowed(self._around.files(here), mine, columns)
         return None if left is None else replace(left, file=split.file)
 
-    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    def read_table(
+        self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a split: read here, or fetched from the worker where they lie."""
         mesh = self._around.mesh
         part = None if mesh is None else part_elsewhere(mesh.reach.worker, table, split, columns)
@@ -231,7 +237,9 @@ class RunningTask:
             morsel_rows=self.morsel_rows,
             check=self.check,
             memory=self._around.tables,
+            metrics=metrics,
             repeats=Repeats.DICTIONARIES,
+            kept=self._around.columns,
         )
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:

@@ -23,6 +23,7 @@ from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import AttemptId, JobId, WorkerId
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
 from flightmesh.protocol.node_messages import Registered
+from flightmesh.runtime.kept_columns import kept_columns
 from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.slots import Slots
@@ -76,7 +77,15 @@ class WorkerLoop:
         self._is_closing = False
         reach = Reach(means.peers, self.worker, self.key, config.exchange.window)
         self._board = TaskBoard(
-            self.store, self.tables, self.slots, config.morsel_rows, self.post, reach, means.files, config.idle_seconds
+            self.store,
+            self.tables,
+            self.slots,
+            config.morsel_rows,
+            self.post,
+            reach,
+            means.files,
+            config.idle_seconds,
+            kept_columns(self.store.budget, config.column_cache),
         )
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams

@@ -17,6 +17,7 @@ SPILLING = "spill_ns"
 _OWN_WORDS = {
     "rows_read": "rows read",
     "bytes_read": "bytes read",
+    "kept_bytes": "from memory",
     "row_groups": "row groups",
     "memory_peak": "memory",
     CREDIT: "credit wait",
@@ -25,7 +26,7 @@ _OWN_WORDS = {
 }
 _MOMENTS = (FIRST_FROM, FIFTH_OUT)
 """How moments are named: no amounts, nothing that tasks have in all."""
-_SIZES = ("bytes_read", "memory_peak", "local_bytes", "remote_bytes", SPILLED)
+_SIZES = ("bytes_read", "kept_bytes", "memory_peak", "local_bytes", "remote_bytes", SPILLED)
 
 
 def count(number: int, thing: str, things: str = "") -> str:

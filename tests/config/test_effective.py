@@ -50,6 +50,7 @@ EXAMPLES = {
     "partitions": ("5", 5),
     "memory": ("1GiB", 1 << 30),
     "morsel_rows": ("1000", 1000),
+    "column_cache": ("1MiB", 1 << 20),
     "idle_seconds": ("2.5", 2.5),
     "dialect": ("spark", "spark"),
     "encode_messages": ("on", True),

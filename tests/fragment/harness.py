@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.narrowing import MayHold
 from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled, ResourceExhausted
@@ -56,7 +57,9 @@ class Context:
     def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
         return split
 
-    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    def read_table(
+        self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None
+    ) -> Iterator[pa.RecordBatch]:
         assert isinstance(table, MemoryTable)
         assert isinstance(split, MemorySplit)
         rows = self.tables[table.key].slice(split.offset, split.rows).combine_chunks()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled, InternalError
 from flightmesh.expression.nodes import Call, Expression, Field, Literal
@@ -62,7 +63,9 @@ def test_a_scan_filters_and_drops_columns_that_only_the_filter_reads() -> None:
 class DictionaryContext(Context):
     """Hands strings on as dictionaries, another one in every batch, as a reader of Parquet may."""
 
-    def read_table(self, table: Table, split: Split, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    def read_table(
+        self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None
+    ) -> Iterator[pa.RecordBatch]:
         for batch in super().read_table(table, split, columns):
             columns_ = [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in batch.columns]
             yield pa.RecordBatch.from_arrays(columns_, names=batch.schema.names)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from flightmesh.catalog.column_cache import ColumnCache, ColumnKey
 from flightmesh.catalog.distinct import Sample
 from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
@@ -167,31 +169,87 @@ def read(
     check: Callable[[], None],
     metrics: ReadMetrics,
     repeats: Repeats = Repeats.PLAIN,
+    kept: ColumnCache | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column)."""
+    """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column). Columns that `kept`
+    has are not read; the others are kept there."""
     file = table.files[split.file]
     known = footer(table.storage, file)
-    reader = _reader(table.storage, file)
     present = [column for column in columns if known.has(column)]
     wanted = pa.schema([table.schema.field(column) for column in columns])
+    part = _Part(table, split, morsel_rows, check, metrics, repeats)
     metrics.row_groups += len(split.pieces)
-    metrics.bytes += sum(known.chunk_bytes(group, column) for group in split.pieces for column in present)
-    metrics.columns.update(present)
     if not present:
+        check_pinned(table.storage, file)
         yield from _nulls(split, wanted, morsel_rows)
+    elif kept is None or not file.mtime_ns:
+        yield from _decoded(part, present, wanted)
+    else:
+        yield from _from_memory(part, present, wanted, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is read, and how."""
+
+    table: FileTable
+    split: FileSplit
+    morsel_rows: int
+    check: Callable[[], None]
+    metrics: ReadMetrics
+    repeats: Repeats
+
+    @property
+    def file(self) -> File:
+        return self.table.files[self.split.file]
+
+    def key(self, column: str) -> ColumnKey:
+        """What a column of it is kept by."""
+        file, kind = self.file, (self.table.schema.field(column).type, self.repeats.value)
+        return ColumnKey(
+            self.table.storage, file.path, file.size, file.mtime_ns, self.split.pieces, column, kind, self.morsel_rows
+        )
+
+
+def _from_memory(part: _Part, present: list[str], wanted: pa.Schema, kept: ColumnCache) -> Iterator[pa.RecordBatch]:
+    """A split whose columns are kept or will be; read as a whole, since what is kept is whole columns of it."""
+    check_pinned(part.table.storage, part.file)
+    keys = {name: part.key(name) for name in present}
+    held = {name: chunks for name, key in keys.items() if (chunks := kept.get(key)) is not None}
+    part.metrics.kept_bytes += sum(chunk.nbytes for chunks in held.values() for chunk in chunks)
+    missing = [name for name in present if name not in held]
+    if missing:
+        batches = list(_decoded(part, missing, pa.schema([wanted.field(name) for name in missing])))
+        for number, name in enumerate(missing):
+            held[name] = tuple(batch.column(number) for batch in batches)
+            kept.put(keys[name], held[name])
+    if not all(held.values()):
         return
+    rows = pa.table({name: pa.chunked_array(held[name]) for name in present})
+    for batch in rows.to_batches(max_chunksize=part.morsel_rows):
+        yield conform(batch, wanted, part.repeats)
+        part.check()
+
+
+def _decoded(part: _Part, present: list[str], wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Batches of `wanted`, of whose columns the file has `present`."""
+    storage, file, pieces = part.table.storage, part.file, part.split.pieces
+    known = footer(storage, file)
+    reader = _reader(storage, file)
+    part.metrics.bytes += sum(known.chunk_bytes(group, column) for group in pieces for column in present)
+    part.metrics.columns.update(present)
     batches: Iterator[Any] = reader.iter_batches(
-        batch_size=morsel_rows, row_groups=list(split.pieces), columns=present, use_threads=False
+        batch_size=part.morsel_rows, row_groups=list(pieces), columns=present, use_threads=False
     )
     try:
         for batch in batches:
-            yield conform(batch, wanted, repeats)
-            check()
+            yield conform(batch, wanted, part.repeats)
+            part.check()
     except DAMAGE as error:
-        check_pinned(table.storage, file)
-        raise _damaged(table.storage, file, error) from None
+        check_pinned(storage, file)
+        raise _damaged(storage, file, error) from None
     except DataError as error:
-        raise InvalidInput(f"{display(table.storage, file.path)}: {error.message}", hint=error.hint) from None
+        raise InvalidInput(f"{display(storage, file.path)}: {error.message}", hint=error.hint) from None
 
 
 def _damaged(storage: Storage, file: File, error: Exception) -> InvalidInput:
