@@ -98,6 +98,9 @@ class MeshConfig:
     lost_seconds: Annotated[float, Setting(SECONDS, on(DRIVER))] = 4.0
     """A worker silent for so long is lost: its tasks run elsewhere or their jobs end, and it registers anew when it comes
     back."""
+    split_affinity: Annotated[bool, Setting(SWITCH, on(DRIVER))] = False
+    """Each part of a file is given to the same worker each time, unless that one is busy and another has nothing to do: for
+    workers that keep columns (`column_cache`)."""
     running_jobs: Annotated[int, Setting(COUNT, on(DRIVER))] = 16
     """Queries that run side by side; more of them wait in order."""
     queued_jobs: Annotated[int, Setting(COUNT, on(DRIVER))] = 1000

@@ -55,7 +55,7 @@ def fill_queue(table: Table, job: JobId, stage: StageId, source: int, splits: tu
     queue = table.queues.get(key)
     if queue is None or queue.shares is not None:
         return []
-    table.queues[key] = SplitQueue(_by_holder(splits))
+    table.queues[key] = SplitQueue(_by_reader(table, splits) if table.config.split_affinity else _by_holder(splits))
     effects: list[DriverEffect] = []
     for want in queue.waiting:
         task = table.task(want.attempt.task)
@@ -112,7 +112,8 @@ def _draw(
     share = shares[holders]
     stage = table.stage(task.id)
     has_limit = any(scan.source == want.source and scan.limit is not None for scan in stage.scans)
-    count = 1 if has_limit else _count(share, stage.tasks, FIRST if want.number == 0 else LATER)
+    readers = -(-stage.tasks // len(shares)) if holders and table.config.split_affinity else stage.tasks
+    count = 1 if has_limit else _count(share, readers, FIRST if want.number == 0 else LATER)
     splits = share.splits[share.next : share.next + count]
     left = {**shares, holders: replace(share, next=share.next + count)}
     table.queues[task.id.job, task.id.stage, want.source] = SplitQueue(left)
@@ -164,6 +165,20 @@ def _by_holder(splits: tuple[Split, ...]) -> dict[Holders, Share]:
         holders = holders_of(split)
         shares.setdefault((holders, bool(holders) and isinstance(split, FileSplit)), []).append(split)
     return {holders: Share(tuple(held), stays=stays) for (holders, stays), held in shares.items()}
+
+
+def _by_reader(table: Table, splits: tuple[Split, ...]) -> dict[Holders, Share]:
+    """As `_by_holder`; files that every worker reads are dealt to the workers there are, the same part of them each time."""
+    workers = sorted(worker.id for worker in table.takers())
+    dealt: dict[WorkerId, list[Split]] = {}
+    others: list[Split] = []
+    for split in splits:
+        if isinstance(split, FileSplit) and not split.holders and workers:
+            number = split.file + (split.pieces[0] if split.pieces else 0)
+            dealt.setdefault(workers[number % len(workers)], []).append(split)
+        else:
+            others.append(split)
+    return _by_holder(tuple(others)) | {(worker,): Share(tuple(held)) for worker, held in dealt.items()}
 
 
 def _place_to_draw(

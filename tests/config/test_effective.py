@@ -69,6 +69,7 @@ EXAMPLES = {
     "mesh.heartbeat_seconds": ("0.25", 0.25),
     "mesh.silent_seconds": ("1", 1.0),
     "mesh.lost_seconds": ("3", 3.0),
+    "mesh.split_affinity": ("true", True),
     "mesh.running_jobs": ("2", 2),
     "mesh.queued_jobs": ("9", 9),
     "mesh.result_seconds": ("60", 60.0),

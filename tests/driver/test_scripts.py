@@ -224,13 +224,16 @@ def _options(words: Sequence[str]) -> JobOptions:
 
 def _splits(words: Sequence[str]) -> Iterator[Split]:
     """`3`: three splits; `w1:2`: two that a worker holds; `serve:w1+w2:2`: two of a file that both serve; `large:4`: four that
-    are large."""
+    are large; `file:4`: four large row groups of a file that every worker reads."""
     offset = 0
     for word in words:
         if word.startswith("large:"):
             for _ in range(int(word[len("large:") :])):
                 yield MemorySplit(offset, 1_000_000)
                 offset += 100
+            continue
+        if word.startswith("file:"):
+            yield from (FileSplit(0, (number,), 1_000_000) for number in range(int(word[len("file:") :])))
             continue
         if word.startswith("serve:"):
             _, at, count = word.split(":")
