@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 START_SECONDS = 60.0
@@ -20,17 +21,18 @@ _WORKER_READY = re.compile(r"worker \S+ ready, registered")
 
 
 class Nodes:
-    """Starts nodes; `ends` ends them."""
+    """Starts nodes; `ends` ends them. `settings`: more variables of theirs."""
 
-    def __init__(self, ends: ExitStack) -> None:
+    def __init__(self, ends: ExitStack, settings: Mapping[str, str] | None = None) -> None:
         self._ends = ends
+        self._variables = {**os.environ, **(settings or {})}
         self._listened, held = os.pipe()  # nobody writes into it: that this process ends closes it, and then the nodes end too
         ends.callback(os.close, held)
         ends.callback(os.close, self._listened)
 
     def driver(self) -> str:
         """The URI of a driver, which is ready."""
-        driver = _Node(["driver", "--insecure", "--listen", "127.0.0.1:0"], self._listened, self._ends)
+        driver = _Node(["driver", "--insecure", "--listen", "127.0.0.1:0"], self._listened, self._ends, self._variables)
         return driver.wait_said(_DRIVER_READY)[1]
 
     def workers(self, driver: str, count: int, scratch: str) -> None:
@@ -40,7 +42,8 @@ class Nodes:
         memory = str(memory_limit() // count)
         address = driver.partition("://")[2]
         shared = ["worker", "--insecure", "--driver", address, "--slots", "1", "--memory", memory, "--spill-dir", scratch]
-        nodes = [_Node([*shared, "--name", f"w{number}"], self._listened, self._ends) for number in range(count)]
+        lines = [[*shared, "--name", f"w{number}"] for number in range(count)]
+        nodes = [_Node(line, self._listened, self._ends, self._variables) for line in lines]
         for node in nodes:
             node.wait_said(_WORKER_READY)
 
@@ -48,13 +51,14 @@ class Nodes:
 class _Node:
     """A node as a process; `ends` ends it."""
 
-    def __init__(self, arguments: list[str], parent_pipe: int, ends: ExitStack) -> None:
+    def __init__(self, arguments: list[str], parent_pipe: int, ends: ExitStack, variables: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flightmesh.cli.child", "--parent-pipe", str(parent_pipe), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             pass_fds=[parent_pipe],
             text=True,
+            env=variables,
         )
         self._name = arguments[0]
         ends.callback(self._end)

@@ -15,8 +15,13 @@ import pyarrow as pa
 import flightmesh
 from flightmesh.bench.nodes import Nodes
 from flightmesh.bench.peers.protocol import serve
+from flightmesh.config import Config
 from flightmesh.driver.record import JobRecord
+from flightmesh.runtime.machine import memory_limit
 from flightmesh.session.figures import SPILLED
+
+KEPT_SHARE = 3
+"""Which part of the budget decoded columns may take, where they are kept."""
 
 
 class Own:
@@ -27,14 +32,17 @@ class Own:
     def __init__(self, options: dict[str, Any]) -> None:
         self._ends = ExitStack()
         self._last: tuple[Any, float] | None = None
+        kept = memory_limit() // KEPT_SHARE if options.get("keep") else 0
         try:
             if options["engine"] == "mesh":
-                nodes = Nodes(self._ends)
+                nodes = Nodes(self._ends, _settings(kept // options["threads"]))
                 uri = nodes.driver()
                 nodes.workers(uri, options["threads"], options["scratch"])
                 self._session: Any = self._ends.enter_context(flightmesh.connect(uri))
             else:
-                self._session = self._ends.enter_context(flightmesh.connect(threads=options["threads"]))
+                self._session = self._ends.enter_context(
+                    flightmesh.connect(config=Config(options["threads"], column_cache=kept))
+                )
         except BaseException:
             self._ends.close()
             raise
@@ -63,6 +71,11 @@ class Own:
     def close(self) -> None:
         """Ends the session and the mesh."""
         self._ends.close()
+
+
+def _settings(kept: int) -> dict[str, str]:
+    """Those of nodes whose workers keep so many bytes of columns, as variables."""
+    return {"FLIGHTMESH_COLUMN_CACHE": str(kept), "FLIGHTMESH_MESH_SPLIT_AFFINITY": "true"} if kept else {}
 
 
 def exchanged(record: JobRecord | None) -> dict[str, float]:

@@ -49,6 +49,16 @@ OURS = (
         options={"engine": "mesh"},
         unit="one-thread workers",
     ),
+    Side(
+        "cached", "flightmesh in one process, with decoded columns in memory", "", options={"engine": "embedded", "keep": "yes"}
+    ),
+    Side(
+        "mesh-cached",
+        "flightmesh, a driver and one-thread workers as processes, with decoded columns in memory",
+        "",
+        options={"engine": "mesh", "keep": "yes"},
+        unit="one-thread workers",
+    ),
 )
 REFERENCE = Side(
     "duckdb",

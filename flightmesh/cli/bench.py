@@ -83,7 +83,12 @@ Cache = Annotated[
     ),
 ]
 Ours = Annotated[
-    str, typer.Option("--ours", metavar="SIDES", help="Forms of this engine: embedded, and mesh: a driver and workers.")
+    str,
+    typer.Option(
+        "--ours",
+        metavar="SIDES",
+        help="Forms of this engine: embedded, and mesh: a driver and workers; cached and mesh-cached: with columns in memory.",
+    ),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="For one run of one query.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the table, the JSON and the chart are written.")]
