@@ -22,9 +22,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+
+def _has_glibc() -> bool:
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
 if "pyarrow" not in sys.modules:
-    # Arrow's allocator reads this when it is loaded, in milliseconds. By default it gives freed memory back within a tenth of a
-    # second and pays page faults for the next query's (docs/performance.md). As long as `Config.idle_seconds`.
+    # Arrow reads these when it is loaded. With glibc it draws from the one heap that numpy draws from, too: what either frees
+    # serves the other, so there is half as much to keep (`kernel/allocation.py`, docs/performance.md). Elsewhere it has its own
+    # allocator, which by default gives freed memory back within a tenth of a second and pays page faults for the next query's;
+    # now, in milliseconds, as long as `Config.idle_seconds`.
+    if _has_glibc():
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "60000")
 
 _HOMES = {

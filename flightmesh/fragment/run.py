@@ -34,7 +34,6 @@ from flightmesh.fragment.union import run_union
 from flightmesh.fragment.unnest import run_unnest
 from flightmesh.fragment.values import run_values
 from flightmesh.fragment.window import run_window
-from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.physical.operators import (
     Exchange,
@@ -70,7 +69,6 @@ class FragmentRun:
     time from any thread."""
 
     def __init__(self, root: Operator, context: TaskContext) -> None:
-        keep_freed_memory()
         self.metrics = [OperatorMetrics(type(node).__name__) for node in preorder(root)]
         self._encoded = encoded_columns(root)
         self._context = context

@@ -14,6 +14,7 @@ from flightmesh.catalog.column_cache import ColumnCache
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
+from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.protocol.messages import EdgePlan, PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
@@ -61,6 +62,8 @@ BoardEffect: TypeAlias = (
     | FailStreams
     | DropJob
 )
+LEAST_ARENAS = 2
+"""Heaps of the C library: one a slot, as tasks that compute allocate at the same time, and no fewer than so many."""
 ROOM_SHARE = 8
 """One part in so many of the memory budget is what streams from other workers may bring ahead of their readers."""
 
@@ -83,6 +86,7 @@ class TaskBoard:
         idle_seconds: float = IDLE_SECONDS,
         columns: ColumnCache | None = None,
     ) -> None:
+        keep_freed_memory(max(LEAST_ARENAS, slots.count))
         self._store = store
         self._slots = slots
         self._post = post
