@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 
 from flightmesh.fragment.coalesce import slices
+from flightmesh.fragment.group_parts import group_parts
 from flightmesh.fragment.grouping import Aggregation
 from flightmesh.fragment.join_build import expected_rows
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import concat_batches
-from flightmesh.kernel.hash import hash_columns
-from flightmesh.kernel.partition import split_by_bucket
 from flightmesh.physical.measures import need_all_rows
 from flightmesh.physical.operators import ExpandSets, GroupBy, GroupPhase
 
@@ -33,8 +31,6 @@ TRIED_ROWS = 1 << 14
 """After so many rows it shows whether morsels shrink."""
 MORE_ROWS = 16
 """So many times as many rows are collected before they are grouped, where grouping was not worth it."""
-PART_ROWS = 1 << 22
-"""Rows grouped at a time at the end, about: more are split by hash first, which bounds what is held twice."""
 
 
 def run_group_by(node: GroupBy, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
@@ -122,14 +118,17 @@ def _final(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa
     elif not waiting and len(gathered.batches) == 1:
         yield from gathered.drain()
     else:
-        yield from _all_groups(second, [*gathered.drain(), *(first.each_row(b) for b in waiting)], node)
+        groups_and_rows = gathered.drain()
+        while waiting:
+            groups_and_rows.append(first.each_row(waiting.pop(0)))
+        yield from _all_groups(second, groups_and_rows, node)
 
 
 def _all_groups(aggregation: Aggregation, rows: list[pa.RecordBatch], node: GroupBy) -> Iterator[pa.RecordBatch]:
-    """The groups of all these rows; without keys one row even of none."""
+    """The groups of all these rows, which it takes from the list; without keys one row even of none."""
     if not rows and not node.keys:
         yield aggregation.no_rows()
-    for part in _parts(rows, aggregation.key_names):
+    for part in group_parts(rows, aggregation.key_names):
         yield aggregation.groups(part)
 
 
@@ -180,27 +179,3 @@ class _Gathered:
         """What was gathered, given away."""
         batches, self.batches, self._rows = self.batches, [], 0
         return batches
-
-
-def _parts(batches: list[pa.RecordBatch], keys: list[str]) -> Iterator[pa.RecordBatch]:
-    """The rows in one batch, or when there are many in several, equal keys in the same one."""
-    total = sum(batch.num_rows for batch in batches)
-    if total == 0:
-        return
-    if total <= 2 * PART_ROWS or not keys:
-        yield concat_batches(batches, batches[0].schema)
-        return
-    parts = min(256, 1 << (total // PART_ROWS).bit_length())
-    dealt: list[list[pa.RecordBatch]] = [[] for _ in range(parts)]
-    schema = batches[0].schema
-    batches.reverse()
-    while batches:
-        batch = batches.pop()
-        hashes = hash_columns([batch.column(key) for key in keys])
-        low = (hashes & np.uint64(parts - 1)).astype(np.uint8)  # the high bits chose the bucket of the exchange
-        for number, rows in split_by_bucket(batch, low, parts):
-            dealt[number].append(rows)
-    for number in range(parts):
-        if dealt[number]:
-            yield concat_batches(dealt[number], schema)
-            dealt[number] = []

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import flightmesh.fragment.group_by as module
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
+from flightmesh.fragment import group_parts
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.kernel.sort import SortKey, sort_indices
@@ -104,7 +105,8 @@ def test_groupings_agree_with_duckdb(
     by = f"group by {', '.join(names)}" if names else ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MERGE_ROWS", merge_rows)
-        patch.setattr(module, "PART_ROWS", merge_rows)
+        patch.setattr(group_parts, "RANGE_ROWS", merge_rows)
+        patch.setattr(group_parts, "HASHED_ROWS", merge_rows)
         got = run(node, context)
     assert_same_rows(got, reference(f"select {', '.join([*names, *sql])} from t {by}", t=table))
 
@@ -145,7 +147,8 @@ def test_aggregates_that_cannot_be_merged_see_whole_groups(function: str, nulls:
     table = pa.table({"k": rng.integers(0, 40, 300), "v": pa.array(1e9 + rng.random(300), mask=rng.random(300) < nulls)})
     context = Context(morsel_rows=11)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PART_ROWS", 20)
+        patch.setattr(group_parts, "RANGE_ROWS", 20)
+        patch.setattr(group_parts, "HASHED_ROWS", 20)
         got = run(grouped(table, function, pa.float64(), context), context)
     order = "order by id" if function == "first" else ""
     answer = reference(f"select k, {function}(v {order}) from t group by k", t=table.append_column("id", [range(300)]))
