@@ -47,6 +47,7 @@ from flightmesh.errors import Cancelled, InternalError
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import JobId, WorkerId
+from flightmesh.runtime.idle_memory import give_back_memory
 from flightmesh.runtime.job_handle import JobHandle
 from flightmesh.runtime.kept_columns import kept_columns
 from flightmesh.runtime.machine import memory_limit
@@ -89,6 +90,7 @@ class EmbeddedRuntime:
         self.budget = MemoryBudget(config.memory or memory_limit())
         self.store = exchange_store(self.budget, config.exchange)
         self._tables = tables
+        self._idle_seconds = config.idle_seconds
         self._driver = Driver()
         self._worker = Worker()
         transport = ThroughCodec if config.encode_messages else ByReference
@@ -177,13 +179,22 @@ class EmbeddedRuntime:
         self._queue.put(turn)
 
     def _run(self) -> None:
-        while (turn := self._queue.get()) is not None:
+        while (turn := self._await_turn()) is not None:
             self._next.append(turn)
             try:
                 while self._next:
                     self._take_turn(self._next.popleft())
             except Exception as error:  # a bug: nothing may hang on it
                 self._break_down(error)
+
+    def _await_turn(self) -> Turn | None:
+        """The next event. Once none has come for long, and nothing runs, the system gets back what allocators keep."""
+        try:
+            return self._queue.get(timeout=self._idle_seconds)
+        except queue.Empty:
+            if not self._handles:
+                give_back_memory()
+            return self._queue.get()
 
     def _take_turn(self, turn: Turn) -> None:
         now = time.monotonic()

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
+from flightmesh.catalog.memory import MemoryTables
+from flightmesh.config import Config
+from flightmesh.runtime import embedded
 from flightmesh.runtime.idle_memory import AFTER_THREADS, IdleMemory, give_back_memory
 
 
@@ -33,3 +40,13 @@ def test_twice_after_each_time_of_work() -> None:
 
 def test_giving_back_works_here() -> None:
     give_back_memory()
+
+
+def test_a_session_that_has_nothing_to_do_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = threading.Event()
+    monkeypatch.setattr(embedded, "give_back_memory", given.set)
+    runtime = embedded.EmbeddedRuntime(Config(idle_seconds=0.01), MemoryTables())
+    try:
+        assert given.wait(60)
+    finally:
+        runtime.close()
