@@ -4,8 +4,8 @@ Handed the key columns of a build side; hands on a `KeyFilter`. What always hold
 do (none where the keys lie densely); NULL never passes; a filter never changes, so threads may share it.
 
 Integers and what is stored as such count as they are, other values by their hash. Dense codes are looked up in a table of
-booleans, others in a Bloom filter whose bits of one key lie in one 64-bit word (Putze, Sanders, Singler, "Cache-, Hash- and
-Space-Efficient Bloom Filters", WEA 2007).
+booleans, or of bits where that would be large, others in a Bloom filter whose bits of one key lie in one 64-bit word (Putze,
+Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", WEA 2007).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.kernel.bit_table import MARGIN, BitTable, bit_table
 from flightmesh.kernel.hash import GOLDEN, hash_columns, mix
 from flightmesh.kernel.values import Array, Int64s, Integers, Mask, Words, is_integer_like, stored_integers, validity
 
@@ -24,6 +25,8 @@ LARGEST_TABLE = 1 << 23
 SMALL_TABLE = 1 << 22
 SPAN_PER_KEY = 256
 """and more than SMALL_TABLE only for so many a key at most."""
+MOST_BITS = 1 << 28
+"""Codes that a table of bits may span, also for no more than SPAN_PER_KEY a key."""
 MOST_KEYS = 1 << 21
 """Keys of a Bloom filter; of more only the bounds are kept."""
 BITS_PER_KEY = 16
@@ -39,9 +42,9 @@ _ONE = np.uint64(1)
 @dataclass(frozen=True, slots=True)
 class KeyFilter:
     """`low` and `high` bound the codes; `ordered`: codes are the values themselves, so bounds of values can be compared.
-    `table[code - low + 1]` says whether a code is a key (its first and last place are for all below and above); else `words` is
-    the Bloom filter; with neither, the bounds are all that is known. `few`: the keys beside a Bloom filter of ordered codes, in
-    order, where they are few.
+    `table[code - low + 1]` says whether a code is a key (its first and last place are for all below and above), or `bits` does;
+    else `words` is the Bloom filter; without any of them the bounds are all that is known. `few`: the keys beside a Bloom
+    filter of ordered codes, in order, where they are few.
     """
 
     low: int
@@ -50,11 +53,12 @@ class KeyFilter:
     table: Mask | None = None
     words: Words | None = None
     few: Int64s | None = None
+    bits: BitTable | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of the filter."""
-        return sum(part.nbytes for part in (self.table, self.words, self.few) if part is not None)
+        return sum(part.nbytes for part in (self.table, self.words, self.few, self.bits) if part is not None)
 
     def passes(self, column: Array) -> Mask:
         """Which rows of a column of the keys' type may be keys. Texts may come as dictionaries."""
@@ -71,6 +75,8 @@ class KeyFilter:
             return False
         if self.few is not None:
             return bool(np.searchsorted(self.few, low) < np.searchsorted(self.few, high, side="right"))
+        if self.bits is not None:
+            return self.bits.any_between(low, high)
         return self.table is None or bool(self.table[low - self.low + 1 : high - self.low + 2].any())
 
     def _among(self, codes: Integers) -> Mask:
@@ -78,6 +84,8 @@ class KeyFilter:
             # What wraps ends up below or above the table too: its places there are those of `low` to `high` modulo 2**64.
             places = codes if self.low == 1 else np.subtract(codes, np.int64(self.low - 1), dtype=np.int64)
             return np.take(self.table, places, mode="clip")
+        if self.bits is not None:
+            return self.bits.among(codes)
         if self.words is not None:
             near = self._near(codes)
             if near is not None:
@@ -118,6 +126,8 @@ def key_filter_of(codes: Int64s, ordered: bool) -> KeyFilter:
         table = np.zeros(high - low + 3, np.bool_)
         table[codes - np.int64(low - 1)] = True
         return KeyFilter(low, high, ordered, table=table)
+    if low > _LEAST + MARGIN and span <= min(MOST_BITS, SPAN_PER_KEY * len(codes)):
+        return KeyFilter(low, high, ordered, bits=bit_table(codes, low, high))
     if len(codes) > MOST_KEYS:
         return KeyFilter(low, high, ordered)
     words = 1 << max(4, (len(codes) * BITS_PER_KEY // 64).bit_length())

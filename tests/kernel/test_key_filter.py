@@ -107,6 +107,33 @@ def test_values_far_from_the_table(value: int) -> None:
     assert not made.passes(pa.array([value])).any()
 
 
+WIDE = np.arange(50, 50 + 100_000_000, 250)
+
+
+@pytest.mark.parametrize("low", [-(2**63) + 20, -49_999_999, 0, 50, 2**63 - 100_000_100])
+def test_keys_of_a_wide_range_have_a_bit_each(low: int) -> None:
+    keys = WIDE - 50 + low
+    made = build_key_filter([pa.array(keys[::-1])])
+    assert made.bits is not None
+    assert made.nbytes < 13_000_000
+    assert made.passes(pa.array(keys)).all()
+    last = int(keys[-1])
+    others = [low - 1, low - 8, low + 1, low + 249, low + 251, last - 1, last + 1, last + 9, -(2**63), 2**63 - 1, -1]
+    others = [other for other in others if -(2**63) <= other < 2**63 and (other - low) % 250]
+    assert not made.passes(pa.array(others, pa.int64())).any()
+    asked = [(low - 19, low - 1), (low, low), (low + 1, low + 249), (low + 1, low + 250), (low + 243, low + 253)]
+    assert [made.may_hold(*bounds) for bounds in asked] == [False, True, False, True, True]
+    assert made.may_hold(low + 1, last - 1) and made.may_hold(last, last + 90) and not made.may_hold(last + 1, last + 90)
+
+
+def test_more_keys_than_a_bloom_filter_takes_have_bits_too() -> None:
+    keys = np.arange(0, 3_000_000 * 7, 7)
+    made = build_key_filter([pa.array(keys, pa.int32())])
+    assert made.bits is not None
+    probe = np.arange(-30, 3_000_000 * 7 + 30)
+    assert (made.passes(pa.array(probe)) == ((probe % 7 == 0) & (probe >= 0) & (probe <= keys[-1]))).all()
+
+
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int32(), pa.uint32(), pa.int64(), pa.timestamp("us")])
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_keys_at_the_ends_of_their_type(kind: pa.DataType, end: str) -> None:
