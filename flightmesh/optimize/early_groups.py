@@ -36,6 +36,7 @@ from flightmesh.logical.traversal import expressions, rewrite_down
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.estimate import estimate
 from flightmesh.optimize.fragile import is_fragile
+from flightmesh.optimize.nullability import may_be_null, never_null
 from flightmesh.optimize.work import JOIN
 
 LEAST_ROWS = 50_000
@@ -63,7 +64,7 @@ def _aggregate(node: Aggregate, context: Context) -> Relation:
     for inside, outside in ((join.left, join.right), (join.right, join.left)):
         if estimate(inside, context).rows < LEAST_ROWS:
             continue
-        early = _Early(context, _ids(inside), _ids(outside), _is_padded(join, inside))
+        early = _Early(context, _ids(inside), _ids(outside), _is_padded(join, inside), never_null(inside, context))
         keys = early.keys(node, join.condition)
         items = None if keys is None else [early.item(item) for item in node.aggregates]
         if keys is None or items is None or not all(items):
@@ -107,6 +108,8 @@ class _Early:
     outside: Ids
     may_be_missing: bool
     """Whether the other side's rows without a partner are kept."""
+    never_null: Ids
+    """Columns of this side that hold no NULL before the join: counting them is counting rows."""
     partial: list[AggregateItem] = field(default_factory=list)
     counts: dict[ColumnId, Field] = field(default_factory=dict)
     """Counts that come out as sums, by the ids of those: to be made integers again."""
@@ -173,6 +176,8 @@ class _Early:
         return Case(whens, None if case.otherwise is None else value(case.otherwise), total.type)
 
     def _partial(self, call: AggregateCall) -> Column:
+        if call.function == "count" and not call.distinct and not any(may_be_null(arg, self.never_null) for arg in call.args):
+            call = replace(call, function="count_star", args=())
         known = next((i for i in self.partial if i.call == call), None)
         if known is None:
             known = AggregateItem(Field(self.context.ids.fresh(), f"early {call.function}", call.type), call)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
-from flightmesh.expression.functions.search import contains
+from flightmesh.expression.functions.search import contains, contains_in_order
 
 ANY_RUN = object()
 ANY_ONE = object()
@@ -89,7 +89,19 @@ def match(text: pa.Array, pattern: Pattern) -> pa.Array:
             both = pc.and_(pc.starts_with(text, pattern=start), pc.ends_with(text, pattern=end))
             least = len((start + end).encode())
             return pc.and_(both, pc.greater_equal(pc.binary_length(text), pa.scalar(least, pa.int32())))
-    return _filtered(text, pattern)
+    words = _words_in_order(pattern)
+    return contains_in_order(text, words) if words and pa.types.is_string(text.type) else _filtered(text, pattern)
+
+
+def _words_in_order(pattern: Pattern) -> tuple[str, ...]:
+    """The literals of a pattern that only asks for them in order, as `%a%b%` does; none of any other, nor where the first is so
+    short that it stands nearly everywhere."""
+    words, runs = pattern.parts[1::2], pattern.parts[::2]
+    if len(runs) != len(words) + 1 or any(run is not ANY_RUN for run in runs):
+        return ()
+    if not all(isinstance(word, str) for word in words) or len(words[0]) < 2:
+        return ()
+    return words
 
 
 def _filtered(text: pa.Array, pattern: Pattern) -> pa.Array:
