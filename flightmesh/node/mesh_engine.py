@@ -152,6 +152,10 @@ class MeshEngine:
         """What is known of a table."""
         return self.mesh.files.statistics(table)
 
+    def is_unique(self, table: Table, column: str) -> bool:
+        """Proved by the driver, where it sees the files of the workers."""
+        return self.mesh.files.is_unique(table, column)
+
     def forget_ended(self) -> None:
         """Forgets jobs of which nothing is left."""
         for job in tuple(self._jobs):

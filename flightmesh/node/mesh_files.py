@@ -25,6 +25,7 @@ from flightmesh.catalog.table import (
     Table,
     TableStatistics,
 )
+from flightmesh.catalog.uniqueness import is_unique
 from flightmesh.errors import FlightmeshError, InvalidInput, NodeSilent, NodeUnavailable, WorkerLost
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.node.mesh_served import MeshServed
@@ -104,6 +105,10 @@ class MeshFiles:
                 while len(self._kept) > _TABLES_KEPT:
                     self._kept.popitem(last=False)
         return found
+
+    def is_unique(self, table: Table, column: str) -> bool:
+        """Whether it is proved that no two rows agree in a column: never of files that only workers see."""
+        return not isinstance(table, MemoryTable) and sees(table) and is_unique(table, column)
 
     def close(self) -> None:
         """Ends the threads that ask."""

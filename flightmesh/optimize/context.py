@@ -17,13 +17,19 @@ from flightmesh.ids import ColumnIds, SharedId
 from flightmesh.logical.relations import Relation, With
 
 
+def _unproved(table: Table, column: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One query's planning. `statistics` answers for every table of the plan, with unknowns left None."""
+    """One query's planning. `statistics` answers for every table of the plan, with unknowns left None; `is_unique` says of a
+    table and a column whether it is proved that no two rows agree in it and none has NULL, which may take reading it."""
 
     ids: ColumnIds
     statistics: Callable[[Table], TableStatistics]
     config: Config
+    is_unique: Callable[[Table, str], bool] = _unproved
     memo: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
     """Estimates by `id()` of their relation, beside the relation itself so that its id cannot be taken anew."""
     shared: dict[SharedId, Relation] = field(default_factory=dict, compare=False, repr=False)

@@ -19,6 +19,7 @@ from flightmesh.optimize.early_groups import group_early
 from flightmesh.optimize.empty_inputs import remove_empty_inputs
 from flightmesh.optimize.exists_to_extremes import exists_to_extremes
 from flightmesh.optimize.fuse_single_rows import fuse_single_rows
+from flightmesh.optimize.late_columns import fetch_late
 from flightmesh.optimize.limits import push_limits
 from flightmesh.optimize.list_keys import key_lists
 from flightmesh.optimize.marks import marks_to_semi_joins
@@ -76,6 +77,8 @@ RULES: tuple[Rule, ...] = (
     joins_to_semi_joins,
     share_equal,
     exists_to_extremes,
+    fetch_late,
+    prune_columns,
     order_joins,
     group_early,
     prune_columns,

@@ -16,6 +16,7 @@ from flightmesh.catalog.datasets import open_dataset
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.statistics import statistics
 from flightmesh.catalog.table import MemoryTable, Table, TableStatistics
+from flightmesh.catalog.uniqueness import is_unique
 from flightmesh.config import Config
 from flightmesh.driver.events import IN_PROCESS, JobOptions
 from flightmesh.driver.record import JobRecord, Progress
@@ -96,6 +97,9 @@ class Engine(Files, Protocol):
     def statistics(self, table: Table) -> TableStatistics:
         """What is known of a table."""
 
+    def is_unique(self, table: Table, column: str) -> bool:
+        """Whether it is proved that no two rows of a table agree in a column, and none has NULL."""
+
     def close(self) -> None:
         """Cancels what runs and frees what is held. Repeating it is harmless."""
 
@@ -161,6 +165,10 @@ class EmbeddedEngine(OwnFiles):
     def statistics(self, table: Table) -> TableStatistics:
         """From the footers of files, or the data in memory."""
         return statistics(table, self._tables)
+
+    def is_unique(self, table: Table, column: str) -> bool:
+        """By reading the column, once for each state of its files."""
+        return is_unique(table, column)
 
     def close(self) -> None:
         """Cancels what runs and ends every thread."""

@@ -204,7 +204,10 @@ class Workspace:
         return _Planned(plan, analyze, _since(begun))
 
     def _plan(self, relation: Relation, names: tuple[str, ...], ids: ColumnIds, config: Config, source: str = "") -> QueryPlan:
-        return replace(plan_query(relation, names, Context(ids, self.engine.statistics, config), config), source=source)
+        return replace(
+            plan_query(relation, names, Context(ids, self.engine.statistics, config, self.engine.is_unique), config),
+            source=source,
+        )
 
     def _explain(self, prepared: Prepared, level: Level, text: str) -> str:
         options = JobOptions(text=text, planning=prepared.planning, source=prepared.plan.source)
