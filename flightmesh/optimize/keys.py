@@ -1,6 +1,7 @@
 """What can be proved of a relation's rows: which columns are unique together, and whether there is at most one row.
 
-Handed a relation; hands on facts that hold for any data (statistics prove nothing here).
+Handed a relation; hands on facts that hold for any data, or that were proved of the data of pinned files (`is_key`); statistics
+prove nothing here.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from flightmesh.logical.relations import (
     Limit,
     Project,
     Relation,
+    Scan,
     Sort,
     Values,
     Window,
 )
+from flightmesh.optimize.context import Context
 
 Key = frozenset[ColumnId]
 
@@ -46,6 +49,29 @@ def unique_keys(relation: Relation) -> tuple[Key, ...]:
             return _join_keys(relation)
         case _:
             return ()
+
+
+def is_key(relation: Relation, columns: Key, context: Context) -> bool:
+    """Whether no two rows agree in all these columns. What tables hold is asked for (`Context.is_unique`), so it may take
+    reading some of them."""
+    if any(key <= columns for key in unique_keys(relation)):
+        return True
+    match relation:
+        case Scan(fields=fields, table=table):
+            return any(context.is_unique(table, f.name) for f in fields if f.id in columns)
+        case Filter(input=child) | Sort(input=child) | Limit(input=child) | Window(input=child):
+            return is_key(child, columns, context)
+        case Project(input=child, items=items):
+            handed = (i.expression.id for i in items if i.field.id in columns and isinstance(i.expression, Column))
+            return is_key(child, frozenset(handed), context)
+        case Join(left=left, right=right, kind=kind):
+            if kind in LEFT_ONLY:
+                return is_key(left, columns, context)
+            if kind in (JoinKind.INNER, JoinKind.LEFT) and binds_key(relation, right):
+                return is_key(left, columns, context)
+            return kind in (JoinKind.INNER, JoinKind.RIGHT) and binds_key(relation, left) and is_key(right, columns, context)
+        case _:
+            return False
 
 
 def _first_of_each(window: Window, predicate: Expression) -> tuple[Key, ...]:

@@ -37,6 +37,7 @@ from flightmesh.optimize.share_equal import share_equal
 from flightmesh.optimize.shared import inline_shared
 from flightmesh.optimize.simplify import simplify
 from flightmesh.optimize.single_joins import simplify_single_joins
+from flightmesh.optimize.single_row_groups import ungroup_single_rows
 from flightmesh.optimize.single_rows import merge_single_rows
 from flightmesh.optimize.sink_single_joins import sink_single_joins
 from flightmesh.optimize.sorts import remove_sorts
@@ -81,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     prune_columns,
     order_joins,
     group_early,
+    ungroup_single_rows,
     prune_columns,
     merge_projects,
     narrow_shared,
