@@ -230,3 +230,10 @@ def test_lists_with_nan_read_everything(clustered: FileTable) -> None:
     options = tuple(Literal(pa.scalar(value, pa.float64())) for value in (15.0, math.nan))
     assert groups(clustered, InList(f.column(), options)) == list(range(10))
     assert groups(clustered, InList(f.column(), options[:1])) == [1]
+
+
+def test_row_groups_of_a_small_table_are_dealt_evenly(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"i": pa.array(range(160_000), pa.int32())}), tmp_path / "a.parquet", row_group_size=40_000)
+    assert [split.rows for split in splits(open_table("t", tmp_path / "a.parquet"))] == [80_000] * 2
+    pq.write_table(pa.table({"i": pa.array(range(60_000), pa.int32())}), tmp_path / "b.parquet", row_group_size=10_000)
+    assert [split.rows for split in splits(open_table("t", tmp_path / "b.parquet"))] == [60_000]

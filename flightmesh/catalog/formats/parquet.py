@@ -7,6 +7,7 @@ never touches Arrow's IO or CPU pools, so a blocked pool cannot starve it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ from flightmesh.ids import ColumnId
 
 _Identity: TypeAlias = tuple[Storage, str, int, int]
 _BATCHED_ROWS = 131_072
+"""Small row groups are read together, up to so many rows; evenly, so that tasks can share a table of a few of them."""
 _FOOTERS_KEPT = 4096
 _READERS_KEPT = 16
 _LOCAL_SAMPLES = 4
@@ -123,13 +125,15 @@ def _file_splits(
 ) -> Iterator[FileSplit]:
     keys = partition_values(table, number)
     known = footer(table.storage, table.files[number])
+    total = sum(known.rows)
+    together = math.ceil(total / max(1, math.ceil(total / _BATCHED_ROWS)))
     pieces: list[int] = []
     rows = stored = 0
     for group in range(known.row_groups):
         group_rows, group_bytes = known.rows[group], known.bytes[group]
         if group_rows == 0 or not _group_may_match(table, known, group, filters, names, keys):
             continue
-        if pieces and rows + group_rows > _BATCHED_ROWS:
+        if pieces and rows + group_rows > together:
             yield FileSplit(number, tuple(pieces), rows, stored)
             pieces, rows, stored = [], 0, 0
         pieces.append(group)
