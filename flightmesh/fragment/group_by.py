@@ -4,7 +4,7 @@ Grouping a few rows at a time is wasted work where it hardly makes fewer rows of
 groups back and, if single morsels shrink no better, hands rows on as groups of their own (the FINAL phase will bring them
 together): after a merge that showed it, or at once where the planner expects as much and morsels do not shrink. A FINAL phase
 collects more rows before it groups them. Distinct measures, and those whose partial results cannot be merged, need all rows of
-a group together: there all rows are collected.
+a group together: there all rows are collected. Counts and sums by one integer of a small range are added up in place.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flightmesh.fragment.grouping import Aggregation
 from flightmesh.fragment.join_build import expected_rows
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
+from flightmesh.fragment.tallied import Tallied
 from flightmesh.kernel.batches import concat_batches
 from flightmesh.physical.measures import need_all_rows
 from flightmesh.physical.operators import ExpandSets, GroupBy, GroupPhase
@@ -66,8 +67,11 @@ def _partial(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[
     gathered = _Gathered(memory, first.merging())
     # Below other operators rows may be multiplied next, and of copies for grouping sets the first say nothing of the rest.
     doubtful = site.position == 0 and not are_copies and _is_doubtful(node)
+    tallied = None if are_copies else Tallied.of(node, memory)
     for batch in rows:
         site.context.check()
+        if tallied is not None and tallied.add(batch):
+            continue
         if gathered.worth_merging:
             gathered.add(first.groups(batch), batch.num_rows)
             if doubtful and gathered.input_rows >= TRIED_ROWS and not gathered.worth_grouping:
@@ -77,6 +81,8 @@ def _partial(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[
             continue
         yield from gathered.drain()
         yield first.groups(batch) if gathered.worth_grouping else first.each_row(batch)
+    if tallied is not None and tallied.rows:
+        gathered.add(tallied.groups(), tallied.rows)
     if gathered.batches:
         if gathered.worth_merging:
             gathered.merge()
