@@ -189,12 +189,13 @@ class EmbeddedRuntime:
 
     def _await_turn(self) -> Turn | None:
         """The next event. Once none has come for long, and nothing runs, the system gets back what allocators keep."""
-        try:
-            return self._queue.get(timeout=self._idle_seconds)
-        except queue.Empty:
-            if not self._handles:
-                give_back_memory()
-            return self._queue.get()
+        while True:
+            try:
+                return self._queue.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                if not self._handles:
+                    give_back_memory()
+                    return self._queue.get()
 
     def _take_turn(self, turn: Turn) -> None:
         now = time.monotonic()

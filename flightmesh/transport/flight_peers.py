@@ -30,7 +30,7 @@ CONNECT_MS = 120_000
 node is lost is for the driver to say; calls have their own deadlines. (The option's name says less than it does.)"""
 
 
-RENEWING_SECONDS = (0.02, 0.05, 0.1, 0.2)
+RENEWING_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 """A node whose certificate is being renewed takes no connection for some milliseconds, on a crowded machine for more: who was
 not heard asks again after these."""
 
