@@ -26,6 +26,7 @@ from flightmesh.runtime.gathering import RESULT
 from flightmesh.session import Session, connect
 from flightmesh.session.engine import TABLES
 from tests.session.conftest import AnySession
+from tests.waiting import wait_until
 
 
 def rows(session: AnySession, text: str, **options: object) -> list[tuple[object, ...]]:
@@ -339,9 +340,10 @@ def test_a_gathered_result_counts_against_the_budget(monkeypatch: pytest.MonkeyP
         # Whether the result or the rows on their way to it ask for the byte too much is a matter of time.
         with pytest.raises(ResourceExhausted, match="out of memory"):
             result.to_arrow()
-        assert session.runtime.budget.accounts() == {}
+        # Its other tasks end when they hear of it.
+        wait_until(lambda: session.runtime.budget.accounts() == {}, 30, "the failed job to leave nothing")
         assert len(session.sql("select v from big where v < 500000")) == 500_000
-        assert session.runtime.budget.used == 0, "what is complete is the caller's"
+        wait_until(lambda: session.runtime.budget.used == 0, 30, "what is complete to be the caller's")
 
 
 def bytes_of_tables(session: Session) -> int:
