@@ -50,15 +50,13 @@ class Staging:
         """The most that is staged, and that should be staged at once."""
         return min(self._useful, self._room.limit())
 
-    def add(self, parts: Sequence[tuple[int, pa.RecordBatch]]) -> list[tuple[int, pa.RecordBatch]]:
-        """Stages slices; gives all blocks once enough has gathered or waited long enough, or there is no room to wait in;
-        else nothing."""
+    def add(self, parts: Sequence[tuple[int, pa.RecordBatch]], size: int) -> list[tuple[int, pa.RecordBatch]]:
+        """Stages slices, `size` bytes together; gives all blocks once enough has gathered or waited long enough, or there is no
+        room to wait in; else nothing."""
         if not self._slices:
             self._since = time.monotonic()
-        size = 0
         for bucket, part in parts:
             self._slices.setdefault(bucket, []).append(part)
-            size += part.nbytes
         self._bytes += size
         if self._bytes >= self.piece_bytes() or self.is_due or not self._room.take(size):
             return self.flush()

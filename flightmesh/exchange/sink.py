@@ -19,6 +19,7 @@ from flightmesh.exchange.log import Blocked, EdgeLog
 from flightmesh.exchange.memory import ProducerRoom
 from flightmesh.ids import AttemptId
 from flightmesh.kernel.key_set import KeyCollector
+from flightmesh.kernel.part_sizes import part_sizes
 from flightmesh.kernel.partition import partition_batch
 from flightmesh.physical.partitioning import Broadcast, Hash, RoundRobin, Single
 from flightmesh.protocol.frames import EntryKind
@@ -125,14 +126,15 @@ class _Dealer:
 
     def _put_piece(self, batch: pa.RecordBatch) -> None:
         parts = self._deal(batch)
-        for bucket, part in parts:
+        sizes = part_sizes([part for _, part in parts])
+        for (bucket, part), size in zip(parts, sizes, strict=True):
             self._rows[bucket] += part.num_rows
-            self._bytes[bucket] += part.nbytes
+            self._bytes[bucket] += size
         whole = len(parts) == 1 and parts[0][1] is batch
         if whole and (len(self._rows) == 1 or batch.nbytes >= BLOCK_BYTES):
             blocks = [*self._staging.flush(), (parts[0][0], owned([batch]))]
         else:
-            blocks = self._staging.add(parts)
+            blocks = self._staging.add(parts, sum(sizes))
         if blocks:
             self.log.append(self.attempt, blocks)
 

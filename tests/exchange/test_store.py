@@ -229,7 +229,7 @@ def slices_of(parent: pa.RecordBatch, count: int) -> Sequence[tuple[int, pa.Reco
 def test_blocks_do_not_pin_their_parents() -> None:
     parent = pa.record_batch({"c1": pa.array(np.arange(16_000)), "c2": pa.array([f"text {i}" for i in range(16_000)])})
     staging = Staging(16, ProducerRoom(ChannelMemory(MemoryBudget(1 << 30), 1 << 30, None), JOB))
-    assert staging.add(slices_of(parent, 16)) == [], "small slices wait for more"
+    assert staging.add(slices_of(parent, 16), parent.nbytes) == [], "small slices wait for more"
     blocks = staging.flush()
     assert len(blocks) == 16
     for bucket, block in blocks:
@@ -251,7 +251,7 @@ def test_a_whole_batch_passes_by_reference() -> None:
 def test_staged_slices_become_blocks_once_there_are_enough() -> None:
     staging = Staging(4, ProducerRoom(ChannelMemory(MemoryBudget(1 << 30), 1 << 30, None), JOB))
     parent = pa.record_batch({"c1": pa.array(np.arange(400_000))})
-    blocks = [block for _ in range(4) for block in staging.add(slices_of(parent, 4))]
+    blocks = [block for _ in range(4) for block in staging.add(slices_of(parent, 4), parent.nbytes)]
     assert {bucket for bucket, _ in blocks} == {0, 1, 2, 3}
     assert all(block.nbytes >= 256 * 1024 for _, block in blocks)
 
