@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from flightmesh.kernel.batches import concat_batches
+from flightmesh.kernel.batches import drained
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.key_ranges import clustered_ranges
 from flightmesh.kernel.partition import split_by_bucket
@@ -48,21 +48,16 @@ def _hashed(batches: list[pa.RecordBatch], keys: list[str]) -> Iterator[pa.Recor
     total = sum(batch.num_rows for batch in batches)
     if total <= 2 * HASHED_ROWS or not keys:
         if batches:
-            yield _joined(batches)
+            yield drained(batches, batches[0].schema)
         return
     parts = _count(total, HASHED_ROWS)
-    yield from map(_joined, _dealt(batches, _by_hash(keys, parts), parts))
+    for part in _dealt(batches, _by_hash(keys, parts), parts):
+        yield drained(part, part[0].schema)
 
 
 def _count(rows: int, each: int) -> int:
     """A power of two, so that parts have between half of and all of `each` rows, if they are equal."""
     return min(MOST_PARTS, 1 << (rows // each).bit_length())
-
-
-def _joined(part: list[pa.RecordBatch]) -> pa.RecordBatch:
-    whole = concat_batches(part, part[0].schema)
-    part.clear()
-    return whole
 
 
 def _dealt(batches: list[pa.RecordBatch], deal: _Dealing, parts: int) -> Iterator[list[pa.RecordBatch]]:

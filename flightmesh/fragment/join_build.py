@@ -11,7 +11,7 @@ from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.encoded_texts import encode_build
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
-from flightmesh.kernel.batches import concat_batches
+from flightmesh.kernel.batches import drained
 from flightmesh.kernel.join_index import JoinIndex, build_join_index, build_key_index
 from flightmesh.kernel.key_filter import KeyFilter, build_key_filter
 from flightmesh.kernel.lookup import Lookup, all_pairs
@@ -59,8 +59,8 @@ def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> Joi
         narrow = batch.select(names)
         memory.take(batch_bytes(narrow))
         collected.append(narrow)
-    merged = concat_batches(collected, schema)
-    collected.clear()
+        del batch, narrow
+    merged = drained(collected, schema)
     index = None
     if node.keys:
         build_index = build_key_index if _only_asks(node) else build_join_index

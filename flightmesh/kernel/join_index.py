@@ -29,7 +29,8 @@ SMALL_TABLE = 1 << 16
 """Ranges up to so many keys are addressed directly however few rows there are,"""
 LARGEST_SPARSE_TABLE = 1 << 23
 """and up to so many when as many probes are expected: then filling the table costs less than it saves."""
-
+_PIECE = 1 << 20
+"""Rows that are compared at a time."""
 
 Placed: TypeAlias = tuple[Int32s, Int32s | None, Int32s | None]
 Placing: TypeAlias = Callable[[Int64s, int, Int32s], Placed]
@@ -121,9 +122,11 @@ def build_key_index(columns: Sequence[Array], null_safe: Sequence[bool], expecte
 def _build(columns: Sequence[Array], null_safe: Sequence[bool], expected_probes: float, placed: Placing) -> JoinIndex:
     packed = pack_keys(columns, null_safe)
     packing, codes = packed if packed is not None else (None, _hash_codes(columns, null_safe))
-    rows = np.flatnonzero(codes >= 0)
-    if len(rows) < len(codes):
+    if len(codes) and codes.min() < 0:
+        rows = np.flatnonzero(codes >= 0).astype(np.int32)
         codes = codes[rows]
+    else:
+        rows = np.arange(len(codes), dtype=np.int32)
     table: HashTable | None = None
     if packing is not None and _dense(packing.size, len(rows), expected_probes):
         size, numbers = packing.size, codes
@@ -131,7 +134,7 @@ def _build(columns: Sequence[Array], null_safe: Sequence[bool], expected_probes:
         table, numbers = build_table(codes)
         size = table.size
     one_key = packing is not None or _one_key_a_slot(columns, numbers, size, rows)
-    place, ends, listed = (placed if one_key else _every_row)(numbers, size, rows.astype(np.int32))
+    place, ends, listed = (placed if one_key else _every_row)(numbers, size, rows)
     kept = () if packing is not None else tuple(columns)
     return JoinIndex(kept, tuple(null_safe), packing, table, place, ends, listed, one_key)
 
@@ -164,7 +167,7 @@ def _every_row(numbers: Int64s, size: int, rows: Int32s) -> Placed:
     One place more than there are numbers stays empty: numbers out of range are looked up there.
     """
     place, _, _ = _one_row(numbers, size, rows)
-    if len(rows) == 0 or (place[numbers] == rows).all():
+    if all((place[numbers[i : i + _PIECE]] == rows[i : i + _PIECE]).all() for i in range(0, len(rows), _PIECE)):
         return place, None, None
     counts = np.bincount(numbers, minlength=size + 1)
     ends = np.cumsum(counts).astype(np.int32)
@@ -173,7 +176,7 @@ def _every_row(numbers: Int64s, size: int, rows: Int32s) -> Placed:
     return np.where(counts > 0, begins, np.int32(-1)), ends, listed
 
 
-def _one_key_a_slot(columns: Sequence[Array], numbers: Int64s, size: int, rows: Int64s) -> bool:
+def _one_key_a_slot(columns: Sequence[Array], numbers: Int64s, size: int, rows: Int32s) -> bool:
     """Whether all build rows of a slot have the same key, as they do unless two keys have one hash."""
     representative = np.zeros(size, np.int64)
     representative[numbers] = rows

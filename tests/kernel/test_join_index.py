@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -111,3 +113,17 @@ def test_all_pairs_of_nothing() -> None:
     assert list(all_pairs(0, 5).pairs(10)) == []
     assert list(all_pairs(5, 0).pairs(10)) == []
     assert [len(p) for p, _ in all_pairs(3, 5).pairs(4)] == [4, 4, 4, 3]
+
+
+def test_building_a_large_table_takes_little_beside_it() -> None:
+    """Codes, rows and the table are there together, and nothing else that has a value for every row."""
+    rows = 1 << 22
+    keys = pa.array(np.arange(rows) * 2)
+    tracemalloc.start()
+    try:
+        index = build_join_index([keys], [False])
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert index.unique and index.table is None
+    assert most < (8 + 4 + 2 * 4 + 5) * rows
