@@ -9,7 +9,9 @@ NULL or, null-aware, when a NULL key leaves its comparison open; else FALSE. Els
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from typing import assert_never
 
 import numpy as np
@@ -17,13 +19,14 @@ import pyarrow as pa
 
 from flightmesh.errors import DataError, InternalError
 from flightmesh.fragment.coalesce import coalesce
-from flightmesh.fragment.join_build import JoinBuild, collect_build
+from flightmesh.fragment.join_build import BuildRows, JoinBuild, collect_build, collect_rows, index_build
 from flightmesh.fragment.join_condition import JoinCondition
 from flightmesh.fragment.join_output import JoinOutput
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site
 from flightmesh.fragment.turns import Turns
 from flightmesh.kernel.batches import rows_without_columns
+from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.kernel.lookup import Lookup
 from flightmesh.kernel.masks import keep_rows
 from flightmesh.kernel.values import Mask
@@ -41,7 +44,8 @@ def run_hash_join(node: HashJoin, probe: Pull, build: Pull, site: Site) -> Itera
         if site.turns is not None and is_kept(node.build):
             built = _kept_build(node, build, site, site.turns, memory)
         elif node.side is BuildSide.SHARED:
-            built = _shared_build(node, build, site)
+            yield from coalesce(_with_shared_build(node, probe, build, site), site.context.morsel_rows)
+            return
         else:
             built = collect_build(node, build, site, memory)
         build.close()
@@ -65,18 +69,66 @@ def _kept_build(node: HashJoin, build: Pull, site: Site, turns: Turns, memory: M
     return known
 
 
-def _shared_build(node: HashJoin, build: Pull, site: Site) -> JoinBuild:
-    """The build of this join for all tasks of the stage on this worker; the first task to come makes it."""
+def _with_shared_build(node: HashJoin, probe: Pull, build: Pull, site: Site) -> Iterator[pa.RecordBatch]:
+    """The joined rows, of one build for all tasks of the stage on this worker. The first task to come reads its rows, and goes
+    on to index them; the others begin with the probe side meanwhile: a filtered scan reads long before it gives rows."""
     if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
         raise InternalError(f"a {node.kind.value} join cannot share its build: unmatched build rows would be given once a task")
+    shared, is_first = _shared_rows(node, build, site)
+    build.close()
+    if shared.count == 0 and node.kind in NEEDS_BUILD_ROWS:
+        probe.close()
+        return
+    site.filters.update(shared.filters)
+    begun: list[pa.RecordBatch] = []
+    if not is_first:
+        batch = next(probe, None)
+        if batch is None:
+            return
+        begun.append(batch)
+    built = _indexed(node, shared, site)
+    yield from _Join(node, built, site).run(chain(begun, probe))
+
+
+@dataclass(slots=True)
+class _SharedBuild:
+    """The build of a join that tasks share: first its rows, of so many `bytes`, later its index in their place."""
+
+    rows: BuildRows | None
+    count: int
+    filters: tuple[tuple[int, KeyFilter], ...]
+    bytes: int
+    built: JoinBuild | None = None
+
+
+def _shared_rows(node: HashJoin, build: Pull, site: Site) -> tuple[_SharedBuild, bool]:
+    """The build with its rows read, and whether this task has done that."""
     key = ("join build", int(site.context.attempt.task.stage), site.position)
     with site.context.shared(key) as slot, site.memory("the shared build side of a join") as memory:
-        if slot.value is None:
-            slot.value = collect_build(node, build, site, memory)
+        is_first = slot.value is None
+        if is_first:
+            rows = collect_rows(node, build, site, memory)
+            slot.value = _SharedBuild(rows, int(rows.rows.num_rows), rows.filters, memory.held)
             memory.keep()
-        if not isinstance(slot.value, JoinBuild):
+        if not isinstance(slot.value, _SharedBuild):
             raise InternalError(f"the shared object {key} is a {type(slot.value).__name__}")
-        return slot.value
+        return slot.value, is_first
+
+
+def _indexed(node: HashJoin, shared: _SharedBuild, site: Site) -> JoinBuild:
+    """The build with its index; who comes first makes it."""
+    key = ("join index", int(site.context.attempt.task.stage), site.position)
+    with site.context.shared(key) as slot, site.memory("the shared build side of a join") as memory:
+        if shared.rows is not None:
+            shared.built = index_build(node, shared.rows, site, memory)
+            slot.value = shared.built
+            details = site.metrics.details
+            details["memory_peak"] = max(details.get("memory_peak", 0), shared.bytes + memory.held)
+            shared.rows = None
+            memory.keep()
+        if shared.built is None:
+            raise InternalError(f"the shared object {key} was not made")
+        return shared.built
 
 
 class _Join:
@@ -92,7 +144,7 @@ class _Join:
         if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
             self._given = np.zeros(built.count, np.bool_)
 
-    def run(self, probe: Pull) -> Iterator[pa.RecordBatch]:
+    def run(self, probe: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in probe:
             self._site.context.check()
             if batch.num_rows:

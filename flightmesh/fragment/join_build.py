@@ -21,6 +21,14 @@ from flightmesh.physical.operators import HashJoin, Operator, operator_inputs
 
 
 @dataclass(frozen=True, slots=True)
+class BuildRows:
+    """`rows` holds the build columns that the join reads; `filters` are those that the join makes, by their numbers."""
+
+    rows: pa.RecordBatch
+    filters: tuple[tuple[int, KeyFilter], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JoinBuild:
     """`rows` holds the build columns that the join reads, `index` finds them by key (None: a join without keys); `filters` are
     those that the join makes, by their numbers."""
@@ -51,6 +59,11 @@ def build_schema(node: HashJoin) -> pa.Schema:
 
 def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> JoinBuild:
     """Reads the build side to its end and indexes it."""
+    return index_build(node, collect_rows(node, rows, site, memory), site, memory)
+
+
+def collect_rows(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> BuildRows:
+    """Reads the build side to its end and makes the join's filters."""
     schema = build_schema(node)
     names = schema.names
     collected: list[pa.RecordBatch] = []
@@ -61,18 +74,23 @@ def collect_build(node: HashJoin, rows: Pull, site: Site, memory: Memory) -> Joi
         collected.append(narrow)
         del batch, narrow
     merged = drained(collected, schema)
-    index = None
+    filters = tuple((made.number, build_key_filter([merged.column(made.column.key)])) for made in node.dynamic)
+    memory.take(sum(each.nbytes for _, each in filters))
+    site.metrics.count("build_rows", merged.num_rows)
+    return BuildRows(merged, filters)
+
+
+def index_build(node: HashJoin, build: BuildRows, site: Site, memory: Memory) -> JoinBuild:
+    """The rows, texts of them perhaps as dictionaries, with the index over their keys."""
+    merged, index = build.rows, None
     if node.keys:
         build_index = build_key_index if _only_asks(node) else build_join_index
         keys = [merged.column(k.build.key) for k in node.keys]
         index = build_index(keys, [k.null_safe for k in node.keys], expected_rows(node.probe) or 0)
         memory.take(index.nbytes)
     encoded = encode_build(merged, node, site.encoded)
-    memory.hold(memory.held + max(0, batch_bytes(encoded) - batch_bytes(merged)))
-    filters = tuple((made.number, build_key_filter([merged.column(made.column.key)])) for made in node.dynamic)
-    memory.take(sum(each.nbytes for _, each in filters))
-    site.metrics.count("build_rows", merged.num_rows)
-    return JoinBuild(encoded, index, filters)
+    memory.take(max(0, batch_bytes(encoded) - batch_bytes(merged)))
+    return JoinBuild(encoded, index, build.filters)
 
 
 def _only_asks(node: HashJoin) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from flightmesh.errors import DataError, ResourceExhausted
 from flightmesh.expression.nodes import Call, Expression, Field
+from flightmesh.fragment import hash_join
+from flightmesh.fragment.join_build import JoinBuild
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import JoinKind
 from flightmesh.physical.operators import BuildSide, HashJoin, KeyPair, LimitRows, Operator
@@ -151,6 +155,28 @@ def test_a_shared_build_is_made_once_for_all_tasks() -> None:
     assert second.closed.count("edge 2") == 0
     assert first.held > 0
     assert second.held == 0
+
+
+def test_only_the_first_task_indexes_a_shared_build_before_it_reads_its_probe_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = pa.table({"k": [1, 2, 3]}), pa.table({"k": [2, 3, 3]})
+    contexts = Context(task=0), Context(task=1)
+    contexts[1].slots = contexts[0].slots
+    read: list[int] = []
+    indexed = hash_join._indexed
+
+    def noted(*args: Any) -> JoinBuild:
+        read.append(fragment.metrics[1].rows)
+        return indexed(*args)
+
+    monkeypatch.setattr(hash_join, "_indexed", noted)
+    for context in contexts:
+        tables = Tables(context)
+        probe, build = tables.edge(a), tables.edge(b)
+        keys = (KeyPair(probe.fields[0].column(), build.fields[0].column()),)
+        node = HashJoin(probe, build, JoinKind.INNER, keys, None, BuildSide.SHARED, (*probe.fields, *build.fields))
+        fragment = start(node, context)
+        assert sum(batch.num_rows for batch in fragment) == 3
+    assert read == [0, 3]
 
 
 def test_an_empty_build_side_ends_an_inner_join_without_reading_the_probe_side() -> None:
