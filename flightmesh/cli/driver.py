@@ -110,6 +110,7 @@ def command(
         },
     )
     place = driver_place(settings.node)
+    from flightmesh.cli.long_lived import set_long_lived_aside
     from flightmesh.node.client_service import ClientService
     from flightmesh.node.driver_node import DriverNode
     from flightmesh.node.handshakes import log_refused_handshakes
@@ -126,6 +127,7 @@ def command(
     node = DriverNode(settings, ClientService, place)
     try:
         node.start()
+        set_long_lived_aside()
         if place.security is None:
             warn_insecure(place.listen)
         _say_ready(node)

@@ -169,6 +169,7 @@ def command(
 
 def _run(settings: Config, place: Place, sought: Sought) -> None:
     """The worker from start to end."""
+    from flightmesh.cli.long_lived import set_long_lived_aside
     from flightmesh.discovery.opening import open_source
     from flightmesh.node.handshakes import log_refused_handshakes
     from flightmesh.node.logs import start_logging
@@ -183,6 +184,7 @@ def _run(settings: Config, place: Place, sought: Sought) -> None:
     readiness.waiting(f"waiting for {source.waiting_for()}")
     node = WorkerNode(settings, source, place, partial(say_ready, readiness), on_lost=readiness.waiting)
     _end_on_signals(node, readiness)
+    set_long_lived_aside()
     try:
         node.start()
         if place.security is None:
