@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from flightmesh.catalog.normalise import drops_only_time
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
+from flightmesh.expression.plain import plain
 from flightmesh.ids import ColumnId
 
 _FLIPPED = {
@@ -189,11 +190,9 @@ def comparable(scalar: pa.Scalar) -> Any:
     kind = scalar.type
     if not scalar.is_valid:
         return None
-    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-        return getattr(scalar, "value")  # noqa: B009 - the stubs do not know the raw integer of a temporal scalar
     if pa.types.is_nested(kind):
         return None
-    value = scalar.as_py()
+    value = plain(scalar)
     return None if _is_nan(value) else value
 
 

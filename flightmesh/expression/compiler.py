@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal, children
+from flightmesh.expression.plain import plain
 from flightmesh.expression.properties import may_fail
 from flightmesh.expression.registry import scalar_function
 from flightmesh.expression.steps import (
@@ -163,7 +164,7 @@ class _Numbering:
             case Column(id=id):
                 return ("column", id)
             case Literal(value=value):
-                return ("literal", value.type, repr(value.as_py()))
+                return ("literal", value.type, repr(plain(value)))
             case Call(function=function, type=type):
                 if scalar_function(function).volatile:
                     return ("volatile", len(self.table))

@@ -6,7 +6,6 @@ and reading never fails, also for nodes the binder would refuse.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -27,6 +26,7 @@ from flightmesh.expression.nodes import (
     substitute,
     walk,
 )
+from flightmesh.expression.plain import plain
 from flightmesh.expression.textcasts import to_text
 from flightmesh.expression.types import Family, family, sql_type_name
 from flightmesh.ids import ColumnId
@@ -139,7 +139,7 @@ def format_literal(scalar: pa.Scalar) -> str:
     if not scalar.is_valid:
         return "NULL"
     found = family(scalar.type)
-    value: Any = scalar.as_py()
+    value: Any = plain(scalar)
     match found:
         case Family.STRING:
             return "'" + str(value).replace("'", "''") + "'"
@@ -151,9 +151,7 @@ def format_literal(scalar: pa.Scalar) -> str:
             return f"{value:f}"
         case Family.FLOAT:
             return repr(value)
-        case Family.DATE:
-            return f"DATE '{value.isoformat() if isinstance(value, datetime.date) else value}'"
-        case Family.TIMESTAMP | Family.TIME | Family.INTERVAL | Family.BINARY:
+        case Family.DATE | Family.TIMESTAMP | Family.TIME | Family.INTERVAL | Family.BINARY:
             text = to_text(pa.array([scalar], scalar.type))[0].as_py()
             return f"{sql_type_name(scalar.type)} '{text}'"
         case Family.LIST:

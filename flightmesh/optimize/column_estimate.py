@@ -6,7 +6,6 @@ ranges of dates, decimals and text are measured alike.
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -14,8 +13,8 @@ import pyarrow as pa
 
 from flightmesh.catalog.table import ColumnStatistics, Table, TableStatistics
 from flightmesh.expression.nodes import Field
+from flightmesh.expression.plain import plain, units_a_day
 
-EPOCH = datetime.date(1970, 1, 1).toordinal()
 TEXT_BYTES = 20.0
 UNKNOWN_DISTINCT = 0.1
 """Distinct values a row, where statistics do not tell."""
@@ -56,19 +55,19 @@ class ColumnEstimate:
         return replace(self, distinct=max(min(left, after), min(1.0, after)))
 
 
-def position(value: object) -> float | None:
-    """A value on the axis of its type, None where there is no useful one."""
-    match value:
-        case bool():
-            return float(value)
-        case int() | float() | Decimal():
-            return float(value)
-        case datetime.datetime():
-            return (value.toordinal() - EPOCH) + (value.hour * 3600 + value.minute * 60 + value.second) / 86400
-        case datetime.date():
-            return float(value.toordinal() - EPOCH)
-        case str():
-            return _text_position(value)
+def position(value: pa.Scalar) -> float | None:
+    """A value on the axis of its type, None where there is no useful one. Dates and timestamps are days since 1970, also those
+    that Python has none for."""
+    kind = value.type
+    if not value.is_valid:
+        return None
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return float(plain(value)) / (units_a_day(kind.unit) if isinstance(kind, pa.TimestampType) else 1)
+    match value.as_py():
+        case bool() | int() | float() | Decimal() as number:
+            return float(number)
+        case str() as text:
+            return _text_position(text)
         case _:
             return None
 
@@ -104,8 +103,8 @@ def column_estimate(
     if statistics is None:
         distinct = max(1.0, rows * UNKNOWN_DISTINCT)
         return ColumnEstimate(distinct, width=width, origin=origin, origin_rows=rows, domain=distinct)
-    low = None if statistics.minimum is None else position(statistics.minimum.as_py())
-    high = None if statistics.maximum is None else position(statistics.maximum.as_py())
+    low = None if statistics.minimum is None else position(statistics.minimum)
+    high = None if statistics.maximum is None else position(statistics.maximum)
     nulls = 0.0 if statistics.null_count is None or not rows else min(1.0, statistics.null_count / rows)
     known = statistics.distinct
     distinct = _guessed_distinct(field.type, low, high, rows) if known is None else float(known)

@@ -7,12 +7,12 @@ column's type.
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
 
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Cast, CastMode, Expression, InList, Literal
+from flightmesh.expression.plain import plain, units_a_day
 from flightmesh.optimize.booleans import NULL
 
 FLIPPED = {
@@ -62,14 +62,14 @@ def unwrapped(operand: Expression, constant: Literal) -> tuple[Expression, Liter
 
 def exact_constant(constant: Literal, wide: pa.DataType, narrow: pa.DataType) -> Literal | None:
     """The constant of type `wide` as one of type `narrow`, if the cast keeps every `narrow` value and this one fits."""
-    value = constant.value.as_py()
+    value = plain(constant.value)
     try:
-        if pa.types.is_signed_integer(narrow):
+        if pa.types.is_signed_integer(narrow) and not pa.types.is_temporal(wide):
             return _integer(value, wide, narrow)
         if isinstance(narrow, pa.Decimal128Type) and isinstance(wide, pa.Decimal128Type):
             return _decimal(value, wide, narrow)
         if pa.types.is_date32(narrow) and isinstance(wide, pa.TimestampType) and wide.tz is None:
-            return _date(value, narrow)
+            return _date(value, wide, narrow)
     except (pa.ArrowInvalid, OverflowError, ValueError):
         return None
     return None
@@ -96,10 +96,11 @@ def _decimal(value: object, wide: pa.Decimal128Type, narrow: pa.Decimal128Type) 
     return Literal(pa.scalar(exact, narrow)) if exact == value else None
 
 
-def _date(value: object, narrow: pa.DataType) -> Literal | None:
-    if not isinstance(value, datetime.datetime) or value.time() != datetime.time():
+def _date(value: int | None, wide: pa.TimestampType, narrow: pa.DataType) -> Literal | None:
+    if value is None:
         return None
-    return Literal(pa.scalar(value.date(), narrow))
+    days, rest = divmod(value, units_a_day(wide.unit))
+    return None if rest else Literal(pa.scalar(days, pa.int32()).cast(narrow))
 
 
 def simplify_in(node: InList) -> Expression:

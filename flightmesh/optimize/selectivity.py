@@ -70,7 +70,7 @@ def _narrow(part: Expression, columns: Columns, ranges: dict[ColumnId, _Range]) 
     if not isinstance(column, Column) or not isinstance(constant, Literal):
         return False
     known = columns.get(column.id)
-    value = position(constant.value.as_py())
+    value = position(constant.value)
     if known is None or value is None or known.minimum is None or known.maximum is None:
         return False
     left = ranges.setdefault(column.id, _Range(known.minimum, known.maximum))
@@ -173,7 +173,7 @@ def _equality(left: Expression, right: Expression, columns: Columns) -> float:
 def _constant_outside(known: ColumnEstimate | None, constant: Expression) -> bool:
     if known is None or not isinstance(constant, Literal) or known.minimum is None or known.maximum is None:
         return False
-    value = position(constant.value.as_py())
+    value = position(constant.value)
     return value is not None and not known.minimum <= value <= known.maximum
 
 

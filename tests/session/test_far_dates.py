@@ -1,0 +1,65 @@
+"""Dates and timestamps that Python has none for: past the year 9999, and before the year 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import flightmesh
+from tests.compare import Order, assert_same, duckdb_answer
+
+DAYS = [3_000_000, 5, 5, None, -800_000]
+ROWS = pa.table(
+    {
+        "d": pa.array(DAYS, pa.int32()).cast(pa.date32()),
+        "ts": pa.array([None if day is None else day * 86_400_000_000 for day in DAYS], pa.int64()).cast(pa.timestamp("us")),
+        "x": [1, 2, 3, 4, 5],
+    }
+)
+FAR = "(date '9999-01-01' + interval 100 year)"
+QUERIES = [
+    "select d - date '1970-01-01' as days, count(*) as n from t group by d",
+    "select x from t where d < date '2020-01-01'",
+    "select x from t where d > timestamp '1969-01-01'",
+    "select count(distinct ts) as n, min(x) as x from t where ts < timestamp '2020-01-01'",
+    "select a.x, b.x as y from t a join t b on a.d = b.d and a.ts = b.ts",
+    f"select x from t where d < {FAR}",
+    f"select x from t where d >= {FAR}",
+    f"select x from t where d in ({FAR}, date '1970-01-06')",
+    f"select case when ts > {FAR} then 1 else 0 end as c from t",
+    "select max(x) as x from t where ts between timestamp '1000-01-01' and timestamp '9999-01-01' + interval 1000 year",
+    "select x from t where d = (select max(d) from t)",
+    "select x from t where d::timestamp = timestamp '1970-01-06'",
+    "select x from t where d::timestamp < timestamp '1970-01-06 00:00:01' order by x limit 2",
+]
+
+
+@pytest.fixture(params=["memory", "file"])
+def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[flightmesh.Session]:
+    with flightmesh.connect(threads=2) as opened:
+        if request.param == "memory":
+            opened.register("t", ROWS)
+        else:
+            pq.write_table(ROWS, tmp_path / "t.parquet")
+            opened.register("t", tmp_path / "t.parquet")
+        yield opened
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_as_duckdb(session: flightmesh.Session, query: str) -> None:
+    with duckdb.connect() as connection:
+        connection.register("rows", ROWS)
+        connection.execute("create table t as select * from rows")  # it cannot filter Arrow's rows by such dates itself
+        assert_same(session.sql(query).to_arrow(), duckdb_answer(connection, query), Order.FREE)
+
+
+def test_they_are_shown(session: flightmesh.Session, capsys: pytest.CaptureFixture[str]) -> None:
+    text = session.explain(f"select x from t where d < {FAR} and ts > timestamp '2000-01-01'")
+    assert "d#0 < DATE '10099-01-01'" in text
+    session.sql("select max(d) as d from t").show()
+    assert "10183-09-21" in capsys.readouterr().out
