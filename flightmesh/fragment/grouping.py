@@ -26,6 +26,11 @@ from flightmesh.physical.operators import ColumnOrder, Measure
 OF_ONE = frozenset({"sum", "min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "first", "last"})
 """Aggregates that give of one value that value."""
 
+FEW_GROUPS = 256
+"""Rows of so many groups are put in their order fast: by one pass over bytes."""
+SEVERAL_SUMS = 3
+"""For so many sums that pays: 2.5 ns a row, and for each sum 0.8 instead of 2 to 5.5."""
+
 
 class Aggregation:
     """Groups batches by `keys` and computes `measures` of each group. Texts of `encoded` keys that came as dictionaries leave
@@ -35,6 +40,7 @@ class Aggregation:
         self._keys = keys
         self._encoded = encoded
         self._measures = measures
+        self._whole_sums = sum(map(_is_whole_sum, measures))
         self.key_names = [key.key for key in keys]
         self._names = [*self.key_names, *(measure.field.key for measure in measures)]
         self._acero = AceroGroups(keys, measures)
@@ -93,8 +99,22 @@ class Aggregation:
         return self.groups(make_batch(list(columns.values()), list(columns), 0))
 
     def _finish(self, batch: pa.RecordBatch, grouping: Grouping, keys: list[Array]) -> pa.RecordBatch:
+        if self._whole_sums >= SEVERAL_SUMS and 1 < grouping.count <= FEW_GROUPS:
+            grouping.order()  # which sums use once it is there
         results = [measured(measure, grouping, batch) for measure in self._measures]
         return make_batch([*keys, *results], self._names, grouping.count)
+
+
+def _is_whole_sum(measure: Measure) -> bool:
+    """Whether whole numbers or decimals of all rows are added up."""
+    if (
+        measure.function not in ("sum", "sum_count")
+        or measure.where is not None
+        or measure.distinct
+        or measure.argument is None
+    ):
+        return False
+    return bool(pa.types.is_integer(measure.argument.type) or pa.types.is_decimal(measure.argument.type))
 
 
 def _of_each(measure: Measure, each: Grouping, batch: pa.RecordBatch) -> Array:

@@ -249,7 +249,7 @@ def _summed(grouping: Grouping, values: Int64s, largest: int) -> Int64s:
         low, high = (half.astype(np.float64) for half in (values & _HALF_MASK, values >> _HALF_BITS))
         return _weighed(grouping, low) + (_weighed(grouping, high) << _HALF_BITS)
     order = grouping.order()
-    return _reduce(np.add, values if order is None else values[order], grouping)
+    return _reduce(np.add, values if order is None else values.take(order), grouping)
 
 
 def _weighed(grouping: Grouping, weights: npt.NDArray[np.float64]) -> Int64s:

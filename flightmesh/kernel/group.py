@@ -62,7 +62,7 @@ class Grouping:
         """Row numbers that bring each group's rows together, groups in order; None when they are so already."""
         if self.starts is None:
             self._order = stable_order(self.ids, self.count)
-            ends = np.cumsum(np.bincount(self.ids, minlength=self.count))
+            ends = np.cumsum(self.sizes())
             self.starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
         return self._order
 
