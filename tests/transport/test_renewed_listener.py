@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from flightmesh.errors import FlightmeshError
-from flightmesh.transport.flight_peers import FlightPeers
+from flightmesh.transport.flight_peers import RENEWING_SECONDS, FlightPeers
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.security import ClientTls, OpenDoor, Security, ServerTls
 from flightmesh.transport.service import Call, OutStream
 from flightmesh.trust.authority import new_authority
 from tests.transport.serving import NUMBERS, Told, rows
 
-RENEWALS = 12
-APART = 0.15
+RENEWALS = 6
+APART = sum(RENEWING_SECONDS) + 0.2  # a call that meets one is not to meet the next one too
 
 
 def test_no_call_and_no_stream_is_lost_to_a_renewal() -> None:
