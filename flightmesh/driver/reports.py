@@ -22,7 +22,7 @@ from flightmesh.driver.record import JobState
 from flightmesh.driver.results import result_dropped, result_read
 from flightmesh.driver.split_queues import grant
 from flightmesh.driver.transitions import Happening, TaskPhase
-from flightmesh.errors import Fault, InternalError, NodeUnavailable, StreamBroken, from_wire, without_secrets
+from flightmesh.errors import Fault, FlightmeshError, InternalError, NodeUnavailable, StreamBroken, from_wire, without_secrets
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.protocol.messages import (
     DriverMessage,
@@ -126,33 +126,33 @@ def _check_edges(table: Table, task: TaskEntry, report: TaskReport) -> None:
 
 def _task_failed(table: Table, task: TaskEntry, report: TaskReport, now: float) -> list[DriverEffect]:
     error = report.error or InternalError(f"task {report.attempt} failed and did not say why").to_wire()
-    told = _with_source(_placed_error(table, task, error), table.jobs[task.id.job].options.source)
+    known = from_wire(error)
+    told = {**error, **_placed(table, task, known), **_with_source(known, table.jobs[task.id.job].options.source)}
     effects = fail(table, task.id.job, JobState.FAILED, told, now)
-    if task.worker is not None and isinstance(from_wire(error), StreamBroken | NodeUnavailable):
+    if task.worker is not None and isinstance(known, StreamBroken | NodeUnavailable):
         effects.extend(probe_others(table, task.worker))
     return effects
 
 
-def _placed_error(table: Table, task: TaskEntry, error: WireError) -> WireError:
-    """A failure that is not the query's, with the task and the node that it happened at, and what is at stake if a node that it
-    names is gone."""
+def _placed(table: Table, task: TaskEntry, error: FlightmeshError) -> WireError:
+    """The message of a failure that is not the query's, with the task and the node that it happened at, and what is at stake if
+    a node that it names is gone."""
     worker = None if task.worker is None else table.workers.get(task.worker)
-    if worker is None or worker.address is None or from_wire(error).fault is Fault.QUERY:
-        return error
-    message = f"task {task.attempt} on worker {worker.known_as}: {error.get('message')}"
+    if worker is None or worker.address is None or error.fault is Fault.QUERY:
+        return {}
+    message = f"task {task.attempt} on worker {worker.known_as}: {error.message}"
     job = table.jobs[task.id.job]
     for other in table.present():
         if other.id != worker.id and other.id in message and (tables := job.only_copies(other.id)):
             message += f"; nobody but {other.known_as} serves its part of {named_tables(tables)}"
-    return {**error, "message": message}
+    return {"message": message}
 
 
-def _with_source(error: WireError, source: str) -> WireError:
-    """The error with the text that its place is in, for its caret: tasks know places, not texts."""
-    known = from_wire(error)
-    if not source or known.text is not None or known.position is None or known.position.source is not None:
-        return error
-    return {**error, "text": without_secrets(source)}
+def _with_source(error: FlightmeshError, source: str) -> WireError:
+    """The text that the error's place is in, for its caret: tasks know places, not texts."""
+    if not source or error.text is not None or error.position is None or error.position.source is not None:
+        return {}
+    return {"text": without_secrets(source)}
 
 
 def _advance(table: Table, job_id: JobId, now: float) -> list[DriverEffect]:
