@@ -72,7 +72,7 @@ def bench(wish: Wish, say: Callable[[str], None]) -> tuple[str, list[Path]]:
             paths += written(runs[-1], wish.out, f"-{threads}-threads" if len(wish.threads) > 1 else "")
     if len(runs) == 1:
         return as_markdown(runs[0]), paths
-    grown = growth.Growth(runs, available_cores())
+    grown = growth.growth_of(runs, available_cores())
     return growth.as_markdown(grown), [*paths, *growth.written(grown, wish.out)]
 
 

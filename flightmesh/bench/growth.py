@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from flightmesh.bench.chart import COLOURS, GRID, INK, PAPER, WIDTH, text_at
-from flightmesh.bench.results import Results, Totals, totals
+from flightmesh.bench.results import Results, Setting, Totals, totals
 from flightmesh.bench.sides import OURS, PEERS
 from flightmesh.bench.table import MIB, NONE, heading, line
 
@@ -35,45 +35,47 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """All runs. `cores` of the machine: with more threads than that a curve shows what they cost, not what they bring."""
+    """What all runs show together. `setting`: what they have in common, as the first of them had it; `scales` in ascending
+    order; `curves`: one for each side and number of threads. `cores` of the machine: with more threads than that a curve shows
+    what they cost, not what they bring."""
 
-    runs: Sequence[Results]
+    setting: Setting
     cores: int
-
-    @property
-    def scales(self) -> list[float]:
-        """In ascending order."""
-        return sorted({float(run.setting.scale) for run in self.runs})
-
-    def curves(self) -> list[Curve]:
-        """A curve for each side and number of threads."""
-        sides = dict.fromkeys(side for run in self.runs for side in run.sides)
-        found = []
-        for side in sides:
-            with_it = [run for run in self.runs if side in run.sides]
-            queries = [n for n in with_it[0].outcomes if all(n in run.figures(side) for run in with_it)]
-            if not queries:
-                continue
-            for threads in dict.fromkeys(run.setting.threads for run in with_it):
-                sums = {
-                    float(run.setting.scale): totals([run.figures(side)[n] for n in queries])
-                    for run in with_it
-                    if run.setting.threads == threads
-                }
-                found.append(Curve(side, threads, len(queries), dict(sorted(sums.items()))))
-        return found
+    scales: Sequence[float]
+    curves: Sequence[Curve]
 
     def by_side(self) -> dict[str, list[Curve]]:
         """The curves of each side, the one with the fewest threads first."""
-        found: dict[str, list[Curve]] = {}
-        for curve in sorted(self.curves(), key=lambda curve: curve.threads):
-            found.setdefault(curve.side, []).append(curve)
-        return {side: found[side] for side in dict.fromkeys(curve.side for curve in self.curves())}
+        found: dict[str, list[Curve]] = {curve.side: [] for curve in self.curves}
+        for curve in sorted(self.curves, key=lambda curve: curve.threads):
+            found[curve.side].append(curve)
+        return found
+
+
+def growth_of(runs: Sequence[Results], cores: int) -> Growth:
+    """What `runs` (at least one) show, on a machine of so many cores."""
+    scales = sorted({float(run.setting.scale) for run in runs})
+    return Growth(runs[0].setting, cores, scales, list(_curves(runs)))
+
+
+def _curves(runs: Sequence[Results]) -> Iterator[Curve]:
+    for side in dict.fromkeys(side for run in runs for side in run.sides):
+        with_it = [run for run in runs if side in run.sides]
+        queries = [n for n in with_it[0].outcomes if all(n in run.figures(side) for run in with_it)]
+        if not queries:
+            continue
+        for threads in dict.fromkeys(run.setting.threads for run in with_it):
+            sums = {
+                float(run.setting.scale): totals([run.figures(side)[n] for n in queries])
+                for run in with_it
+                if run.setting.threads == threads
+            }
+            yield Curve(side, threads, len(queries), dict(sorted(sums.items())))
 
 
 def as_markdown(growth: Growth) -> str:
     """The table."""
-    setting, scales = growth.runs[0].setting, growth.scales
+    setting, scales = growth.setting, growth.scales
     lines = [
         f"# {setting.benchmark}: how it grows",
         "",
@@ -87,7 +89,7 @@ def as_markdown(growth: Growth) -> str:
     ]
     titles = [f"scale {scale:g}, s" for scale in scales]
     lines += ["", *heading(["side", "threads", "queries", *titles, "times", f"peak RSS at {scales[-1]:g}, MiB"])]
-    for curve in growth.curves():
+    for curve in growth.curves:
         known = [curve.sums.get(scale) for scale in scales]
         first, last = known[0], known[-1]
         times = f"{last.seconds / first.seconds:.2f}" if first and last and first.seconds else NONE
@@ -132,7 +134,7 @@ def _ratio(above: Curve, below: Curve, scale: float, figure: str = "seconds") ->
 
 def as_svg(growth: Growth) -> str:
     """The chart: seconds over scale, both logarithmic, a line for each curve."""
-    curves, scales = growth.curves(), growth.scales
+    curves, scales = growth.curves, growth.scales
     seconds = [one.seconds for curve in curves for one in curve.sums.values()] or [1.0]
     low, high = math.floor(math.log10(min(seconds))), math.ceil(math.log10(max(seconds)) + 1e-9)
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -144,7 +146,7 @@ def as_svg(growth: Growth) -> str:
     def y(value: float) -> float:
         return TOP + height * (high - math.log10(value)) / max(1, high - low)
 
-    setting = growth.runs[0].setting
+    setting = growth.setting
     body = [
         text_at(20, 28, f"{setting.benchmark.upper()}: seconds of all queries over the scale of the data", size=18, bold=True)
     ]
@@ -189,8 +191,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dash: str = "
 
 def written(growth: Growth, folder: Path) -> list[Path]:
     """Writes `NAME-growth.md`, `.json` and `.svg`; NAME: the benchmark."""
-    stem = f"{growth.runs[0].setting.benchmark}-growth"
-    curves = [{**asdict(curve), "sums": {f"{k:g}": asdict(v) for k, v in curve.sums.items()}} for curve in growth.curves()]
+    stem = f"{growth.setting.benchmark}-growth"
+    curves = [{**asdict(curve), "sums": {f"{k:g}": asdict(v) for k, v in curve.sums.items()}} for curve in growth.curves]
     texts = {
         "md": as_markdown(growth),
         "json": json.dumps({"version": 1, "cores": growth.cores, "curves": curves}, indent=1) + "\n",
