@@ -44,17 +44,14 @@ from flightmesh.driver.events import (
 from flightmesh.driver.graph_edges import edge_plans
 from flightmesh.driver.record import Progress
 from flightmesh.errors import Cancelled, InternalError
-from flightmesh.exchange.budget import MemoryBudget
-from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.runtime.idle_memory import give_back_memory
 from flightmesh.runtime.job_handle import JobHandle
-from flightmesh.runtime.kept_columns import kept_columns
 from flightmesh.runtime.machine import memory_limit
-from flightmesh.runtime.slots import Slots
 from flightmesh.runtime.task_board import TaskBoard
 from flightmesh.runtime.task_run import wire_error
 from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.worker_resources import worker_resources
 from flightmesh.stage.graph import StageGraph
 from flightmesh.transport.in_process import ByReference, ThroughCodec, Transport
 from flightmesh.worker.actor import Worker
@@ -86,10 +83,8 @@ class EmbeddedRuntime:
     """Driver, worker and exchange store of one process. Any thread may submit and cancel."""
 
     def __init__(self, config: Config, tables: MemoryTables) -> None:
-        self.slots = Slots(config.threads)
-        self.budget = MemoryBudget(config.memory or memory_limit())
-        self.store = exchange_store(self.budget, config.exchange)
-        self._tables = tables
+        own = worker_resources(config, config.memory or memory_limit(), tables)
+        self.slots, self.budget, self.store = own.slots, own.budget, own.store
         self._idle_seconds = config.idle_seconds
         self._driver = Driver()
         self._worker = Worker()
@@ -98,15 +93,7 @@ class EmbeddedRuntime:
             lambda _, message: self._next.append(ToWorker(OrderReceived(message))),
             lambda worker, message: self._next.append(ToDriver(ReportReceived(worker, message))),
         )
-        self._board = TaskBoard(
-            self.store,
-            tables,
-            self.slots,
-            config.morsel_rows,
-            lambda event: self._post(ToWorker(event)),
-            idle_seconds=config.idle_seconds,
-            columns=kept_columns(self.budget, config.column_cache),
-        )
+        self._board = TaskBoard(own, lambda event: self._post(ToWorker(event)))
         self._listing = Threads("flightmesh-splits", LISTING_THREADS)
         self._numbers = itertools.count(1)
         self._handles: dict[JobId, JobHandle] = {}

@@ -10,24 +10,21 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias, assert_never
 
-from flightmesh.catalog.column_cache import ColumnCache
-from flightmesh.catalog.memory import MemoryTables
-from flightmesh.exchange.store import ExchangeStore
 from flightmesh.ids import AttemptId, EdgeId, JobId
 from flightmesh.kernel.allocation import keep_freed_memory
 from flightmesh.protocol.messages import EdgePlan, PlanStage, TaskState
 from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
 from flightmesh.runtime.held_keys import HeldKeys
-from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.pusher import Pushers
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.serve_streams import StreamServer
 from flightmesh.runtime.shared_objects import SharedObjects
-from flightmesh.runtime.slots import SlotHold, Slots
+from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.task_context import MeshSide, News, RunningTask, Surroundings
 from flightmesh.runtime.task_run import TaskRun, wire_error
-from flightmesh.runtime.threads import IDLE_SECONDS, Threads
+from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.worker_resources import WorkerResources
 from flightmesh.worker.events import (
     CancelThread,
     CloseLog,
@@ -72,36 +69,31 @@ ROOM_SHARE = 8
 class TaskBoard:
     """Running attempts by id. Orders come from the event loop, news from the attempts' threads.
 
-    `streams` serves what other nodes read here; None where there are no other nodes.
+    `own`: what the worker has. `reach`: how it gets at the others; None where there are none, and `streams`, which serves what
+    they read here, is None then too.
     """
 
     def __init__(
         self,
-        store: ExchangeStore,
-        tables: MemoryTables,
-        slots: Slots,
-        morsel_rows: int,
+        own: WorkerResources,
         post: Callable[[WorkerEvent], None],
         reach: Reach | None = None,
-        files: LocalFiles = as_they_are,
-        idle_seconds: float = IDLE_SECONDS,
-        columns: ColumnCache | None = None,
     ) -> None:
-        keep_freed_memory(slots.count + MORE_ARENAS)
-        self._store = store
-        self._slots = slots
+        keep_freed_memory(own.slots.count + MORE_ARENAS)
+        self._store = own.store
+        self._slots = own.slots
         self._post = post
         self._shared = SharedObjects()
         self._keys = HeldKeys()
         self._edges = EdgeNews()
         self._moving = Threads("flightmesh-stream")
-        room = Room(store.budget.limit // ROOM_SHARE)
+        room = Room(own.budget.limit // ROOM_SHARE)
         mesh = None if reach is None else MeshSide(reach, self._edges, self._moving, room)
-        self.streams = None if reach is None else StreamServer(store, tables, self._edges, reach, room, post, files)
-        self._pushers = None if reach is None else Pushers(store, reach, self._moving)
-        self._around = Surroundings(store, self._shared, tables, morsel_rows, mesh, files, self._keys, columns)
+        self.streams = None if reach is None else StreamServer(own.store, own.tables, self._edges, reach, room, post, own.files)
+        self._pushers = None if reach is None else Pushers(own.store, reach, self._moving)
+        self._around = Surroundings(own, self._shared, self._keys, mesh)
         self._news = News(self._wants_splits, self._closed_input, self._progressed)
-        self._threads = Threads("flightmesh-task", idle_seconds=idle_seconds)
+        self._threads = Threads("flightmesh-task", idle_seconds=own.idle_seconds)
         self._tasks: dict[AttemptId, RunningTask] = {}
         self._runs: dict[AttemptId, TaskRun] = {}
         self._is_ending = False

@@ -16,18 +16,14 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from flightmesh.catalog.column_cache import ColumnCache
-from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.narrowing import MayHold, narrowed
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
 from flightmesh.errors import Cancelled
-from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.exchange.reader import LogReader
-from flightmesh.exchange.store import ExchangeStore
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.kernel.key_filter import KeyFilter
@@ -37,13 +33,14 @@ from flightmesh.runtime.edge_news import EdgeNews
 from flightmesh.runtime.feed import Room
 from flightmesh.runtime.held_keys import HeldKeys
 from flightmesh.runtime.inlet import Doors, Inlet, Intake, Reading
-from flightmesh.runtime.local_files import LocalFiles, alone, as_they_are
+from flightmesh.runtime.local_files import alone
 from flightmesh.runtime.part_reader import PartReader, part_elsewhere
 from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold
 from flightmesh.runtime.split_draws import SHORT_ROWS, SplitDraws
 from flightmesh.runtime.threads import Threads
+from flightmesh.runtime.worker_resources import WorkerResources
 
 REPORT_SECONDS = 0.25
 """How often a running attempt says how far it is."""
@@ -76,22 +73,12 @@ class MeshSide:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all attempts of a worker share. `mesh` None: there is no other worker; `files`: where served ones lie here;
-    `columns`: those of files that are kept in memory."""
+    """What all attempts of a worker share. `mesh` None: there is no other worker."""
 
-    store: ExchangeStore
+    own: WorkerResources
     shared: SharedObjects
-    tables: MemoryTables
-    morsel_rows: int
-    mesh: MeshSide | None = None
-    files: LocalFiles = as_they_are
     keys: HeldKeys = field(default_factory=HeldKeys)
-    columns: ColumnCache | None = None
-
-    @property
-    def budget(self) -> MemoryBudget:
-        """The memory budget."""
-        return self.store.budget
+    mesh: MeshSide | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +95,10 @@ class RunningTask:
 
     def __init__(self, attempt: AttemptId, plan: PlanStage, around: Surroundings, hold: SlotHold, news: News) -> None:
         self.attempt = attempt
-        self.morsel_rows = around.morsel_rows
+        self.morsel_rows = around.own.morsel_rows
         self.plan = plan
         self._around = around
+        self._own = around.own
         self._hold = hold
         self._news = news
         self._ending: Ending | None = None
@@ -215,7 +203,7 @@ class RunningTask:
         if not table.is_served:
             return narrowed(table, split, columns)
         here, mine = alone(table, split)
-        left = narrowed(self._around.files(here), mine, columns)
+        left = narrowed(self._own.files(here), mine, columns)
         return None if left is None else replace(left, file=split.file)
 
     def read_table(
@@ -229,17 +217,17 @@ class RunningTask:
             return self._parts.batches(self.raise_if_ending, self._hold.given_up)
         if isinstance(table, FileTable) and isinstance(split, FileSplit) and table.is_served:
             table, split = alone(table, split)
-            table = self._around.files(table)
+            table = self._own.files(table)
         return read_split(
             table,
             split,
             columns,
             morsel_rows=self.morsel_rows,
             check=self.check,
-            memory=self._around.tables,
+            memory=self._own.tables,
             metrics=metrics,
             repeats=Repeats.DICTIONARIES,
-            kept=self._around.columns,
+            kept=self._own.columns,
         )
 
     def read_edge(self, edge: EdgeId) -> Iterator[pa.RecordBatch]:
@@ -248,11 +236,11 @@ class RunningTask:
 
     def read_edge_runs(self, edge: EdgeId) -> list[Iterator[pa.RecordBatch]]:
         """The same, one iterator a producer task."""
-        producers = self._around.store.log(self.attempt.task.job, edge).plan.producers
+        producers = self._own.store.log(self.attempt.task.job, edge).plan.producers
         return [self._read(edge, producer) for producer in range(producers)]
 
     def _read(self, edge: EdgeId, producer: int | None) -> Iterator[pa.RecordBatch]:
-        log = self._around.store.log(self.attempt.task.job, edge)
+        log = self._own.store.log(self.attempt.task.job, edge)
         reader = self._reader(log, producer)
         self._readers.setdefault(edge, []).append(reader)
         return self._drain(edge, reader)
@@ -315,7 +303,7 @@ class RunningTask:
 
     def reserve(self, bytes_wanted: int, purpose: str) -> None:
         """Accounts for more bytes. Raises ResourceExhausted past the budget."""
-        self._around.budget.take(self.attempt.task.job, purpose, bytes_wanted)
+        self._own.budget.take(self.attempt.task.job, purpose, bytes_wanted)
         if not self._filling:
             self._reserved[purpose] = self._reserved.get(purpose, 0) + bytes_wanted
         else:
@@ -325,13 +313,13 @@ class RunningTask:
         """Gives accounted bytes back: those of the purpose that holds most."""
         job = self.attempt.task.job
         if self._filling:
-            self._around.budget.give(job, self._shared_purpose, bytes_given_back)
+            self._own.budget.give(job, self._shared_purpose, bytes_given_back)
             return
         left = bytes_given_back
         for purpose in sorted(self._reserved, key=lambda p: -self._reserved[p]):
             part = min(left, self._reserved[purpose])
             self._reserved[purpose] -= part
-            self._around.budget.give(job, purpose, part)
+            self._own.budget.give(job, purpose, part)
             left -= part
 
     def release_all(self) -> None:
@@ -340,7 +328,7 @@ class RunningTask:
             for reader in readers:
                 reader.close()
         for purpose, held in self._reserved.items():
-            self._around.budget.give(self.attempt.task.job, purpose, held)
+            self._own.budget.give(self.attempt.task.job, purpose, held)
         self._reserved.clear()
 
     def _end(self, ending: Ending) -> None:
@@ -348,7 +336,7 @@ class RunningTask:
             if self._ending is not Ending.CANCEL:
                 self._ending = ending
             self._changed.notify_all()
-        self._around.store.wake(self.attempt.task.job)
+        self._own.store.wake(self.attempt.task.job)
         self._bell.ring()
         parts = self._parts
         if parts is not None:

@@ -18,17 +18,14 @@ from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.table import Table
 from flightmesh.config import Config
 from flightmesh.errors import FlightmeshError, InternalError, NodeRefused
-from flightmesh.exchange.budget import MemoryBudget
-from flightmesh.exchange.store import exchange_store
 from flightmesh.ids import AttemptId, JobId, WorkerId
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage
 from flightmesh.protocol.node_messages import Registered
-from flightmesh.runtime.kept_columns import kept_columns
 from flightmesh.runtime.local_files import LocalFiles, as_they_are
 from flightmesh.runtime.reach import Reach
-from flightmesh.runtime.slots import Slots
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.task_board import TaskBoard
+from flightmesh.runtime.worker_resources import worker_resources
 from flightmesh.transport.control import reports_sender
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
@@ -64,9 +61,8 @@ class WorkerLoop:
         self.worker = registered.worker
         self.driver = registered.driver
         self.key = registered.key
-        self.store = exchange_store(MemoryBudget(means.memory), config.exchange)
-        self.slots = Slots(config.threads)
-        self.tables = MemoryTables()
+        own = worker_resources(config, means.memory, MemoryTables(), means.files)
+        self.store, self.slots, self.tables = own.store, own.slots, own.tables
         self._means = means
         self._actor = Worker()
         self._queue: queue.SimpleQueue[WorkerEvent | threading.Event | None] = queue.SimpleQueue()
@@ -76,17 +72,7 @@ class WorkerLoop:
         self._broken = False
         self._is_closing = False
         reach = Reach(means.peers, self.worker, self.key, config.exchange.window)
-        self._board = TaskBoard(
-            self.store,
-            self.tables,
-            self.slots,
-            config.morsel_rows,
-            self.post,
-            reach,
-            means.files,
-            config.idle_seconds,
-            kept_columns(self.store.budget, config.column_cache),
-        )
+        self._board = TaskBoard(own, self.post, reach)
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams
         report = reports_sender(means.peers, driver, self.driver, self.worker, config.mesh.call_seconds)

@@ -14,16 +14,18 @@ from flightmesh.protocol.messages import PlanStage
 from flightmesh.runtime.shared_objects import SharedObjects
 from flightmesh.runtime.slots import SlotHold, Slots
 from flightmesh.runtime.task_context import News, OutputUnread, RunningTask, Surroundings
+from flightmesh.runtime.worker_resources import WorkerResources
 from flightmesh.stage.graph import Stage
 
 JOB, STAGE = JobId(1), StageId(0)
 
 
 def tasks(count: int) -> list[RunningTask]:
-    around = Surroundings(ExchangeStore(MemoryBudget(1 << 20)), SharedObjects(), MemoryTables(), 1000)
+    own = WorkerResources(ExchangeStore(MemoryBudget(1 << 20)), MemoryTables(), Slots(count), 1000)
+    around = Surroundings(own, SharedObjects())
     plan = PlanStage(JOB, Stage(STAGE, ValuesRows((), rows_without_columns(0)), count, (), (), ()), (), ())
     news = News(lambda *_: None, lambda *_: None, lambda *_: None)
-    hold = SlotHold(Slots(count))
+    hold = SlotHold(own.slots)
     return [RunningTask(AttemptId(TaskId(JOB, STAGE, index), 0), plan, around, hold, news) for index in range(count)]
 
 

@@ -27,6 +27,7 @@ from flightmesh.runtime.serve_streams import StreamServer
 from flightmesh.runtime.slots import SlotHold, Slots
 from flightmesh.runtime.task_board import TaskBoard
 from flightmesh.runtime.task_context import News, RunningTask
+from flightmesh.runtime.worker_resources import WorkerResources
 from flightmesh.stage.graph import Stage
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.flight_server import FlightNode
@@ -292,7 +293,7 @@ def _twin(mesh: Mesh, worker: WorkerId, address: str, peers: Peers, reach: Reach
     def post(event: WorkerEvent) -> None:
         mesh.events.put((mesh.by_id(worker), event))
 
-    board = TaskBoard(store, tables, permits, 65_536, post, reach)
+    board = TaskBoard(WorkerResources(store, tables, permits, 65_536), post, reach)
     assert board.streams is not None
     return Twin(worker, address, store, tables, board, peers, permits, board.streams)
 
