@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from flightmesh.catalog.named_files import NamedFiles, Source, files_of_query
 from flightmesh.catalog.names import join_name
-from flightmesh.catalog.open import Source, open_table, refresh, reopen
+from flightmesh.catalog.open import open_files, refresh, reopen
 from flightmesh.catalog.table import FileTable, Format, Storage, Table
 from flightmesh.errors import InvalidQuery
 
@@ -50,50 +51,30 @@ _Key: TypeAlias = tuple[str, str, str]
 class Files(Protocol):
     """Who looks at files for a catalog: this process, or the nodes of a mesh."""
 
-    def open_files(
-        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
-    ) -> FileTable:
+    def open_files(self, named: NamedFiles) -> FileTable:
         """The table in files. Raises InvalidInput."""
 
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now: the same object while they have not changed. Raises InvalidInput."""
 
-    def reopen(
-        self,
-        table: FileTable,
-        name: str,
-        source: Source,
-        format: Format | str | None,
-        options: Mapping[str, str],
-        storage: Storage | None,
-    ) -> FileTable:
-        """What `open_files` gives, of a source that gave `table` before: the same object while it would give its equal."""
+    def reopen(self, table: FileTable, named: NamedFiles) -> FileTable:
+        """What `open_files` gives, of files that were `table` before: the same object while it would give its equal."""
 
 
 class OwnFiles:
     """Files as this process sees them."""
 
-    def open_files(
-        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
-    ) -> FileTable:
+    def open_files(self, named: NamedFiles) -> FileTable:
         """The table in files, opened here."""
-        return open_table(name, source, format=format, options=options, storage=storage)
+        return open_files(named)
 
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are here now."""
         return refresh(table)
 
-    def reopen(
-        self,
-        table: FileTable,
-        name: str,
-        source: Source,
-        format: Format | str | None,
-        options: Mapping[str, str],
-        storage: Storage | None,
-    ) -> FileTable:
+    def reopen(self, table: FileTable, named: NamedFiles) -> FileTable:
         """The table in files, opened here unless they are those of `table`."""
-        return reopen(table, name, source, format=format, options=options, storage=storage)
+        return reopen(table, named)
 
 
 class Offered(Protocol):
@@ -202,24 +183,19 @@ class Catalog:
         self, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
     ) -> FileTable:
         """The table in files that a query names itself. A relative path is relative to the working directory."""
-        return self.open_files(_path_name(path), path, format, options, self._storage)
+        return self._files.open_files(self._stored(files_of_query(path, format, options)))
 
-    def reopen_path(
-        self, before: FileTable, path: Source, format: Format | str | None = None, options: Mapping[str, str] | None = None
-    ) -> FileTable:
+    def reopen_path(self, before: FileTable, named: NamedFiles) -> FileTable:
         """What `open_path` gives, of what gave `before` earlier: the same object while nothing has changed."""
-        return self._files.reopen(before, _path_name(path), path, format, options or {}, self._storage)
+        return self._files.reopen(before, self._stored(named))
 
-    def open_files(
-        self,
-        name: str,
-        source: Source,
-        format: Format | str | None = None,
-        options: Mapping[str, str] | None = None,
-        storage: Storage | None = None,
-    ) -> FileTable:
-        """The table in files, under the name `name` but not registered."""
-        return self._files.open_files(name, source, format, options or {}, storage)
+    def open_files(self, named: NamedFiles) -> FileTable:
+        """The table in files, under its name but not registered."""
+        return self._files.open_files(named)
+
+    def _stored(self, named: NamedFiles) -> NamedFiles:
+        """Files that a query names, in the storage that this session has."""
+        return replace(named, storage=self._storage)
 
     def copy(self) -> Catalog:
         """Another catalog with the same names; what is registered in one later is not seen in the other."""
@@ -299,10 +275,6 @@ class Catalog:
                 f"tables are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "no table is registered"
             )
         return InvalidQuery(f"no table or view is named {'.'.join(parts)!r}", hint=hint)
-
-
-def _path_name(path: Source) -> str:
-    return path if isinstance(path, str) else "files"
 
 
 def _qualify(parts: list[str]) -> tuple[str, str, str]:

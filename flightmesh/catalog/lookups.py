@@ -7,30 +7,17 @@ things are still as they were is asked of the catalog of whoever wants to know, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flightmesh.catalog.catalog import Catalog, Entry, View
+from flightmesh.catalog.named_files import NamedFiles, files_of_query
 from flightmesh.catalog.table import FileTable
 from flightmesh.errors import FlightmeshError, InvalidQuery
 
 T = TypeVar("T")
-K = TypeVar("K", tuple[str, ...], "NamedPath")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedPath:
-    """Files that a statement names itself: the path or paths as they are written, the format and the options."""
-
-    path: str | tuple[str, ...]
-    format: str | None
-    options: tuple[tuple[str, str], ...]
-
-    @property
-    def source(self) -> str | Sequence[str]:
-        """The path or paths as the catalog takes them."""
-        return self.path if isinstance(self.path, str) else list(self.path)
+K = TypeVar("K", tuple[str, ...], NamedFiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +25,7 @@ class Seen:
     """What a statement has found: `names` and `paths` with what they stood for, and names that stood for nothing."""
 
     names: Mapping[tuple[str, ...], Entry]
-    paths: Mapping[NamedPath, FileTable]
+    paths: Mapping[NamedFiles, FileTable]
     unknown: tuple[tuple[str, ...], ...]
 
     def holds(self, now: Lookups) -> bool:
@@ -59,8 +46,8 @@ class Lookups:
 
     catalog: Catalog
     _names: dict[tuple[str, ...], Entry] = field(default_factory=dict)
-    _paths: dict[NamedPath, FileTable] = field(default_factory=dict)
-    _errors: dict[tuple[str, ...] | NamedPath, FlightmeshError] = field(default_factory=dict)
+    _paths: dict[NamedFiles, FileTable] = field(default_factory=dict)
+    _errors: dict[tuple[str, ...] | NamedFiles, FlightmeshError] = field(default_factory=dict)
 
     def lookup(self, parts: tuple[str, ...]) -> Entry:
         """What a name stands for. Raises as `Catalog.lookup` does."""
@@ -70,14 +57,12 @@ class Lookups:
         self, path: str | list[str], format: str | None = None, options: Mapping[str, str] | None = None
     ) -> FileTable:
         """The table in files. Raises as `Catalog.open_path` does."""
-        named = NamedPath(path if isinstance(path, str) else tuple(path), format, tuple(sorted((options or {}).items())))
+        named = files_of_query(path, format, options)
         return self._once(self._paths, named, lambda: self.catalog.open_path(path, format, options))
 
-    def reopened(self, path: NamedPath, before: FileTable) -> FileTable:
+    def reopened(self, path: NamedFiles, before: FileTable) -> FileTable:
         """The same, for what was `before` when an earlier statement opened it."""
-        return self._once(
-            self._paths, path, lambda: self.catalog.reopen_path(before, path.source, path.format, dict(path.options))
-        )
+        return self._once(self._paths, path, lambda: self.catalog.reopen_path(before, path))
 
     @property
     def has_views(self) -> bool:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from flightmesh.catalog.formats import arrow, csv, json, parquet
 from flightmesh.catalog.hive import Partitions, read_partitions
 from flightmesh.catalog.listing import Found, find_files
+from flightmesh.catalog.named_files import NamedFiles, Source, named_files
 from flightmesh.catalog.normalise import Described, Mixture, unify_schemas
 from flightmesh.catalog.storage import LOCAL, display
 from flightmesh.catalog.table import File, FileTable, Format, Storage
@@ -46,8 +47,6 @@ _HIVE = "hive_partitioning"
 _OPTIONS_OF_ALL = frozenset({_HIVE, "union_by_name", "auto_detect"})
 """Options of DuckDB's readers that every format takes. Columns are always matched by name, and details always detected."""
 
-Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
 
 def open_table(
     name: str,
@@ -62,10 +61,15 @@ def open_table(
 
     Raises InvalidInput for a source without files, of mixed or unknown formats, unreadable, or with schemas that do not fit.
     """
-    place, paths = _resolve(source, storage)
+    return open_files(named_files(name, source, format, options, storage))
+
+
+def open_files(named: NamedFiles) -> FileTable:
+    """The table in files that somebody has named. Raises InvalidInput like `open_table`."""
+    place, paths = _resolve(named)
     files = find_files(place, paths)
-    kind = _format_of(place, files, format)
-    given = {key.lower(): value for key, value in (options or {}).items()}
+    kind = _format_of(place, files, named.format)
+    given = {key.lower(): value for key, value in named.options}
     flat = given.get(_HIVE, "true").lower() == "false"
     names = [display(place, item.path) for item in files]
     partitions = Partitions((), tuple(() for _ in files)) if flat else read_partitions([item.path for item in files], names)
@@ -73,7 +77,7 @@ def open_table(
     pinned = tuple(
         File(item.path, item.size, item.mtime_ns, values) for item, values in zip(files, partitions.values, strict=True)
     )
-    table = FileTable(name, kind, place, pinned, pa.schema([]), (), tuple(sorted(kept.items())), tuple(paths))
+    table = FileTable(named.name, kind, place, pinned, pa.schema([]), (), tuple(sorted(kept.items())), tuple(paths))
     opened = _with_schema(table, partitions)
     return replace(opened, options=(*opened.options, (_HIVE, "false"))) if flat else opened
 
@@ -85,23 +89,15 @@ def refresh(table: FileTable) -> FileTable:
     """
     if not table.source or is_unchanged(table):
         return table
-    return open_table(table.name, table.source, format=table.format, options=dict(table.options), storage=table.storage)
+    return open_files(NamedFiles(table.name, table.source, table.format.value, table.options, table.storage))
 
 
-def reopen(
-    table: FileTable,
-    name: str,
-    source: Source,
-    *,
-    format: Format | str | None = None,
-    options: Mapping[str, str] | None = None,
-    storage: Storage | None = None,
-) -> FileTable:
-    """What `open_table` gives, of a source that gave `table` before: the same object while it leads to the same files."""
-    place, paths = _resolve(source, storage)
+def reopen(table: FileTable, named: NamedFiles) -> FileTable:
+    """What `open_files` gives, of files that were `table` before: the same object while they are."""
+    place, paths = _resolve(named)
     if (place, tuple(paths)) == (table.storage, table.source) and is_unchanged(table):
         return table
-    return open_table(name, source, format=format, options=options, storage=storage)
+    return open_files(named)
 
 
 def is_unchanged(table: FileTable) -> bool:
@@ -132,11 +128,10 @@ def untyped_columns(table: FileTable) -> frozenset[str]:
     return frozenset(table.schema.names) - typed - set(table.partition_columns)
 
 
-def _resolve(source: Source, storage: Storage | None) -> tuple[Storage, list[str]]:
-    items = [source] if isinstance(source, str | os.PathLike) else list(source)
-    if not items:
+def _resolve(named: NamedFiles) -> tuple[Storage, list[str]]:
+    storage, texts = named.storage, list(named.paths)
+    if not texts:
         raise InvalidInput("the list of paths is empty", hint="give at least one file, folder or glob")
-    texts = [os.fspath(item) for item in items]
     remote = [text.startswith(("s3://", "s3a://")) for text in texts]
     if any(remote) and not all(remote):
         raise InvalidInput("local paths and s3:// paths are mixed", hint="register them as two tables and use UNION ALL")
@@ -162,9 +157,7 @@ def _local_path(text: str) -> str:
     return os.path.abspath(Path(text).expanduser()) if text else ""  # noqa: PTH100
 
 
-def _format_of(storage: Storage, files: Sequence[Found], asked: Format | str | None) -> Format:
-    if isinstance(asked, Format):
-        return asked
+def _format_of(storage: Storage, files: Sequence[Found], asked: str | None) -> Format:
     if asked is not None:
         try:
             return Format(asked.lower())

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from flightmesh.catalog.named_files import named_files
 from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Storage
 from flightmesh.errors import InvalidMessage, UnsupportedFeature
@@ -200,7 +201,7 @@ class ClientService:
         asked: RegisterTable = decode(body, RegisterTable)
         name = split_name(asked.name)
         storage = None if asked.storage is None else Storage("s3", asked.storage)
-        table = self.mesh.files.open_files(name[-1], asked.paths, asked.format, dict(asked.options), storage)
+        table = self.mesh.files.open_files(named_files(name[-1], asked.paths, asked.format, dict(asked.options), storage))
         session.workspace.register(name, table)
         return Done()
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 
 from flightmesh.catalog.listing import find_files, linked_folders
-from flightmesh.catalog.open import open_table
+from flightmesh.catalog.named_files import NamedFiles
+from flightmesh.catalog.open import open_files
 from flightmesh.catalog.scan import splits
 from flightmesh.catalog.statistics import statistics
 from flightmesh.catalog.storage import LOCAL
@@ -25,8 +26,7 @@ def look_up(asked: LookUp, roots: Roots) -> LookedUp:
     roots.check_paths(asked.paths)
     _check_links(asked.paths, roots)
     storage = None if asked.storage is None else Storage("s3", asked.storage)
-    options = dict(asked.options)
-    table = open_table(asked.name, asked.paths, format=asked.format, options=options, storage=storage)
+    table = open_files(NamedFiles(asked.name, asked.paths, asked.format, asked.options, storage))
     roots.check_table(table)
     return LookedUp(table)
 

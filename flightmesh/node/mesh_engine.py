@@ -8,14 +8,13 @@ last reader are gone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flightmesh.catalog.memory import as_table
-from flightmesh.catalog.open import Source
-from flightmesh.catalog.table import FileTable, Format, MemoryTable, Storage, Table, TableStatistics
+from flightmesh.catalog.named_files import NamedFiles
+from flightmesh.catalog.table import FileTable, MemoryTable, Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.driver.events import IN_PROCESS, JobOptions, ResultAt
 from flightmesh.errors import Cancelled, NodeUnavailable, UnknownJob
@@ -109,27 +108,17 @@ class MeshEngine:
             self._jobs.add(job)
         return job
 
-    def open_files(
-        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
-    ) -> FileTable:
+    def open_files(self, named: NamedFiles) -> FileTable:
         """The table in files of the nodes."""
-        return self.mesh.files.open_files(name, source, format, options, storage)
+        return self.mesh.files.open_files(named)
 
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now."""
         return self.mesh.files.refresh(table)
 
-    def reopen(
-        self,
-        table: FileTable,
-        name: str,
-        source: Source,
-        format: Format | str | None,
-        options: Mapping[str, str],
-        storage: Storage | None,
-    ) -> FileTable:
+    def reopen(self, table: FileTable, named: NamedFiles) -> FileTable:
         """The table in files of the nodes, `table` while it is the same."""
-        return self.mesh.files.reopen(table, name, source, format, options, storage)
+        return self.mesh.files.reopen(table, named)
 
     def find_data(self, name: str, data: Any) -> Table:
         """Data dealt to the workers."""

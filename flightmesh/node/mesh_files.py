@@ -7,21 +7,18 @@ workers (copies), the files are pinned by size alone.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import replace
 
-from flightmesh.catalog.open import Source, is_unchanged, names_files
+from flightmesh.catalog.named_files import NamedFiles
+from flightmesh.catalog.open import is_unchanged, names_files
 from flightmesh.catalog.statistics import LazyColumns, statistics
 from flightmesh.catalog.table import (
     ColumnStatistics,
     File,
     FileTable,
-    Format,
     MemoryTable,
-    Storage,
     Table,
     TableStatistics,
 )
@@ -51,15 +48,11 @@ class MeshFiles:
         self._kept: OrderedDict[tuple[File, ...], TableStatistics] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open_files(
-        self, name: str, source: Source, format: Format | str | None, options: Mapping[str, str], storage: Storage | None
-    ) -> FileTable:
+    def open_files(self, named: NamedFiles) -> FileTable:
         """The table in files of the nodes. Raises InvalidInput, NotAllowed, and NodeUnavailable where there is no worker."""
-        paths = [os.fspath(source)] if isinstance(source, str | os.PathLike) else [os.fspath(path) for path in source]
-        self._roots.check_paths(paths)
-        kind = format.value if isinstance(format, Format) else format
-        options_of_store = None if storage is None else storage.options
-        return self._look_up(LookUp(name, tuple(paths), kind, tuple(sorted(options.items())), options_of_store))
+        self._roots.check_paths(named.paths)
+        storage = None if named.storage is None else named.storage.options
+        return self._look_up(LookUp(named.name, named.paths, named.format, named.options, storage))
 
     def refresh(self, table: FileTable) -> FileTable:
         """The table as its files are now; the same object while they have not changed."""
@@ -78,17 +71,9 @@ class MeshFiles:
         now = self._look_up(LookUp(table.name, paths, table.format.value, table.options, storage))
         return table if now.files == table.files else now
 
-    def reopen(
-        self,
-        table: FileTable,
-        name: str,
-        source: Source,
-        format: Format | str | None,
-        options: Mapping[str, str],
-        storage: Storage | None,
-    ) -> FileTable:
+    def reopen(self, table: FileTable, named: NamedFiles) -> FileTable:
         """What `open_files` gives, asked of the workers as there; `table` while it is the same."""
-        now = self.open_files(name, source, format, options, storage)
+        now = self.open_files(named)
         return table if now == table else now
 
     def statistics(self, table: Table) -> TableStatistics:

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from flightmesh.catalog.catalog import DEFAULT_CATALOG, DEFAULT_SCHEMA, Catalog, Listing
+from flightmesh.catalog.named_files import named_files
 from flightmesh.catalog.names import join_name, split_name
 from flightmesh.catalog.table import Storage
 from flightmesh.config import Config
@@ -66,7 +67,7 @@ class Session:
             storage = options.pop("storage", None)
             place = None if storage is None else Storage("s3", text_pairs(storage))
             texts = {key: option_text(value) for key, value in options.items() if key != "format"}
-            table = self.catalog.open_files(parts[-1], source, options.get("format"), texts, place)
+            table = self.catalog.open_files(named_files(parts[-1], source, options.get("format"), texts, place))
             self._workspace.register(parts, table)
         elif options:
             raise InvalidQuery(f"a table in memory takes no options, but got {', '.join(options)}")

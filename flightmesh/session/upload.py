@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from flightmesh.catalog.memory import as_table
+from flightmesh.catalog.named_files import Source
 from flightmesh.catalog.normalise import cast_array, normalise_schema
-from flightmesh.catalog.open import Source, open_table
+from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import read_split, splits
 from flightmesh.catalog.table import FileTable, Format, Storage
 from flightmesh.errors import DataError, InvalidInput

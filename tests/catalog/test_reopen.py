@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flightmesh.catalog.named_files import named_files
 from flightmesh.catalog.open import is_unchanged, open_table, refresh, reopen
 from flightmesh.errors import InvalidInput
 
@@ -21,10 +22,10 @@ def path(tmp_path: Path) -> Path:
 
 def test_one_file(path: Path) -> None:
     table = open_table("t", path)
-    assert refresh(table) is reopen(table, "t", path) is table
+    assert refresh(table) is reopen(table, named_files("t", path)) is table
     os.utime(path, ns=(1, 1))
     assert not is_unchanged(table)
-    assert refresh(table) == reopen(table, "t", path) != table
+    assert refresh(table) == reopen(table, named_files("t", path)) != table
     path.unlink()
     path.mkdir()
     assert not is_unchanged(table)
@@ -45,8 +46,8 @@ def test_a_list_of_files_in_its_order(path: Path) -> None:
     other = path.with_name("b.parquet")
     pq.write_table(pa.table({"x": [2]}), other)
     table = open_table("t", [other, path])
-    assert reopen(table, "t", [other, path]) is table
-    assert reopen(table, "t", [path, other]).files == table.files[::-1]
+    assert reopen(table, named_files("t", [other, path])) is table
+    assert reopen(table, named_files("t", [path, other])).files == table.files[::-1]
     assert open_table("t", [path, path]).files == (table.files[1],)
     assert is_unchanged(open_table("t", [path, path]))
 
@@ -58,7 +59,7 @@ def test_a_folder_and_a_glob(path: Path) -> None:
     pq.write_table(pa.table({"x": [2]}), path.with_name("b.parquet"))
     assert not is_unchanged(folder)
     assert not is_unchanged(glob)
-    assert len(reopen(folder, "t", path.parent).files) == 2
+    assert len(reopen(folder, named_files("t", path.parent)).files) == 2
     for file in path.parent.iterdir():
         file.unlink()
     for table in (folder, glob):

@@ -20,6 +20,7 @@ from typing import Any
 from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import Catalog, Entry
+from flightmesh.catalog.named_files import named_files
 from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Format, Storage
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, NotAllowed, Position
@@ -256,7 +257,8 @@ def _opened(plan: PlanFile, catalog: Catalog, name: str, entry: Input, node: Nod
         resolved = [_absolute(plan, _filled(plan, path, place, values)) for path in paths]
         if entry.storage is None:
             return replace(catalog.open_path(resolved, kind, entry.options()), name=name)
-        return catalog.open_files(name, resolved, kind, entry.options(), _storage(plan, entry.storage, node, values))
+        storage = _storage(plan, entry.storage, node, values)
+        return catalog.open_files(named_files(name, resolved, kind, entry.options(), storage))
 
 
 @contextmanager
