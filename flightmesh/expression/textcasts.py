@@ -31,6 +31,8 @@ def to_text(array: pa.Array) -> pa.Array:
     match family(array.type):
         case Family.FLOAT:
             return _float_text(array)
+        case Family.DATE:
+            return _with_era(array.cast(pa.string()))
         case Family.TIMESTAMP:
             return _timestamp_text(array)
         case Family.TIME:
@@ -73,8 +75,24 @@ def _float32_repr(value: float) -> str:
 def _timestamp_text(array: pa.Array) -> pa.Array:
     zone = array.type.tz
     local = array.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()).cast(pa.timestamp("us"))
-    text = _trimmed_fraction(local.cast(pa.string()))
+    text = _with_era(_trimmed_fraction(local.cast(pa.string())))
     return pc.binary_join_element_wise(text, "+00", "") if zone is not None else text
+
+
+def _with_era(text: pa.Array) -> pa.Array:
+    """Dates, with or without a time, of the years before 1 as DuckDB prints them: `0222-09-04 (BC)` for Arrow's -0221-09-04."""
+    early = pc.match_substring_regex(text, "^(-|0000-)")
+    if not pc.any(early).as_py():
+        return text
+    rows = pc.indices_nonzero(pc.fill_null(early, False))
+    written = [_of_early_year(value) for value in text.take(rows).to_pylist()]
+    return pc.replace_with_mask(text, early, pa.array(written, pa.string()))
+
+
+def _of_early_year(text: str) -> str:
+    day, *time = text.split(" ")
+    year, month, day_of_month = day.rsplit("-", 2)
+    return " ".join([f"{1 - int(year):04d}-{month}-{day_of_month} (BC)", *time])
 
 
 def _trimmed_fraction(text: pa.Array) -> pa.Array:

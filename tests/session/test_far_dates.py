@@ -34,6 +34,9 @@ QUERIES = [
     f"select case when ts > {FAR} then 1 else 0 end as c from t",
     "select max(x) as x from t where ts between timestamp '1000-01-01' and timestamp '9999-01-01' + interval 1000 year",
     "select x from t where d = (select max(d) from t)",
+    "select d::varchar as d, ts::varchar as ts from t",
+    "select (ts + interval 90 minute + interval 500 millisecond)::varchar as ts, (d - 1)::varchar as d from t",
+    "select (date '0001-01-01' - 1)::varchar as d, (timestamptz '0001-01-01 00:00:00.25+00' - interval 1 day)::varchar as z",
     "select x from t where d::timestamp = timestamp '1970-01-06'",
     "select x from t where d::timestamp < timestamp '1970-01-06 00:00:01' order by x limit 2",
 ]
