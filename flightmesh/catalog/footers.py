@@ -46,6 +46,7 @@ class Footer:
             self._leaves.setdefault(top, []).append(leaf)
         self._repetitive: tuple[str, ...] | None = None
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
+        self._chunk_bytes: dict[tuple[int, str], int] = {}
 
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
@@ -53,8 +54,12 @@ class Footer:
 
     def chunk_bytes(self, group: int, column: str) -> int:
         """Stored bytes of a column in a row group."""
-        row_group = self.metadata.row_group(group)
-        return sum(row_group.column(leaf).total_compressed_size for leaf in self._leaves.get(column, ()))
+        found = self._chunk_bytes.get((group, column))
+        if found is None:
+            row_group = self.metadata.row_group(group)
+            found = sum(row_group.column(leaf).total_compressed_size for leaf in self._leaves.get(column, ()))
+            self._chunk_bytes[group, column] = found
+        return found
 
     def leaf(self, column: str) -> int | None:
         """The number of the leaf that a flat column is, None for a nested one."""

@@ -205,6 +205,30 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema, repeats: Repeats = Repeats
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
+class Conforming:
+    """`conform` for one batch after the other, which finds out once that they have the right types already. For one thread."""
+
+    def __init__(self, schema: pa.Schema, repeats: Repeats) -> None:
+        self._schema = schema
+        self._repeats = repeats
+        self._fitting: tuple[pa.Schema, pa.Schema] | None = None
+        """A schema whose columns are only handed on, and what it is then."""
+
+    def makes(self, schema: pa.Schema, repeats: Repeats) -> bool:
+        """Whether this is what brings batches to that schema."""
+        return self._repeats is repeats and self._schema.equals(schema)
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """As `conform`."""
+        given = batch.schema
+        if self._fitting is not None and given.equals(self._fitting[0]):
+            return pa.RecordBatch.from_arrays(batch.columns, schema=self._fitting[1])
+        made = conform(batch, self._schema, self._repeats)
+        if given.names == made.schema.names and given.types == made.schema.types:
+            self._fitting = given, made.schema
+        return made
+
+
 def _is_dictionary_of(kind: pa.DataType, text: pa.DataType) -> bool:
     return bool(pa.types.is_string(text) and pa.types.is_dictionary(kind) and kind.value_type == text)
 

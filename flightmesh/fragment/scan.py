@@ -9,12 +9,13 @@ enough rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.table import FileSplit
+from flightmesh.expression.nodes import Field
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.dynamic_filters import ScanFilters
 from flightmesh.fragment.encoded_texts import decode
@@ -39,8 +40,7 @@ def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
 
 def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[pa.RecordBatch]:
     """The splits' rows, all columns of the scan, named by id."""
-    names = tuple(dict.fromkeys(f.name for f in node.columns))
-    keys = [f.key for f in node.columns]
+    naming = _Naming(node.columns)
     context = site.context
     if dynamic is not None:
         dynamic.wait()
@@ -52,13 +52,34 @@ def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[
         if isinstance(split, FileSplit):
             site.metrics.count("row_groups", len(split.pieces))
         read = ReadMetrics()
-        for batch in context.read_table(node.table, split, names, read):
+        for batch in context.read_table(node.table, split, naming.names, read):
             context.check()
             site.metrics.count("rows_read", batch.num_rows)
             site.metrics.count("bytes_read", batch.nbytes)
-            yield make_batch([batch.column(f.name) for f in node.columns], keys, batch.num_rows)
+            yield naming.apply(batch)
         if read.kept_bytes:
             site.metrics.count("kept_bytes", read.kept_bytes)
+
+
+class _Naming:
+    """Gives a scan's columns, named as the table names them, the names that they have in the query. `names`: those to read."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.names = tuple(dict.fromkeys(f.name for f in fields))
+        self._columns = [f.name for f in fields]
+        self._keys = [f.key for f in fields]
+        self._plain: pa.Schema | None = None
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch of `names` (of anything, if there are none) with the columns of the scan."""
+        if self._plain is not None and batch.schema.equals(self._plain, check_metadata=True):
+            return batch.rename_columns(self._keys)
+        made = make_batch([batch.column(name) for name in self._columns], self._keys, batch.num_rows)
+        if batch.schema.names == self._columns:
+            # Where other names are all that is needed, a batch like this one need not be taken apart again.
+            renamed = batch.rename_columns(self._keys).schema
+            self._plain = batch.schema if renamed.equals(made.schema, check_metadata=True) else None
+        return made
 
 
 def _limited(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:

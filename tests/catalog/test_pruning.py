@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flightmesh.catalog.formats import parquet
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import splits
@@ -149,6 +150,20 @@ def test_only_the_pruned_row_groups_and_columns_are_read(clustered: FileTable) -
     everything = ReadMetrics()
     read_all(clustered, metrics=everything)
     assert 0 < metrics.bytes < everything.bytes / 4
+
+
+def test_bytes_of_column_chunks_are_those_of_the_footer_whatever_was_asked_before(tmp_path: Path) -> None:
+    pairs = [{"x": row * row, "y": f"{row}"} for row in range(50)]
+    pq.write_table(pa.table({"i": range(50), "pair": pairs}), tmp_path / "a.parquet", row_group_size=20)
+    table = open_table("t", tmp_path / "a.parquet")
+    known = parquet.footer(table.storage, table.files[0])
+    leaves = {"i": [0], "pair": [1, 2], "not there": []}
+    for _ in range(2):
+        for group in (2, 0, 1):
+            stored = known.metadata.row_group(group)
+            for column, numbers in leaves.items():
+                expected = sum(stored.column(number).total_compressed_size for number in numbers)
+                assert known.chunk_bytes(group, column) == expected
 
 
 def test_small_row_groups_are_read_together_and_big_ones_alone(tmp_path: Path) -> None:

@@ -71,6 +71,32 @@ class DictionaryContext(Context):
             yield pa.RecordBatch.from_arrays(columns_, names=batch.schema.names)
 
 
+class NotingContext(Context):
+    """Says more of columns in every other batch: that there are no NULLs, and notes of a file."""
+
+    def read_table(
+        self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        for number, batch in enumerate(super().read_table(table, split, columns)):
+            noted = [f.with_nullable(False) if f.name == "a" else f.with_metadata({"k": "v"}) for f in batch.schema]
+            schema = pa.schema(noted, {"of": "a file"}) if number // 2 % 2 else None
+            yield batch if schema is None or not columns else pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+
+@pytest.mark.parametrize("make", [Context, NotingContext])
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a"), ("b",), ("a", "a"), ("b", "a", "b"), ()])
+def test_all_batches_of_a_scan_have_one_schema(make: type[Context], names: tuple[str, ...]) -> None:
+    context = make(morsel_rows=3)
+    fields = tuple(Field(ColumnId(number), name, ROWS.schema.field(name).type) for number, name in enumerate(names, 7))
+    node = replace(scan(context), columns=fields, fields=fields)
+    plain = pa.schema([(f.key, f.type) for f in fields])
+    got = list(start(node, context))
+    assert all(batch.schema.equals(plain, check_metadata=True) for batch in got)
+    assert sum(batch.num_rows for batch in got) == ROWS.num_rows
+    for position, name in enumerate(names):
+        assert pa.chunked_array([batch.column(position) for batch in got]).equals(ROWS.column(name))
+
+
 @pytest.mark.parametrize("make", [Context, DictionaryContext])
 @pytest.mark.parametrize(
     ("function", "other", "keep"),

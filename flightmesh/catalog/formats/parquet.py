@@ -22,7 +22,7 @@ from flightmesh.catalog.column_cache import ColumnCache, ColumnKey
 from flightmesh.catalog.distinct import Sample
 from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.normalise import Repeats, cast_array, conform, normalise_type
+from flightmesh.catalog.normalise import Conforming, Repeats, cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, encoded_values, read_dictionary_header
 from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
@@ -43,11 +43,25 @@ _footers: OrderedDict[_Identity, Footer] = OrderedDict()
 _footers_lock = threading.Lock()
 
 
+@dataclass(slots=True)
+class _OpenFile:
+    """A file that a thread has open, and how its batches got the types of a table when they were last read."""
+
+    reader: pq.ParquetFile
+    conforming: Conforming | None = None
+
+    def conforming_to(self, wanted: pa.Schema, repeats: Repeats) -> Conforming:
+        """What gives batches of it the types of `wanted`: a scan reads split after split in the same way."""
+        if self.conforming is None or not self.conforming.makes(wanted, repeats):
+            self.conforming = Conforming(wanted, repeats)
+        return self.conforming
+
+
 class _Readers(threading.local):
     """The files that a thread has open, least recently used first."""
 
     def __init__(self) -> None:
-        self.open: OrderedDict[_Identity, pq.ParquetFile] = OrderedDict()
+        self.open: OrderedDict[_Identity, _OpenFile] = OrderedDict()
 
 
 _readers = _Readers()
@@ -239,15 +253,16 @@ def _decoded(part: _Part, present: list[str], wanted: pa.Schema) -> Iterator[pa.
     """Batches of `wanted`, of whose columns the file has `present`."""
     storage, file, pieces = part.table.storage, part.file, part.split.pieces
     known = footer(storage, file)
-    reader = _reader(storage, file)
+    opened = _opened(storage, file)
+    conforming = opened.conforming_to(wanted, part.repeats)
     part.metrics.bytes += sum(known.chunk_bytes(group, column) for group in pieces for column in present)
     part.metrics.columns.update(present)
-    batches: Iterator[Any] = reader.iter_batches(
+    batches: Iterator[Any] = opened.reader.iter_batches(
         batch_size=part.morsel_rows, row_groups=list(pieces), columns=present, use_threads=False
     )
     try:
         for batch in batches:
-            yield conform(batch, wanted, part.repeats)
+            yield conforming.apply(batch)
             part.check()
     except DAMAGE as error:
         check_pinned(storage, file)
@@ -269,18 +284,18 @@ def _nulls(split: FileSplit, wanted: pa.Schema, morsel_rows: int) -> Iterator[pa
         yield pa.RecordBatch.from_arrays([pa.nulls(count, entry.type) for entry in wanted], names=wanted.names)
 
 
-def _reader(storage: Storage, file: File) -> pq.ParquetFile:
+def _opened(storage: Storage, file: File) -> _OpenFile:
     key = _identity(storage, file)
-    reader = _readers.open.pop(key, None)
-    if reader is None:
-        reader = _open(storage, file, footer(storage, file))
+    opened = _readers.open.pop(key, None)
+    if opened is None:
+        opened = _OpenFile(_open(storage, file, footer(storage, file)))
     elif storage.scheme == "local":
         # A stat is cheap on a local disk; on S3 the object that is open is the one that was pinned.
         check_pinned(storage, file)
-    _readers.open[key] = reader
+    _readers.open[key] = opened
     while len(_readers.open) > _READERS_KEPT:
         _readers.open.popitem(last=False)
-    return reader
+    return opened
 
 
 def sample_distinct(table: FileTable, column: str) -> list[Sample]:
@@ -325,7 +340,7 @@ def _sample_dictionary(storage: Storage, file: File, group: int, column: str) ->
 def _sample_rows(storage: Storage, file: File, group: int, column: str) -> Sample | None:
     if footer(storage, file).leaf(column) is None:
         return None
-    batches = _reader(storage, file).iter_batches(
+    batches = _opened(storage, file).reader.iter_batches(
         batch_size=_SAMPLE_ROWS, row_groups=[group], columns=[column], use_threads=False
     )
     try:
