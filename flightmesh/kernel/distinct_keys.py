@@ -75,4 +75,5 @@ def _unpacked(packing: Packing, codes: Int64s, types: Sequence[pa.DataType]) -> 
 
 def _column(codes: Int64s, known: ColumnRange, type_: pa.DataType) -> Array:
     null = codes == 0 if known.null_code else None
-    return array_of_integers(codes + np.int64(known.low - known.null_code), type_, null)
+    # In two steps: one below the least integer is none, and what wraps is only ever under a NULL.
+    return array_of_integers(codes - np.int64(known.null_code) + np.int64(known.low), type_, null)

@@ -30,3 +30,9 @@ def test_what_does_not_unpack_is_left_to_grouping() -> None:
     wide = pa.array([-(2**62), 2**62])
     for columns in ([pa.array(["a", "b"])], [pa.array([0.5, 1.5])], [wide, wide]):
         assert distinct_keys(columns) is None
+
+
+def test_the_ends_of_the_integers_beside_null() -> None:
+    for ends in ([-(2**63), -(2**63) + 5], [2**63 - 6, 2**63 - 1]):
+        found = distinct_keys([pa.array([None, *ends, ends[0]])])
+        assert found is not None and set(found[0].to_pylist()) == {None, *ends}
