@@ -21,6 +21,7 @@ from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.partitions import partition_may_match
+from flightmesh.catalog.promise import Promise
 from flightmesh.catalog.table import FileSplit, FileTable, Format, MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Expression, Field
@@ -30,8 +31,11 @@ ROWS_COLUMN = "__rows"
 _MEMORY_SPLIT_ROWS = 131_072
 
 
-def splits(table: Table, filters: Sequence[Expression] = (), fields: Sequence[Field] = ()) -> tuple[Split, ...]:
-    """The splits of a table where every one of `filters` can be true, by statistics and partition values alone.
+def splits(
+    table: Table, filters: Sequence[Expression] = (), fields: Sequence[Field] = (), first: Promise | None = None
+) -> tuple[Split, ...]:
+    """The splits of a table where every one of `filters` can be true, by statistics and partition values alone; with `first`
+    those that have the first rows in that order come first, as far as is known.
 
     `filters` are predicates over `fields`, whose names are the table's. Raises InvalidInput when a file cannot be read.
     """
@@ -39,7 +43,8 @@ def splits(table: Table, filters: Sequence[Expression] = (), fields: Sequence[Fi
         case MemoryTable():
             return memory_tables.splits(table, _MEMORY_SPLIT_ROWS)
         case FileTable():
-            return _file_splits(table, filters, {field.id: field.name for field in fields})
+            found = _file_splits(table, filters, {field.id: field.name for field in fields}, fine=first is not None)
+            return found if first is None else first.in_order(table, found)
 
 
 def read_split(
@@ -84,9 +89,11 @@ def _memory_batches(data: pa.Table, split: MemorySplit, columns: Sequence[str], 
     return memory_tables.read(data, split, columns, morsel_rows)
 
 
-def _file_splits(table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str]) -> tuple[FileSplit, ...]:
+def _file_splits(
+    table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str], *, fine: bool
+) -> tuple[FileSplit, ...]:
     if table.format is Format.PARQUET:
-        return parquet.splits(table, filters, names)
+        return parquet.splits(table, filters, names, fine=fine)
     found: list[FileSplit] = []
     for number in range(len(table.files)):
         if not partition_may_match(table, number, filters, names):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from flightmesh.catalog.narrowing import MayHold
+from flightmesh.catalog.narrowing import MayMatch, values_in
 from flightmesh.catalog.table import FileSplit, Split
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.key_filter import KeyFilter
@@ -70,9 +70,9 @@ class ScanFilters:
             if left is None or not applied.keys.ordered:
                 continue
             before = left
-            tests: dict[str, MayHold] = {self._names[applied.plan.column.id]: applied.keys.may_hold}
+            tests: dict[str, MayMatch] = {self._names[applied.plan.column.id]: values_in(applied.keys.may_hold)}
             left = self._site.context.narrowed(self._scan.table, before, tests)
-            spared = _groups(before) - (0 if left is None else _groups(left))
+            spared = groups_of(before) - (0 if left is None else groups_of(left))
             if spared:
                 self._site.metrics.count(f"{GROUPS_SPARED}{applied.plan.number}", spared)
         return left
@@ -114,6 +114,6 @@ class ScanFilters:
         self._applied.sort(key=lambda applied: applied.plan.share)
 
 
-def _groups(split: Split) -> int:
+def groups_of(split: Split) -> int:
     """Row groups of a split; 1 for what is no Parquet file."""
     return max(1, len(split.pieces)) if isinstance(split, FileSplit) else 1

@@ -28,6 +28,7 @@ from flightmesh.fragment.site import Site
 from flightmesh.fragment.sort import run_sort
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
+from flightmesh.fragment.top_bound import TopBound
 from flightmesh.fragment.top_of_groups import run_top_of_groups
 from flightmesh.fragment.turns import Turns
 from flightmesh.fragment.union import run_union
@@ -73,7 +74,7 @@ class FragmentRun:
         self._encoded = encoded_columns(root)
         self._context = context
         self._filters: dict[int, KeyFilter] = {}
-        self._pull = self._start(root, 0, None)
+        self._pull = self._start(root, 0, None, None)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self
@@ -91,25 +92,29 @@ class FragmentRun:
         """Ends every operator; harmless when they have ended."""
         self._pull.close()
 
-    def _start(self, node: Operator, position: int, turns: Turns | None) -> Pull:
-        """The operator, which stands at `position` of the pre-order, over its inputs."""
+    def _start(self, node: Operator, position: int, turns: Turns | None, bound: TopBound | None) -> Pull:
+        """The operator, which stands at `position` of the pre-order, over its inputs; `bound`: that of the TopRows to which its
+        rows go as they are."""
         metrics = self.metrics[position]
-        site = Site(self._context, metrics, position, self._filters, turns, self._encoded[position])
+        if isinstance(node, TopRows):
+            bound = TopBound(node) if turns is None else None  # what is read is kept from turn to turn
+        site = Site(self._context, metrics, position, self._filters, turns, self._encoded[position], bound)
         if isinstance(node, IterateRows):
             return self._iterate(node, site)
         inputs, place = [], position + 1
+        below = bound if isinstance(node, TopRows | FilterRows | ProjectColumns) else None
         for child in operator_inputs(node):
-            inputs.append(self._start(child, place, turns))
+            inputs.append(self._start(child, place, turns, below))
             place += size(child)
         return Pull(_operate(node, tuple(inputs), site), tuple(inputs), metrics)
 
     def _iterate(self, node: IterateRows, site: Site) -> Pull:
         """A recursion: its step is started anew each turn, and its operators go on counting where they were."""
         seed_place = site.position + 1
-        seed = self._start(node.seed, seed_place, site.turns)
+        seed = self._start(node.seed, seed_place, site.turns, None)
         turns = site.turns or Turns()
         spent = Spent()
-        begin = partial(self._start, node.step, seed_place + size(node.seed), turns)
+        begin = partial(self._start, node.step, seed_place + size(node.seed), turns, None)
         return Pull(run_iterate(node, seed, lambda: spent.by(begin()), turns, site), (seed, spent), site.metrics)
 
 

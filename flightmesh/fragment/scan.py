@@ -2,9 +2,9 @@
 
 Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings, but for
 what the operators above take as dictionaries. Batches
-that lose most of their rows are gathered into morsels again. Dynamic filters spare splits, or parts of them, from being read,
-and drop rows before the other filters see them. With a limit the scan asks for no further split once it has
-enough rows.
+that lose most of their rows are gathered into morsels again. Dynamic filters, and the bound of a TopRows above, spare splits,
+or parts of them, from being read, and drop rows before the other filters see them. With a limit the scan asks for no further
+split once it has enough rows.
 """
 
 from __future__ import annotations
@@ -14,31 +14,45 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.table import FileSplit
+from flightmesh.catalog.table import FileSplit, Split
 from flightmesh.expression.nodes import Field
+from flightmesh.fragment.bounded_scan import BoundedScan, bounded
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.dynamic_filters import ScanFilters
 from flightmesh.fragment.encoded_texts import decode
 from flightmesh.fragment.scan_filter import compile_scan_filter
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
+from flightmesh.kernel.values import Mask
 from flightmesh.physical.operators import TableScan
 
 
 def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
     """The rows of this task's splits that pass the filters."""
     keys = [f.key for f in node.fields]
+    bound = bounded(node, site)
     batches: Iterator[pa.RecordBatch]
-    if not node.filters and not node.dynamic:
-        batches = (decode(b.select(keys), site.encoded) for b in _read(node, None, site) if b.num_rows)
+    if not node.filters and not node.dynamic and bound is None:
+        batches = (decode(b.select(keys), site.encoded) for b in _read(node, None, None, site) if b.num_rows)
     else:
         scan_filter, dynamic = compile_scan_filter(node.filters), ScanFilters(node, site)
-        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b)), site.encoded) for b in _read(node, dynamic, site))
-        batches = coalesce(passed, site.context.morsel_rows)
+        masked = ((b, _mask(b, dynamic, bound)) for b in _read(node, dynamic, bound, site))
+        passed = (decode(scan_filter.apply(b, keys, mask), site.encoded) for b, mask in masked)
+        # The bound is only as good as what has come of the rows before.
+        batches = coalesce(passed, site.context.morsel_rows) if bound is None else (b for b in passed if b.num_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)
 
 
-def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[pa.RecordBatch]:
+def _mask(batch: pa.RecordBatch, dynamic: ScanFilters, bound: BoundedScan | None) -> Mask | None:
+    """Which rows of a batch the filters need to look at; None: all."""
+    mask = dynamic.mask(batch)
+    first = None if bound is None else bound.mask(batch)
+    if mask is None or first is None:
+        return first if mask is None else mask
+    return mask & first
+
+
+def _read(node: TableScan, dynamic: ScanFilters | None, bound: BoundedScan | None, site: Site) -> Iterator[pa.RecordBatch]:
     """The splits' rows, all columns of the scan, named by id."""
     naming = _Naming(node.columns)
     context = site.context
@@ -46,7 +60,9 @@ def _read(node: TableScan, dynamic: ScanFilters | None, site: Site) -> Iterator[
         dynamic.wait()
     while (granted := context.next_split(node.source)) is not None:
         site.metrics.count("splits")
-        split = granted if dynamic is None else dynamic.narrowed(granted)
+        split: Split | None = granted if dynamic is None else dynamic.narrowed(granted)
+        if split is not None and bound is not None:
+            split = bound.narrowed(split)
         if split is None:
             continue
         if isinstance(split, FileSplit):

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.task import TaskContext
+from flightmesh.fragment.top_bound import TopBound
 from flightmesh.fragment.turns import Turns
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.key_filter import KeyFilter
@@ -19,7 +20,8 @@ from flightmesh.kernel.key_filter import KeyFilter
 class Site:
     """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree; `filters`
     are the dynamic filters that joins of this fragment have made until now, by number; `turns` is what the recursion around it
-    keeps, if there is one; `encoded` are the columns of its output that may be dictionaries."""
+    keeps, if there is one; `encoded` are the columns of its output that may be dictionaries; `bound` is what a TopRows that the
+    operator is, or hands its rows to as they are, knows of the rows that it wants."""
 
     context: TaskContext
     metrics: OperatorMetrics
@@ -27,6 +29,7 @@ class Site:
     filters: dict[int, KeyFilter] = field(default_factory=dict)
     turns: Turns | None = None
     encoded: frozenset[ColumnId] = frozenset()
+    bound: TopBound | None = None
 
     @contextmanager
     def memory(self, purpose: str) -> Iterator[Memory]:

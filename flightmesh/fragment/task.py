@@ -9,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.narrowing import MayHold
+from flightmesh.catalog.narrowing import MayMatch
 from flightmesh.catalog.table import Split, Table
 from flightmesh.ids import AttemptId, EdgeId
 from flightmesh.kernel.key_filter import KeyFilter
@@ -33,9 +33,9 @@ class TaskContext(Protocol):
     def await_keys(self, numbers: Collection[int], seconds: float) -> None:
         """Waits until the keys of these dynamic filters have come, for no longer than so. Gives up the slot meanwhile."""
 
-    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
-        """The part of a split whose rows, by what is known of them without reading, may have in each of `columns` (of the
-        table) a value between bounds that the test beside it lets pass; None when nothing is left."""
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayMatch]) -> Split | None:
+        """The part of a split whose rows, by what is known of them without reading, lie in each of `columns` (of the table) in
+        a range that the test beside it lets pass; None when nothing is left."""
 
     def read_table(
         self, table: Table, split: Split, columns: tuple[str, ...], metrics: ReadMetrics | None = None

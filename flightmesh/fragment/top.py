@@ -17,6 +17,8 @@ from flightmesh.physical.operators import TopRows
 def run_top(node: TopRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """At most `count` rows, sorted."""
     top = TopRowsKernel(sort_keys(node.keys), node.count, site.context.morsel_rows)
+    if site.bound is not None:
+        site.bound.follow(top)
     schema: pa.Schema | None = None
     with site.memory("keeping the top rows") as memory:
         for batch in rows:

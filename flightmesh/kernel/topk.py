@@ -16,8 +16,11 @@ from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.masks import filter_rows, keep_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
+from flightmesh.kernel.values import Array
 
 _FAR_TOO_MANY = 4
+_WORTH_SORTING = 8
+"""Asked for the last key, rows are sorted anew once an eighth of `count` have come since."""
 _MANY_BYTES = 4 << 20
 """Rows far too many are not held back for later when they are long."""
 
@@ -31,7 +34,10 @@ class TopRows:
         self._limit = count + slack
         self._kept: list[pa.RecordBatch] = []
         self._rows = 0
+        self._unsorted = 0
+        self._bytes = 0
         self._bound: pa.Scalar | None = None
+        self._has_all = False
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Takes the rows of a batch into account."""
@@ -42,6 +48,8 @@ class TopRows:
             return
         self._kept.append(batch)
         self._rows += batch.num_rows
+        self._unsorted += batch.num_rows
+        self._bytes += batch.nbytes
         if self._rows > self._limit or (self._rows > _FAR_TOO_MANY * self._count and self.nbytes > _MANY_BYTES):
             self._shrink()
 
@@ -52,18 +60,37 @@ class TopRows:
         self._shrink()
         return self._kept[0]
 
+    def last_key(self) -> pa.Scalar | None:
+        """The first key of the last row kept: nothing after it will be among the first. Of many rows it may be some rows old.
+        None while there are fewer than `count` rows."""
+        if self._count == 0 or self._rows < self._count or not self._keys:
+            return None
+        if not self._has_all or self._unsorted * _WORTH_SORTING >= self._count:
+            self._shrink()
+        return self._kept[0].column(self._keys[0].name)[self._count - 1]
+
+    def may_be_first(self, values: Array) -> Array | None:
+        """Which of these values of the first key, as booleans, are not after the bound; None while there is none."""
+        if self._bound is None or not self._bound.is_valid:
+            return None
+        key = self._keys[0]
+        ordered = sortable(values)
+        before = pc.greater_equal(ordered, self._bound) if key.descending else pc.less_equal(ordered, self._bound)
+        return pc.fill_null(before, key.nulls_first)
+
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(batch.nbytes for batch in self._kept)
+        return self._bytes
 
     def _shrink(self) -> None:
         schema = self._kept[0].schema
         merged = concat_batches(self._kept, schema)
         order = sort_indices(merged, self._keys)
         best = take_rows(merged, order[: self._count], schema)
-        self._kept, self._rows = [best], best.num_rows
+        self._kept, self._rows, self._unsorted, self._bytes = [best], best.num_rows, 0, best.nbytes
         if self._rows == self._count and self._keys:
+            self._has_all = True
             self._bound = sortable(best.column(self._keys[0].name))[-1]
 
     def _preselected(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -82,9 +109,5 @@ class TopRows:
 
     def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that may still be among the first: those whose first key is not after the bound's."""
-        if self._bound is None or not self._bound.is_valid:
-            return batch
-        key = self._keys[0]
-        values = sortable(batch.column(key.name))
-        before = pc.greater_equal(values, self._bound) if key.descending else pc.less_equal(values, self._bound)
-        return filter_rows(batch, pc.fill_null(before, key.nulls_first))
+        before = self.may_be_first(batch.column(self._keys[0].name))
+        return batch if before is None else filter_rows(batch, before)

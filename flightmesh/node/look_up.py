@@ -41,7 +41,7 @@ def collect_statistics(asked: AskStatistics, roots: Roots, offers: Offers) -> St
 def list_splits(asked: ListSplits, roots: Roots, offers: Offers) -> SplitList:
     """The splits of a scan, pruned by its filters. Raises NotAllowed."""
     scan = asked.scan
-    return SplitList(splits(_readable(scan.table, roots, offers), scan.filters, scan.columns))
+    return SplitList(splits(_readable(scan.table, roots, offers), scan.filters, scan.columns, scan.promise))
 
 
 def _readable(table: Table, roots: Roots, offers: Offers) -> Table:

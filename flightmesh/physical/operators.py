@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from flightmesh.catalog.promise import Promise
 from flightmesh.catalog.table import Table
 from flightmesh.errors import Position
 from flightmesh.expression.frames import Frame
@@ -44,6 +45,8 @@ class TableScan:
 
     `source` numbers the scans of a stage: a task asks for splits by (task, source). `limit`: a task may stop after so many
     rows. `dynamic`: filters over `columns` that it applies as far as their keys are known to it; to apply none is as right.
+    `first`: a TopRows above wants the first rows in this order (of one of `columns`), so splits are tried in the order in which
+    they promise them, and what comes too late need not be read.
     """
 
     table: Table
@@ -54,6 +57,15 @@ class TableScan:
     limit: int | None = None
     estimate: float | None = None
     dynamic: tuple[DynamicFilter, ...] = ()
+    first: ColumnOrder | None = None
+
+    @property
+    def promise(self) -> Promise | None:
+        """`first`, by the table's name of the column."""
+        if self.first is None:
+            return None
+        name = next(field.name for field in self.columns if field.id == self.first.column.id)
+        return Promise(name, self.first.descending, self.first.nulls_first)
 
 
 @dataclass(frozen=True, slots=True)

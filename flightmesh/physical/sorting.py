@@ -10,6 +10,7 @@ from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Limit, Relation, Sort
 from flightmesh.physical.operators import ColumnOrder, LimitRows, Operator, SortRows, TopRows
 from flightmesh.physical.planned import Planned, Planning, as_columns, gather, narrow
+from flightmesh.physical.top_scans import wanting_first
 
 PlanInput: TypeAlias = Callable[[Relation, frozenset[ColumnId], Planning], Planned]
 
@@ -31,7 +32,7 @@ def plan_limit(limit: Limit, required: frozenset[ColumnId], planning: Planning, 
     if isinstance(limit.input, Sort):
         child, keys = _sortable(limit.input, required, planning, plan)
         first: Operator = (
-            TopRows(child.operator, keys, enough)
+            TopRows(wanting_first(child.operator, keys[0]), keys, enough)
             if enough is not None and enough <= TOP_ROWS_LIMIT
             else SortRows(child.operator, keys)
         )

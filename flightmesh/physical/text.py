@@ -127,7 +127,8 @@ def format_partitioning(partitioning: Partitioning) -> str:
 def _scan(node: TableScan) -> str:
     where = f" where {format_all(node.filters)}" if node.filters else ""
     limit = f" limit {node.limit}" if node.limit is not None else ""
-    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{format_dynamic('keys of', node.dynamic)}"
+    first = f", first by {format_orders((node.first,))}" if node.first is not None else ""
+    return f"Scan {node.table.name} {format_fields(node.fields)}{where}{limit}{format_dynamic('keys of', node.dynamic)}{first}"
 
 
 def format_dynamic(verb: str, filters: tuple[DynamicFilter, ...]) -> str:

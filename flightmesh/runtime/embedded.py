@@ -227,7 +227,7 @@ class EmbeddedRuntime:
         scan, source = wanted.scan, wanted.scan.source
         event: DriverEvent
         try:
-            found = table_splits(scan.table, scan.filters, scan.columns)
+            found = table_splits(scan.table, scan.filters, scan.columns, scan.promise)
             event = SplitsFound(wanted.job, wanted.stage, source, found)
         except BaseException as failure:
             event = SplitsFailed(wanted.job, wanted.stage, source, wire_error(failure, scan.table.name))

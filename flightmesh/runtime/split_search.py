@@ -43,7 +43,7 @@ class SplitSearch:
         if isinstance(scan.table, FileTable) and scan.table.is_served:
             return self._at_holders(scan, scan.table)
         if sees(scan.table):
-            return table_splits(scan.table, scan.filters, scan.columns)
+            return table_splits(scan.table, scan.filters, scan.columns, scan.promise)
         return self._at_a_worker(scan)
 
     def _at_a_worker(self, scan: TableScan) -> tuple[Split, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.narrowing import MayHold, narrowed
+from flightmesh.catalog.narrowing import MayMatch, narrowed
 from flightmesh.catalog.normalise import Repeats
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
@@ -193,7 +193,7 @@ class RunningTask:
         with self._changed:
             self._changed.notify_all()
 
-    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayMatch]) -> Split | None:
         """The part of a split that may have wanted values, told by the footer where the file is here."""
         if not isinstance(table, FileTable) or not isinstance(split, FileSplit):
             return split

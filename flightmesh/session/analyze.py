@@ -15,6 +15,7 @@ from flightmesh.driver.record import EdgeRecord, JobRecord, StageRecord, TaskRec
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
 from flightmesh.exchange.budget import format_bytes
+from flightmesh.fragment.bounded_scan import GROUPS_BEHIND, ROWS_BEHIND
 from flightmesh.fragment.dynamic_filters import GROUPS_SPARED, ROWS_SPARED
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import Operator
@@ -87,17 +88,15 @@ def _estimate(node: Operator, rows: int, ends_early: bool) -> str:
 
 
 def _pruned(stages: Iterable[StageRecord]) -> str:
-    """What dynamic filters spared, in all."""
-    totals = {ROWS_SPARED: 0, GROUPS_SPARED: 0}
+    """What dynamic filters and bounds of first rows spared, in all."""
+    rows = groups = 0
     for stage in stages:
         for task in stage.tasks:
             for operator in task.operators:
                 for name, amount in operator.details:
-                    for kind in totals:
-                        totals[kind] += amount if name.startswith(kind) else 0
-    if not any(totals.values()):
-        return ""
-    return f"; pruned {count(totals[ROWS_SPARED], 'row')}, {count(totals[GROUPS_SPARED], 'row group')}"
+                    rows += amount if name.startswith((ROWS_SPARED, ROWS_BEHIND)) else 0
+                    groups += amount if name.startswith((GROUPS_SPARED, GROUPS_BEHIND)) else 0
+    return f"; pruned {count(rows, 'row')}, {count(groups, 'row group')}" if rows or groups else ""
 
 
 def _stage_lines(stage: Stage, stages: dict[StageId, StageRecord], record: JobRecord) -> list[str]:

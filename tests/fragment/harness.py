@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.narrowing import MayHold
+from flightmesh.catalog.narrowing import MayMatch
 from flightmesh.catalog.table import MemorySplit, MemoryTable, Split, Table
 from flightmesh.errors import Cancelled, ResourceExhausted
 from flightmesh.expression.nodes import Field
@@ -54,7 +54,7 @@ class Context:
     def await_keys(self, numbers: Collection[int], seconds: float) -> None:
         return
 
-    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayHold]) -> Split | None:
+    def narrowed(self, table: Table, split: Split, columns: Mapping[str, MayMatch]) -> Split | None:
         return split
 
     def read_table(

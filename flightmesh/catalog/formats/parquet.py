@@ -35,6 +35,8 @@ from flightmesh.ids import ColumnId
 _Identity: TypeAlias = tuple[Storage, str, int, int]
 _BATCHED_ROWS = 131_072
 """Small row groups are read together, up to so many rows; evenly, so that tasks can share a table of a few of them."""
+_FEW_ROWS = 16_384
+"""The same where what has been read may tell that the next ones need not be."""
 _FOOTERS_KEPT = 4096
 _READERS_KEPT = 16
 _LOCAL_SAMPLES = 4
@@ -122,25 +124,27 @@ def _diagnose(source: pa.NativeFile, file: File, error: Exception) -> tuple[str,
     return f"is a damaged Parquet file: {error}", "write or copy it again"
 
 
-def splits(table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str]) -> tuple[FileSplit, ...]:
+def splits(
+    table: FileTable, filters: Sequence[Expression], names: dict[ColumnId, str], *, fine: bool = False
+) -> tuple[FileSplit, ...]:
     """The row groups where all `filters` can be true: small neighbours of one file together, in order of the table's files.
 
-    `names` says which column of the table each id of the filters is.
+    `names` says which column of the table each id of the filters is; `fine`: only very small ones together.
     """
     found: list[FileSplit] = []
     for number in range(len(table.files)):
         if partition_may_match(table, number, filters, names):
-            found.extend(_file_splits(table, number, filters, names))
+            found.extend(_file_splits(table, number, filters, names, _FEW_ROWS if fine else _BATCHED_ROWS))
     return tuple(found)
 
 
 def _file_splits(
-    table: FileTable, number: int, filters: Sequence[Expression], names: dict[ColumnId, str]
+    table: FileTable, number: int, filters: Sequence[Expression], names: dict[ColumnId, str], most: int
 ) -> Iterator[FileSplit]:
     keys = partition_values(table, number)
     known = footer(table.storage, table.files[number])
     total = sum(known.rows)
-    together = math.ceil(total / max(1, math.ceil(total / _BATCHED_ROWS)))
+    together = math.ceil(total / max(1, math.ceil(total / most)))
     pieces: list[int] = []
     rows = stored = 0
     for group in range(known.row_groups):
