@@ -248,8 +248,9 @@ def _from_memory(part: _Part, present: list[str], wanted: pa.Schema, kept: Colum
     if not all(held.values()):
         return
     rows = pa.table({name: pa.chunked_array(held[name]) for name in present})
+    is_whole = len(present) == len(wanted)  # what is kept has its type already; what the file lacks is NULL
     for batch in rows.to_batches(max_chunksize=part.morsel_rows):
-        yield conform(batch, wanted, part.repeats)
+        yield batch if is_whole else conform(batch, wanted, part.repeats)
         part.check()
 
 
