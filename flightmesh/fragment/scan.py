@@ -2,9 +2,9 @@
 
 Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings, but for
 what the operators above take as dictionaries. Batches
-that lose most of their rows are gathered into morsels again. Dynamic filters, and the bound of a TopRows above, spare splits,
-or parts of them, from being read, and drop rows before the other filters see them. With a limit the scan asks for no further
-split once it has enough rows.
+that lose most of their rows are gathered into morsels again. Dynamic filters spare splits, or parts of them, from
+being read, and drop rows before the other filters see them; the bound of a TopRows above spares splits. With a limit the scan
+asks for no further split once it has enough rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from flightmesh.fragment.encoded_texts import decode
 from flightmesh.fragment.scan_filter import compile_scan_filter
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
-from flightmesh.kernel.values import Mask
 from flightmesh.physical.operators import TableScan
 
 
@@ -36,20 +35,11 @@ def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
         batches = (decode(b.select(keys), site.encoded) for b in _read(node, None, None, site) if b.num_rows)
     else:
         scan_filter, dynamic = compile_scan_filter(node.filters), ScanFilters(node, site)
-        masked = ((b, _mask(b, dynamic, bound)) for b in _read(node, dynamic, bound, site))
-        passed = (decode(scan_filter.apply(b, keys, mask), site.encoded) for b, mask in masked)
+        read = _read(node, dynamic, bound, site)
+        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b)), site.encoded) for b in read)
         # The bound is only as good as what has come of the rows before.
         batches = coalesce(passed, site.context.morsel_rows) if bound is None else (b for b in passed if b.num_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)
-
-
-def _mask(batch: pa.RecordBatch, dynamic: ScanFilters, bound: BoundedScan | None) -> Mask | None:
-    """Which rows of a batch the filters need to look at; None: all."""
-    mask = dynamic.mask(batch)
-    first = None if bound is None else bound.mask(batch)
-    if mask is None or first is None:
-        return first if mask is None else mask
-    return mask & first
 
 
 def _read(node: TableScan, dynamic: ScanFilters | None, bound: BoundedScan | None, site: Site) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import pyarrow as pa
 
 from flightmesh.kernel.topk import TopRows as TopRowsKernel
-from flightmesh.kernel.values import Array
 from flightmesh.physical.operators import TopRows
 
 
@@ -29,7 +28,3 @@ class TopBound:
     def last(self) -> pa.Scalar | None:
         """The first key of the last row kept; None while there are too few rows."""
         return None if self._kept is None else self._kept.last_key()
-
-    def may_be_first(self, values: Array) -> Array | None:
-        """Of values of the first key which may be among the first; None when all may."""
-        return None if self._kept is None else self._kept.may_be_first(values)

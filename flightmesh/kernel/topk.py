@@ -16,11 +16,10 @@ from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.masks import filter_rows, keep_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
-from flightmesh.kernel.values import Array
 
 _FAR_TOO_MANY = 4
-_WORTH_SORTING = 8
-"""Asked for the last key, rows are sorted anew once an eighth of `count` have come since."""
+_SORTED_AT_ONCE = 4096
+"""Asked for the last key, so few rows are sorted anew at once; more of them when `count` have come since: sorting is dear."""
 _MANY_BYTES = 4 << 20
 """Rows far too many are not held back for later when they are long."""
 
@@ -65,18 +64,10 @@ class TopRows:
         None while there are fewer than `count` rows."""
         if self._count == 0 or self._rows < self._count or not self._keys:
             return None
-        if not self._has_all or self._unsorted * _WORTH_SORTING >= self._count:
+        few = self._unsorted and self._rows <= _SORTED_AT_ONCE
+        if few or not self._has_all or self._unsorted >= self._count:
             self._shrink()
         return self._kept[0].column(self._keys[0].name)[self._count - 1]
-
-    def may_be_first(self, values: Array) -> Array | None:
-        """Which of these values of the first key, as booleans, are not after the bound; None while there is none."""
-        if self._bound is None or not self._bound.is_valid:
-            return None
-        key = self._keys[0]
-        ordered = sortable(values)
-        before = pc.greater_equal(ordered, self._bound) if key.descending else pc.less_equal(ordered, self._bound)
-        return pc.fill_null(before, key.nulls_first)
 
     @property
     def nbytes(self) -> int:
@@ -109,5 +100,9 @@ class TopRows:
 
     def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that may still be among the first: those whose first key is not after the bound's."""
-        before = self.may_be_first(batch.column(self._keys[0].name))
-        return batch if before is None else filter_rows(batch, before)
+        if self._bound is None or not self._bound.is_valid:
+            return batch
+        key = self._keys[0]
+        values = sortable(batch.column(key.name))
+        before = pc.greater_equal(values, self._bound) if key.descending else pc.less_equal(values, self._bound)
+        return filter_rows(batch, pc.fill_null(before, key.nulls_first))

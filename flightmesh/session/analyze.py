@@ -15,7 +15,7 @@ from flightmesh.driver.record import EdgeRecord, JobRecord, StageRecord, TaskRec
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.errors import InternalError
 from flightmesh.exchange.budget import format_bytes
-from flightmesh.fragment.bounded_scan import GROUPS_BEHIND, ROWS_BEHIND
+from flightmesh.fragment.bounded_scan import GROUPS_BEHIND
 from flightmesh.fragment.dynamic_filters import GROUPS_SPARED, ROWS_SPARED
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import Operator
@@ -94,7 +94,7 @@ def _pruned(stages: Iterable[StageRecord]) -> str:
         for task in stage.tasks:
             for operator in task.operators:
                 for name, amount in operator.details:
-                    rows += amount if name.startswith((ROWS_SPARED, ROWS_BEHIND)) else 0
+                    rows += amount if name.startswith(ROWS_SPARED) else 0
                     groups += amount if name.startswith((GROUPS_SPARED, GROUPS_BEHIND)) else 0
     return f"; pruned {count(rows, 'row')}, {count(groups, 'row group')}" if rows or groups else ""
 

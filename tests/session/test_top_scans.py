@@ -235,12 +235,6 @@ def test_nothing_is_left_out_that_nothing_is_known_of(alone: flightmesh.Session)
     assert "row_groups_pruned_by_top" not in totals
 
 
-def test_rows_behind_the_bound_are_dropped_as_they_are_read(alone: flightmesh.Session) -> None:
-    totals = counted(alone, "select * from shuffled order by number, id limit 10")
-    assert totals["rows_read"] > ROWS / 2
-    assert totals["rows_pruned_by_top"] > totals["rows_read"] / 2
-
-
 def test_ties_are_read_where_another_key_decides(alone: flightmesh.Session) -> None:
     """Each number has several row groups of rows; one alone holds enough of them."""
     one_key, two_keys = (counted(alone, f"select id, number from tied order by number{more} limit 10") for more in ("", ", id"))
