@@ -18,6 +18,8 @@ def plain(scalar: pa.Scalar) -> Any:
     kind = scalar.type
     if scalar.is_valid and pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         return getattr(scalar, "value")  # noqa: B009 - the stubs do not know the raw integer of a temporal scalar
+    if scalar.is_valid and isinstance(scalar, pa.ListScalar):
+        return [plain(element) for element in scalar.values]
     return scalar.as_py()
 
 

@@ -220,24 +220,43 @@ def _read_float(text: str) -> float:
 
 
 _DATE = re.compile(r"(\d{1,6})([-/ \\])(\d{1,2})\2(\d{1,2})")
+_BEFORE_CHRIST = " (BC)"
+_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
+_MOST_DAYS = 2**63 // 86_400_000_000
+"""Timestamps reach less far from 1970."""
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?")
 _ZONE = re.compile(r"\s*(Z|UTC|[+-]\d{1,2}(?::?\d{2})?)?", re.IGNORECASE)
 
 
-def _read_date(text: str) -> datetime.date:
-    match = _DATE.match(text)
-    if match is None or text[match.end() : match.end() + 1].isdigit():
+def _read_date(text: str) -> int:
+    """Days since 1970."""
+    days, rest = _read_day(text)
+    if rest[:1].isdigit():
         raise ValueError(text)
-    return datetime.date(int(match[1]), int(match[3]), int(match[4]))
+    return days
+
+
+def _read_day(text: str) -> tuple[int, str]:
+    """The days since 1970 of the date that a text begins with, as `to_text` writes it, and what stands behind it."""
+    match = _DATE.match(text)
+    if match is None:
+        raise ValueError(text)
+    year, rest = int(match[1]), text[match.end() :]
+    if rest.startswith(_BEFORE_CHRIST):
+        year, rest = 1 - year, rest.removeprefix(_BEFORE_CHRIST)
+    elif year < 1:
+        raise ValueError(text)
+    # Python has the years from 1 to 9999; after 400 of them the calendar is the same again.
+    cycles, year = divmod(year, _CYCLE_YEARS)
+    day = datetime.date(_CYCLE_YEARS + year, int(match[3]), int(match[4]))
+    return (day - _EPOCH).days + (cycles - 1) * _CYCLE_DAYS, rest
 
 
 def _read_timestamp(text: str) -> int:
     """Microseconds since 1970; an offset is read and, for a type without time zone, left out of account."""
-    match = _DATE.match(text)
-    if match is None:
+    days, rest = _read_day(text)
+    if abs(days) >= _MOST_DAYS:
         raise ValueError(text)
-    days = (datetime.date(int(match[1]), int(match[3]), int(match[4])) - _EPOCH).days
-    rest = text[match.end() :]
     if not rest:
         return days * _DAY
     clock = _CLOCK.match(rest, 1)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import pyarrow as pa
+
 from flightmesh.expression.nodes import Field, conjuncts
 from flightmesh.expression.text import format_aggregate, format_all, format_expression, format_sort_key
+from flightmesh.expression.textcasts import to_text
 from flightmesh.expression.windows import format_window_call
 from flightmesh.logical.relations import (
     Aggregate,
@@ -120,16 +123,18 @@ def _rows(values: Values) -> str:
     if not values.fields or count == 0:
         return f"{count} row{'' if count == 1 else 's'}"
     shown = (
-        "(" + ", ".join(_value(column[row].as_py()) for column in values.rows.columns) + ")"
-        for row in range(min(count, SHOWN_ROWS))
+        "(" + ", ".join(_value(column[row]) for column in values.rows.columns) + ")" for row in range(min(count, SHOWN_ROWS))
     )
     rest = f", and {count - SHOWN_ROWS} more" if count > SHOWN_ROWS else ""
     return ", ".join(shown) + rest
 
 
-def _value(value: object) -> str:
-    if value is None:
+def _value(scalar: pa.Scalar) -> str:
+    if not scalar.is_valid:
         return "null"
+    if pa.types.is_temporal(scalar.type):  # also those that Python has none for
+        return str(to_text(pa.array([scalar], scalar.type))[0].as_py())
+    value = scalar.as_py()
     return repr(value) if isinstance(value, str) else str(value)
 
 

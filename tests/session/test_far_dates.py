@@ -37,6 +37,10 @@ QUERIES = [
     "select d::varchar as d, ts::varchar as ts from t",
     "select (ts + interval 90 minute + interval 500 millisecond)::varchar as ts, (d - 1)::varchar as d from t",
     "select (date '0001-01-01' - 1)::varchar as d, (timestamptz '0001-01-01 00:00:00.25+00' - interval 1 day)::varchar as z",
+    "select x from t where d < date '0044-03-15 (BC)' or ts >= timestamp '10183-09-21 00:00:00'",
+    "select x, (d::varchar)::date = d as d, (ts::varchar)::timestamp = ts as ts from t",
+    "select x from (values (date '10183-09-21'), (date '0221-08-30 (BC)')) v(day) join t on t.d >= v.day",
+    "select x from t where list_contains([date '10183-09-21', date '1970-01-06'], d)",
     "select x from t where d::timestamp = timestamp '1970-01-06'",
     "select x from t where d::timestamp < timestamp '1970-01-06 00:00:01' order by x limit 2",
 ]
@@ -64,5 +68,8 @@ def test_as_duckdb(session: flightmesh.Session, query: str) -> None:
 def test_they_are_shown(session: flightmesh.Session, capsys: pytest.CaptureFixture[str]) -> None:
     text = session.explain(f"select x from t where d < {FAR} and ts > timestamp '2000-01-01'")
     assert "d#0 < DATE '10099-01-01'" in text
+    assert "(10183-09-21), (0044-03-15 (BC))" in session.explain(
+        "select * from (values (date '10183-09-21'), (date '0044-03-15 (BC)')) v(day) join t on t.d = v.day"
+    )
     session.sql("select max(d) as d from t").show()
     assert "10183-09-21" in capsys.readouterr().out

@@ -55,12 +55,17 @@ def _cells(row: exp.Expr) -> list[exp.Expr]:
     return [row.this if isinstance(row, exp.Paren) else row]
 
 
+def _array(values: list[pa.Scalar], kind: pa.DataType) -> pa.Array:
+    # Arrow takes scalars as they are, also dates that Python has none for; but lists that are NULL only from Python.
+    return pa.array([value.as_py() for value in values] if pa.types.is_nested(kind) else values, kind)
+
+
 def _batch(
     columns: list[tuple[Expression, ...]], fields: tuple[Field, ...], context: Context, node: exp.Expr
 ) -> pa.RecordBatch:
     try:
         arrays = [
-            pa.array([evaluate_constant(cell).value.as_py() for cell in cells], field.type)
+            _array([evaluate_constant(cell).value for cell in cells], field.type)
             for cells, field in zip(columns, fields, strict=True)
         ]
     except DataError as error:
