@@ -18,6 +18,7 @@ from flightmesh.config import Config, PlannerConfig
 from flightmesh.physical import dynamic_filters
 from tests.compare import Order, assert_same, duckdb_answer
 from tests.meshes import AT_MESHES, Meshes, session_at
+from tests.session.counting import counted
 
 ROWS, GROUP = 60_000, 5_000
 DAYS, ITEMS = 200, 500
@@ -145,20 +146,6 @@ def test_answers_on_a_mesh(mode: str, meshes: Meshes, duck: duckdb.DuckDBPyConne
         registered(remote, folder)
         for text in QUERIES:
             check(remote, duck, constants(text, 3))
-
-
-def counted(session: flightmesh.Session, text: str) -> dict[str, int]:
-    """What the scans of a query counted."""
-    result = session.sql(text)
-    result.to_arrow()
-    assert result.metrics is not None
-    totals: dict[str, int] = {}
-    for stage in result.metrics.stages:
-        for task in stage.tasks:
-            for operator in task.operators:
-                for name, amount in operator.details if operator.operator == "TableScan" else ():
-                    totals[name] = totals.get(name, 0) + amount
-    return totals
 
 
 def switched(folder: Path, dynamic: bool) -> flightmesh.Session:

@@ -20,6 +20,7 @@ from flightmesh.catalog.formats import parquet
 from flightmesh.config import Config
 from tests.compare import Order, assert_same, duckdb_answer
 from tests.meshes import AT_MESHES, Meshes, session_at
+from tests.session.counting import counted
 
 ROWS, GROUP, FILES = 30_000, 2_500, 3
 GROUPS = ROWS // GROUP
@@ -197,20 +198,6 @@ def alone(folder: Path) -> Iterator[flightmesh.Session]:
         opened.register("bare", str(folder / "mixed" / "b.parquet"))
         opened.register("hive", str(folder / "hive"))
         yield opened
-
-
-def counted(session: flightmesh.Session, text: str) -> dict[str, int]:
-    """What the scans of a query counted."""
-    result = session.sql(text)
-    result.to_arrow()
-    assert result.metrics is not None
-    totals: dict[str, int] = {}
-    for stage in result.metrics.stages:
-        for task in stage.tasks:
-            for operator in task.operators:
-                for name, amount in operator.details if operator.operator == "TableScan" else ():
-                    totals[name] = totals.get(name, 0) + amount
-    return totals
 
 
 @pytest.mark.parametrize(
