@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flightmesh.catalog.integer_footers import with_integers
 from flightmesh.catalog.normalise import normalise_type
 from flightmesh.catalog.pruning import NULLS, Range, cast_bound
+from flightmesh.expression.scaled import is_short_decimal, short_decimal
 from flightmesh.expression.types import is_string
 
 _BYTES_OF_A_NUMBER = 1.6
@@ -44,6 +46,9 @@ class Footer:
             # A flat column may have a dot in its name; a nested one is found by its first part.
             top = path if path in top_names else path.split(".")[0]
             self._leaves.setdefault(top, []).append(leaf)
+        self.short_decimals = dict(self._find_short_decimals())
+        """Columns that are decimals of up to 18 digits, stored as integers, and the decimal64 that holds them."""
+        self._with_integers: pq.FileMetaData | None = None
         self._repetitive: tuple[str, ...] | None = None
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
         self._chunk_bytes: dict[tuple[int, str], int] = {}
@@ -65,6 +70,21 @@ class Footer:
         """The number of the leaf that a flat column is, None for a nested one."""
         leaves = self._leaves[column]
         return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
+
+    @property
+    def with_integers(self) -> pq.FileMetaData:
+        """The metadata to read the file by: `short_decimals` come as the integers that are stored."""
+        if self._with_integers is None:
+            names = self.short_decimals
+            self._with_integers = with_integers(self.metadata, names) if names else self.metadata
+        return self._with_integers
+
+    def _find_short_decimals(self) -> Iterator[tuple[str, pa.DataType]]:
+        for entry in self.schema:
+            if is_short_decimal(entry.type) and entry.name in self._leaves:
+                physical = self.metadata.schema.column(self._leaves[entry.name][0]).physical_type
+                if physical in ("INT32", "INT64"):
+                    yield entry.name, short_decimal(entry.type)
 
     def repetitive_columns(self) -> tuple[str, ...]:
         """Text columns worth decoding as dictionaries: a value takes so few bytes that it must be an entry's number."""

@@ -7,7 +7,7 @@ What always holds: `conform` gives exactly the wanted fields, in order, whatever
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError, InvalidInput
+from flightmesh.expression.scaled import is_short_decimal, short_decimal, widened
 from flightmesh.expression.types import MAX_PRECISION, normal_type
 
 _SIGNED = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
@@ -180,17 +181,19 @@ def _merge_column(merged: dict[str, _Merged], entry: pa.Field, source: str, numb
     known.seen += 1
 
 
-class Repeats(enum.Enum):
-    """How texts that repeat leave a reader: PLAIN like all others, or as DICTIONARIES of them where they were read as such."""
+class Form(enum.Enum):
+    """How columns leave a reader: PLAIN, of the table's types, or COMPACT where they were read so: texts that repeat as
+    dictionaries, decimals of up to 18 digits as decimal64."""
 
     PLAIN = "plain"
-    DICTIONARIES = "dictionaries"
+    COMPACT = "compact"
 
 
-def conform(batch: pa.RecordBatch, schema: pa.Schema, repeats: Repeats = Repeats.PLAIN) -> pa.RecordBatch:
+def conform(batch: pa.RecordBatch, schema: pa.Schema, form: Form = Form.PLAIN) -> pa.RecordBatch:
     """`batch` with exactly the columns of `schema`, cast; columns that it lacks are NULL. `schema` has at least one column.
 
-    With Repeats.DICTIONARIES a dictionary of texts of the right type stays. Raises DataError when a value does not fit.
+    With Form.COMPACT a dictionary of texts of the right type stays, and a decimal64 for a decimal128 of the same digits. Raises
+    DataError when a value does not fit.
     """
     present = {name: number for number, name in enumerate(batch.schema.names)}
     columns: list[pa.Array] = []
@@ -198,39 +201,65 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema, repeats: Repeats = Repeats
         number = present.get(entry.name)
         if number is None:
             columns.append(pa.nulls(batch.num_rows, entry.type))
-        elif repeats is Repeats.DICTIONARIES and _is_dictionary_of(batch.column(number).type, entry.type):
+        elif form is Form.COMPACT and _is_compact(batch.column(number).type, entry.type):
             columns.append(batch.column(number))
         else:
             columns.append(cast_array(batch.column(number), entry.type, entry.name))
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A schema whose columns need no cast: which of them are unscaled decimals, of which type, and what the schema is then."""
+
+    given: pa.Schema
+    decimals: tuple[tuple[int, pa.DataType], ...]
+    made: pa.Schema
+
+
 class Conforming:
-    """`conform` for one batch after the other, which finds out once that they have the right types already. For one thread."""
+    """`conform` for one batch after the other, which finds out once that they have the right types already. `decimals` says
+    which integer columns of the batches are unscaled decimals, and of which type (a decimal64). For one thread."""
 
-    def __init__(self, schema: pa.Schema, repeats: Repeats) -> None:
+    def __init__(self, schema: pa.Schema, form: Form, decimals: Mapping[str, pa.DataType] | None = None) -> None:
         self._schema = schema
-        self._repeats = repeats
-        self._fitting: tuple[pa.Schema, pa.Schema] | None = None
-        """A schema whose columns are only handed on, and what it is then."""
+        self._form = form
+        self._decimals = decimals or {}
+        self._fitting: _Fitting | None = None
 
-    def makes(self, schema: pa.Schema, repeats: Repeats) -> bool:
+    def makes(self, schema: pa.Schema, form: Form) -> bool:
         """Whether this is what brings batches to that schema."""
-        return self._repeats is repeats and self._schema.equals(schema)
+        return self._form is form and self._schema.equals(schema)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """As `conform`."""
-        given = batch.schema
-        if self._fitting is not None and given.equals(self._fitting[0]):
-            return pa.RecordBatch.from_arrays(batch.columns, schema=self._fitting[1])
-        made = conform(batch, self._schema, self._repeats)
-        if given.names == made.schema.names and given.types == made.schema.types:
-            self._fitting = given, made.schema
+        given, fitting = batch.schema, self._fitting
+        if fitting is not None and given.equals(fitting.given):
+            return pa.RecordBatch.from_arrays(_scaled(batch, fitting.decimals), schema=fitting.made)
+        kinds = ((place, self._decimals.get(name)) for place, name in enumerate(given.names))
+        decimals = tuple((place, kind) for place, kind in kinds if kind is not None)
+        scaled = pa.RecordBatch.from_arrays(_scaled(batch, decimals), names=given.names) if decimals else batch
+        made = conform(scaled, self._schema, self._form)
+        if given.names == made.schema.names and scaled.schema.types == made.schema.types:
+            self._fitting = _Fitting(given, decimals, made.schema)
         return made
 
 
-def _is_dictionary_of(kind: pa.DataType, text: pa.DataType) -> bool:
-    return bool(pa.types.is_string(text) and pa.types.is_dictionary(kind) and kind.value_type == text)
+def _scaled(batch: pa.RecordBatch, decimals: Sequence[tuple[int, pa.DataType]]) -> list[pa.Array]:
+    """The columns of a batch, those at these places as the decimals that they are the unscaled values of."""
+    columns: list[pa.Array] = batch.columns
+    for place, kind in decimals:
+        column = columns[place]
+        whole = column if column.type == pa.int64() else column.cast(pa.int64())
+        columns[place] = whole.view(kind)
+    return columns
+
+
+def _is_compact(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether a column of `kind` stands for one of the type `wanted`."""
+    if pa.types.is_dictionary(kind):
+        return bool(pa.types.is_string(wanted) and kind.value_type == wanted)
+    return is_short_decimal(wanted) and bool(kind == short_decimal(wanted))
 
 
 def drops_only_time(kind: pa.DataType) -> bool:
@@ -251,6 +280,8 @@ def cast_array(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
             return cast_array(cast("pa.DictionaryArray[Any, Any]", array).dictionary_decode(), kind, name)
         if pa.types.is_run_end_encoded(array.type):
             return cast_array(pc.call_function("run_end_decode", [array]), kind, name)
+        if pa.types.is_decimal64(array.type):
+            return cast_array(widened(array, pa.decimal128(array.type.precision, array.type.scale)), kind, name)
         return pc.cast(array, kind, safe=not drops_only_time(array.type))
     except pa.ArrowException as error:
         problem = f"column {name!r}: a value of type {array.type} does not fit {kind}: {error}"

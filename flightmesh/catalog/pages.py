@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flightmesh.catalog.thrift import BYTE, FALSE, I16, I32, I64, STRUCT, TRUE, read_head, read_integer
+
 HEADER_BYTES = 64
 _DICTIONARY_PAGE = 2
 _LEAST_DIFFERENCE = 0.5
 _NEARLY_ALL = 0.85
-_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _STRUCT = 1, 2, 3, 4, 5, 6, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +58,16 @@ _Fields = dict[int, "int | _Fields"]
 def _read_struct(data: bytes, position: int) -> tuple[_Fields, int]:
     fields: _Fields = {}
     number = 0
-    while (head := data[position]) != 0:
-        position += 1
-        kind = head & 15
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, position = _read_integer(data, position)
-        if kind in (_TRUE, _FALSE):
-            fields[number] = int(kind == _TRUE)
-        elif kind == _BYTE:
+    while (head := read_head(data, position, number)) is not None:
+        number, kind, position = head
+        if kind in (TRUE, FALSE):
+            fields[number] = int(kind == TRUE)
+        elif kind == BYTE:
             fields[number], position = data[position], position + 1
-        elif kind in (_I16, _I32, _I64):
-            fields[number], position = _read_integer(data, position)
-        elif kind == _STRUCT:
+        elif kind in (I16, I32, I64):
+            fields[number], position = read_integer(data, position)
+        elif kind == STRUCT:
             fields[number], position = _read_struct(data, position)
         else:
             raise ValueError(f"field {number} has the Thrift type {kind}, which no page header has")
     return fields, position + 1
-
-
-def _read_integer(data: bytes, position: int) -> tuple[int, int]:
-    """A zigzag varint and the position after it."""
-    result = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        result |= (byte & 127) << shift
-        if byte < 128:
-            return (result >> 1) ^ -(result & 1), position
-        shift += 7

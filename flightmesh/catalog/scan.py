@@ -19,7 +19,7 @@ from flightmesh.catalog.column_cache import ColumnCache
 from flightmesh.catalog.formats import arrow, csv, json, parquet
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.normalise import Repeats
+from flightmesh.catalog.normalise import Form
 from flightmesh.catalog.partitions import partition_may_match
 from flightmesh.catalog.promise import Promise
 from flightmesh.catalog.table import FileSplit, FileTable, Format, MemorySplit, MemoryTable, Split, Table
@@ -56,11 +56,11 @@ def read_split(
     check: Callable[[], None] = lambda: None,
     memory: MemoryTables | None = None,
     metrics: ReadMetrics | None = None,
-    repeats: Repeats = Repeats.PLAIN,
+    form: Form = Form.PLAIN,
     kept: ColumnCache | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a split. `check` is called between batches and may raise; `memory` holds tables in memory; with
-    Repeats.DICTIONARIES the text columns of some batches are dictionaries; `kept` has columns of Parquet files that need
+    Form.COMPACT the text columns of some batches are dictionaries; `kept` has columns of Parquet files that need
     not be read, and keeps those that are.
 
     Without `columns` the batches have one int8 column named `__rows` (zeros), so that they carry their row count.
@@ -74,7 +74,7 @@ def read_split(
                 raise InternalError(f"table {table.name} is in memory, and the reader was given none")
             batches = _memory_batches(memory.get(table.key), split, columns, morsel_rows)
         case FileTable(), FileSplit():
-            batches = _file_batches(table, split, columns, morsel_rows, _reader_of(table.format, repeats, kept), check, counted)
+            batches = _file_batches(table, split, columns, morsel_rows, _reader_of(table.format, form, kept), check, counted)
         case _:
             raise InternalError(f"{type(split).__name__} is not a split of a {type(table).__name__}")
     for batch in batches:
@@ -143,10 +143,10 @@ class _Reader(Protocol):
     ) -> Iterator[pa.RecordBatch]: ...
 
 
-def _reader_of(format: Format, repeats: Repeats, kept: ColumnCache | None) -> _Reader:
+def _reader_of(format: Format, form: Form, kept: ColumnCache | None) -> _Reader:
     match format:
         case Format.PARQUET:
-            return partial(parquet.read, repeats=repeats, kept=kept)
+            return partial(parquet.read, form=form, kept=kept)
         case Format.CSV:
             return csv.read
         case Format.JSON:

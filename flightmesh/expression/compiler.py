@@ -69,7 +69,7 @@ class _Builder:
     def _step(self, expr: Expression) -> Step:
         match expr:
             case Column():
-                return load(expr.key)
+                return load(expr.key, expr.type)
             case Literal(value=value):
                 return constant(value)
             case Cast(operand=operand, type=type, mode=mode, at=at):

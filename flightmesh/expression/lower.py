@@ -13,7 +13,7 @@ are in results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -34,10 +34,11 @@ class Program:
     block: Block
     types: tuple[pa.DataType, ...]
 
-    def run(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """One array of `len(batch)` values for each expression, of exactly its type. Raises DataError."""
+    def run(self, batch: pa.RecordBatch, short: Collection[int] = ()) -> list[pa.Array]:
+        """One array of `len(batch)` values for each expression, of exactly its type; the decimals of those with the numbers
+        `short` perhaps as decimal64. Raises DataError."""
         rows = batch.num_rows
-        return [broadcast(datum, rows) for datum in self.run_datums(batch)]
+        return [broadcast(datum, rows) for datum in self.block.run(Frame(batch, rows), short=short)]
 
     def run_datums(self, batch: pa.RecordBatch) -> list[Datum]:
         """As `run`, with constants left as scalars."""

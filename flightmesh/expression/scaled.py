@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.errors import DataError
-from flightmesh.expression.arrays import joined_validity, validity_buffer
+from flightmesh.expression.arrays import from_values, joined_validity, validity_buffer
 from flightmesh.expression.functions.declare import Datum
 from flightmesh.expression.types import INT64_PRECISION, sql_type_name
 
@@ -43,6 +43,12 @@ class ScaledDecimals:
     def to_array(self) -> pa.Array:
         """The column as Arrow has it."""
         return from_int64(self.values, self.type, self.validity)
+
+    def to_short(self) -> pa.Array | None:
+        """The column as decimal64, of as many digits as that has; None where a value might have more."""
+        if self.bound >= 10**INT64_PRECISION:
+            return None
+        return from_values(self.values, short_decimal(self.type), self.validity)
 
 
 Held: TypeAlias = Datum | ScaledDecimals
@@ -94,6 +100,36 @@ def from_int64(values: Words, type: pa.DataType, validity: pa.Buffer | None = No
     words[:, 0] = values
     np.right_shift(words[:, 0], 63, out=words[:, 1])
     return pa.Array.from_buffers(type, len(values), [validity, pa.py_buffer(words)])
+
+
+def is_short_decimal(type: pa.DataType) -> bool:
+    """Whether all values of a type are decimals that 64 bits hold."""
+    return bool(pa.types.is_decimal128(type) and type.precision <= INT64_PRECISION)
+
+
+def short_decimal(type: pa.DataType) -> pa.DataType:
+    """The decimal64 that a column of a decimal128 type may stand as."""
+    return pa.decimal64(min(type.precision, INT64_PRECISION), type.scale)
+
+
+def short_values(array: pa.Array) -> Words:
+    """The unscaled values of a decimal64 array, as a view."""
+    buffer = array.buffers()[1]
+    if buffer is None or len(array) == 0:
+        return np.empty(0, np.int64)
+    return np.frombuffer(buffer, np.int64, count=len(array), offset=8 * array.offset)
+
+
+def held(array: pa.Array, type: pa.DataType) -> ScaledDecimals:
+    """A decimal64 array that stands for a column of `type`, as programs hold it."""
+    values = short_values(array)
+    bound = 10**type.precision if type.precision <= INT64_PRECISION else largest(values)
+    return ScaledDecimals(type, values, validity_buffer(array), bound)
+
+
+def widened(array: pa.Array, type: pa.DataType) -> pa.Array:
+    """A decimal64 array as the decimal128 `type` that it stands for (of its scale)."""
+    return from_int64(short_values(array), type, validity_buffer(array))
 
 
 def arrow(held: Held) -> Datum:

@@ -8,7 +8,7 @@ selection. What always holds: a register is an array of the frame's rows or a sc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -24,7 +24,7 @@ from flightmesh.expression.casts import cast_datum
 from flightmesh.expression.decimals import choose, to_double
 from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, Request
 from flightmesh.expression.nodes import CastMode, Expression
-from flightmesh.expression.scaled import Held, ScaledDecimals, arrow
+from flightmesh.expression.scaled import Held, ScaledDecimals, arrow, held
 from flightmesh.expression.text import format_expression, format_for_people
 
 Rows = npt.NDArray[np.int64]
@@ -38,12 +38,14 @@ class Frame:
     rows: int
     selection: Rows | None = None
 
-    def column(self, key: str) -> pa.Array:
-        """A column of the batch for the frame's rows, dictionaries decoded."""
+    def column(self, key: str, type: pa.DataType) -> Held:
+        """A column of the batch for the frame's rows, dictionaries decoded; `type`: what a decimal64 stands for."""
         array = self.batch.column(key)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        return array if self.selection is None else array.take(pa.array(self.selection))
+        if self.selection is not None:
+            array = array.take(pa.array(self.selection))
+        return held(array, type) if pa.types.is_decimal64(array.type) else array
 
     def narrowed(self, chosen: Rows) -> Frame:
         """The frame of some of these rows."""
@@ -63,6 +65,13 @@ def arrow_at(registers: Registers, index: int) -> Datum:
     return content
 
 
+def short_at(registers: Registers, index: int) -> Datum:
+    """A register's content as decimal64, where it is held so, else as Arrow has it."""
+    content = registers[index]
+    found = content.to_short() if isinstance(content, ScaledDecimals) else None
+    return arrow_at(registers, index) if found is None else found
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Steps over registers 0..imports-1, which the caller fills, then one register a step; `outputs` name the results."""
@@ -72,12 +81,15 @@ class Block:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
 
-    def run(self, frame: Frame, imported: Registers | None = None) -> list[Datum]:
-        """The outputs for the frame's rows."""
+    def run(self, frame: Frame, imported: Registers | None = None, short: Collection[int] = ()) -> list[Datum]:
+        """The outputs for the frame's rows; those with the numbers `short` may come as decimal64."""
         registers: Registers = list(imported or ())
         for step in self.steps:
             registers.append(step(registers, frame))
-        return [arrow_at(registers, index) for index in self.outputs]
+        return [
+            short_at(registers, index) if number in short else arrow_at(registers, index)
+            for number, index in enumerate(self.outputs)
+        ]
 
     def run_inside(self, outer: Registers, frame: Frame, chosen: Rows | None) -> Datum:
         """The one output for some rows of the enclosing frame (None: all), as a scalar or an array of that many values."""
@@ -88,9 +100,9 @@ class Block:
         return self.run(frame.narrowed(chosen), imported)[0]
 
 
-def load(key: str) -> Step:
+def load(key: str, type: pa.DataType) -> Step:
     """Reads a column."""
-    return lambda registers, frame: frame.column(key)
+    return lambda registers, frame: frame.column(key, type)
 
 
 def constant(value: pa.Scalar) -> Step:

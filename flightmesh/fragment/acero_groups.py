@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import acero
 
 from flightmesh.expression.nodes import Field
+from flightmesh.fragment.encoded_columns import Plain
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.values import Array
 from flightmesh.physical.operators import Measure
@@ -39,6 +40,7 @@ class AceroGroups:
     def __init__(self, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> None:
         self._fields = (*keys, *(measure.field for measure in measures))
         self._measures = measures
+        self._plain = Plain(column for measure in measures for column in measure.columns)
         self._strings = [key.key for key in keys if _is_string(key.type)]
         self._suits = bool(self._strings) and all(_suits_key(k.type) for k in keys) and all(_suits(m) for m in measures)
         targets = [_target(measure) for measure in measures]
@@ -57,7 +59,8 @@ class AceroGroups:
 
     def groups(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One row for each group of the batch's rows, in no order."""
-        source = acero.Declaration("table_source", acero.TableSourceNodeOptions(pa.Table.from_batches([batch])))
+        plain = self._plain.apply(batch)
+        source = acero.Declaration("table_source", acero.TableSourceNodeOptions(pa.Table.from_batches([plain])))
         found = acero.Declaration.from_sequence([source, self._aggregate]).to_table(use_threads=False)
         columns = []
         for field in self._fields:

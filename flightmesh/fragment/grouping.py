@@ -10,7 +10,7 @@ import pyarrow as pa
 from flightmesh.errors import DataError
 from flightmesh.expression.nodes import Field
 from flightmesh.fragment.acero_groups import AceroGroups
-from flightmesh.fragment.encoded_texts import Columns
+from flightmesh.fragment.encoded_columns import Columns
 from flightmesh.kernel.aggregate import aggregate, aggregate_distinct, aggregate_several, distinct_values
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.distinct_keys import distinct_keys
@@ -127,7 +127,7 @@ def _of_each(measure: Measure, each: Grouping, batch: pa.RecordBatch) -> Array:
 
 
 def _numbers(key: Array) -> Array:
-    """The entries' numbers of a dictionary, whose entries are distinct (see `encoded_texts`)."""
+    """The entries' numbers of a dictionary, whose entries are distinct (see `encoded_columns`)."""
     return key.indices if pa.types.is_dictionary(key.type) else key
 
 

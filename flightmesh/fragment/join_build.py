@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from flightmesh.expression.nodes import columns_of
-from flightmesh.fragment.encoded_texts import encode_build
+from flightmesh.fragment.encoded_columns import encode_build
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.site import Memory, Site, batch_bytes
 from flightmesh.kernel.batches import drained

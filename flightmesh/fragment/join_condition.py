@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from flightmesh.expression.lower import compile_expressions
 from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.join_build import JoinBuild, has_null_key
-from flightmesh.fragment.join_output import Rows
+from flightmesh.fragment.join_output import Rows, given_type
 from flightmesh.fragment.pair_blocks import PairBlocks
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch, take_rows
@@ -37,7 +37,9 @@ class JoinCondition:
         read = frozenset() if node.residual is None else columns_of(node.residual)
         self._probe_names = [f.key for f in node.probe.fields if f.id in read]
         self._build_names = [f.key for f in node.build.fields if f.id in read]
-        self._build_schema = pa.schema([pa.field(f.key, f.type) for f in node.build.fields if f.id in read])
+        held = built.rows.schema
+        kinds = [(f.key, given_type(held.field(f.key).type, f.type)) for f in node.build.fields if f.id in read]
+        self._build_schema = pa.schema(kinds)
         self._blocks = PairBlocks(built.rows.select(self._build_names), site.context.morsel_rows)
         self._null_keys = np.flatnonzero(has_null_key(built.rows, self._unsafe_build_keys())) if node.null_aware else None
 

@@ -26,7 +26,7 @@ class JoinOutput:
         self._build = [f for f in node.fields if f.id in in_build and f.id not in in_probe]
         self._build_rows = build.select([f.key for f in self._build])
         types = dict(zip(build.schema.names, build.schema.types, strict=True))
-        self._build_schema = pa.schema([(f.key, _given_type(types[f.key], f.type)) for f in self._build])
+        self._build_schema = pa.schema([(f.key, given_type(types[f.key], f.type)) for f in self._build])
         self._mark = None if node.mark is None else node.mark.key
 
     def pairs(self, batch: pa.RecordBatch, probe: Rows, build: Rows) -> pa.RecordBatch:
@@ -73,9 +73,10 @@ class JoinOutput:
         return {f.name: pa.nulls(rows, f.type) for f in self._build_schema}
 
 
-def _given_type(held: pa.DataType, planned: pa.DataType) -> pa.DataType:
-    """Dictionaries of texts leave as they are held, all else as planned (texts past 2 GiB are held as large ones)."""
-    return held if pa.types.is_dictionary(held) else planned
+def given_type(held: pa.DataType, planned: pa.DataType) -> pa.DataType:
+    """Dictionaries of texts and decimal64 leave as they are held, all else as planned (texts past 2 GiB are held as large
+    ones)."""
+    return held if pa.types.is_dictionary(held) or pa.types.is_decimal64(held) else planned
 
 
 def _is_every_row(rows: Rows, count: int) -> bool:

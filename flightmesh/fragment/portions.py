@@ -8,7 +8,7 @@ that is the query's error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -28,12 +28,14 @@ _LAZY = frozenset({"and", "or", "coalesce", "ifnull"})
 
 
 class Portions:
-    """A program over `expressions` and what was seen of the size of its values. Used by one task."""
+    """A program over `expressions` and what was seen of the size of its values; the decimals of those with the numbers `short`
+    may come as decimal64. Used by one task."""
 
-    def __init__(self, expressions: Sequence[Expression]) -> None:
+    def __init__(self, expressions: Sequence[Expression], short: Collection[int] = ()) -> None:
         watched = dict.fromkeys(part for expression in expressions for part in _texts_inside(expression))
         self._program = compile_expressions((*expressions, *watched))
         self._count = len(expressions)
+        self._short = frozenset(short)
         self._grows = bool(watched) or any(_is_wide(e) and not isinstance(e, Column) for e in expressions)
         self._rows = FIRST_ROWS if self._grows else 1 << 62
 
@@ -43,7 +45,7 @@ class Portions:
         while start < batch.num_rows:
             part = batch if start == 0 and batch.num_rows <= self._rows else batch.slice(start, self._rows)
             try:
-                values = self._program.run(part)
+                values = self._program.run(part, self._short)
             except pa.ArrowCapacityError:
                 if part.num_rows == 1:
                     raise

@@ -17,8 +17,9 @@ from flightmesh.physical.operators import ProjectColumns
 
 def run_project(node: ProjectColumns, rows: Pull, site: Site) -> Iterator[pa.RecordBatch]:
     """The computed columns, named by id. Columns that are only passed on cost nothing and need no program."""
-    computed = [item.expression for item in node.items if not isinstance(item.expression, Column)]
-    portions = Portions(computed) if computed else None
+    items = [item for item in node.items if not isinstance(item.expression, Column)]
+    short = [number for number, item in enumerate(items) if item.field.id in site.encoded]
+    portions = Portions([item.expression for item in items], short) if items else None
     for batch in rows:
         site.context.check()
         if portions is None:

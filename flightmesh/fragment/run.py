@@ -13,7 +13,7 @@ from typing import assert_never
 import pyarrow as pa
 
 from flightmesh.errors import InternalError
-from flightmesh.fragment.encoded_texts import encoded_columns
+from flightmesh.fragment.encoded_columns import Plain, encoded_columns
 from flightmesh.fragment.expand import run_expand
 from flightmesh.fragment.filter import run_filter
 from flightmesh.fragment.group_by import run_group_by
@@ -72,6 +72,7 @@ class FragmentRun:
     def __init__(self, root: Operator, context: TaskContext) -> None:
         self.metrics = [OperatorMetrics(type(node).__name__) for node in preorder(root)]
         self._encoded = encoded_columns(root)
+        self._plain = Plain(root.fields)
         self._context = context
         self._filters: dict[int, KeyFilter] = {}
         self._pull = self._start(root, 0, None, None)
@@ -80,7 +81,7 @@ class FragmentRun:
         return self
 
     def __next__(self) -> pa.RecordBatch:
-        return next(self._pull)
+        return self._plain.apply(next(self._pull))
 
     def __enter__(self) -> FragmentRun:
         return self

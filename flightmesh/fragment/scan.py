@@ -1,7 +1,7 @@
 """Runs a TableScan: asks for splits until there are none, filters their rows, keeps the fields.
 
-Repeated strings may come as dictionaries: filters look at their entries, and what is kept leaves as plain strings, but for
-what the operators above take as dictionaries. Batches
+Repeated strings may come as dictionaries, decimals in 64 bits: filters look at entries and integers, and what is kept leaves as
+planned, but for what the operators above take as it is. Batches
 that lose most of their rows are gathered into morsels again. Dynamic filters spare splits, or parts of them, from
 being read, and drop rows before the other filters see them; the bound of a TopRows above spares splits. With a limit the scan
 asks for no further split once it has enough rows.
@@ -19,7 +19,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.fragment.bounded_scan import BoundedScan, bounded
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.dynamic_filters import ScanFilters
-from flightmesh.fragment.encoded_texts import decode
+from flightmesh.fragment.encoded_columns import Plain
 from flightmesh.fragment.scan_filter import compile_scan_filter
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.batches import make_batch
@@ -29,14 +29,15 @@ from flightmesh.physical.operators import TableScan
 def run_scan(node: TableScan, site: Site) -> Iterator[pa.RecordBatch]:
     """The rows of this task's splits that pass the filters."""
     keys = [f.key for f in node.fields]
+    plain = Plain(node.fields, site.encoded)
     bound = bounded(node, site)
     batches: Iterator[pa.RecordBatch]
     if not node.filters and not node.dynamic and bound is None:
-        batches = (decode(b.select(keys), site.encoded) for b in _read(node, None, None, site) if b.num_rows)
+        batches = (plain.apply(b.select(keys)) for b in _read(node, None, None, site) if b.num_rows)
     else:
         scan_filter, dynamic = compile_scan_filter(node.filters), ScanFilters(node, site)
         read = _read(node, dynamic, bound, site)
-        passed = (decode(scan_filter.apply(b, keys, dynamic.mask(b)), site.encoded) for b in read)
+        passed = (plain.apply(scan_filter.apply(b, keys, dynamic.mask(b))) for b in read)
         # The bound is only as good as what has come of the rows before.
         batches = coalesce(passed, site.context.morsel_rows) if bound is None else (b for b in passed if b.num_rows)
     yield from batches if node.limit is None else _limited(batches, node.limit)

@@ -20,8 +20,8 @@ from flightmesh.kernel.key_filter import KeyFilter
 class Site:
     """One operator's place in a running fragment. `position` is its index in the pre-order of the fragment's tree; `filters`
     are the dynamic filters that joins of this fragment have made until now, by number; `turns` is what the recursion around it
-    keeps, if there is one; `encoded` are the columns of its output that may be dictionaries; `bound` is what a TopRows that the
-    operator is, or hands its rows to as they are, knows of the rows that it wants."""
+    keeps, if there is one; `encoded` are the columns of its output that may be dictionaries or decimal64; `bound` is what a
+    TopRows that the operator is, or hands its rows to as they are, knows of the rows that it wants."""
 
     context: TaskContext
     metrics: OperatorMetrics

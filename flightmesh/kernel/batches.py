@@ -33,15 +33,15 @@ def rows_without_columns(rows: int) -> pa.RecordBatch:
 def concat_batches(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     """All rows of the batches in one, in order; an empty batch of `schema` when there are none.
 
-    Dictionaries stay where a column has them in every batch; where it does not, texts are made plain. String
-    columns of more than 2 GiB together become large ones: `take_rows` makes them plain again.
+    Dictionaries, and decimals in 64 bits, stay where a column has them in every batch; where it does not, they are made plain.
+    String columns of more than 2 GiB together become large ones: `take_rows` makes them plain again.
     """
     if not batches:
         return empty_batch(schema)
     if len(batches) == 1:
         return batches[0]
     if any(batch.schema.types != batches[0].schema.types for batch in batches[1:]):
-        batches = [_without_dictionaries(batch) for batch in batches]
+        batches = _alike(batches)
     large = _overflowing(batches)
     if large:
         batches = [_with_large(batch, large) for batch in batches]
@@ -79,9 +79,26 @@ def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
-def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
-    return make_batch(columns, batch.schema.names, batch.num_rows)
+def _alike(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The batches with columns of the same types: without dictionaries, and with decimals as wide as some batch has them."""
+    kinds = list(batches[0].schema.types)
+    for batch in batches[1:]:
+        kinds = [_wider(*pair) for pair in zip(kinds, batch.schema.types, strict=True)]
+    return [
+        make_batch([_as_kind(*pair) for pair in zip(b.columns, kinds, strict=True)], b.schema.names, b.num_rows)
+        for b in batches
+    ]
+
+
+def _wider(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
+    return other if pa.types.is_decimal64(kind) and pa.types.is_decimal128(other) else kind
+
+
+def _as_kind(column: Array, kind: pa.DataType) -> Array:
+    if pa.types.is_dictionary(column.type):
+        return column.dictionary_decode()
+    is_short = pa.types.is_decimal64(column.type) and pa.types.is_decimal128(kind)
+    return column.cast(kind) if is_short else column
 
 
 def _overflowing(batches: Sequence[pa.RecordBatch]) -> list[int]:

@@ -22,6 +22,7 @@ from flightmesh.kernel.byte_words import ByteWords
 from flightmesh.kernel.values import (
     Array,
     Words,
+    buffer_view,
     canonical_floats,
     decimal_words,
     integers,
@@ -83,6 +84,9 @@ def _hash_values(array: Array) -> Words:
         return mix(integers(array).view(np.uint64) + GOLDEN)
     if pa.types.is_floating(type_):
         return mix(canonical_floats(array).view(np.uint64) + GOLDEN)
+    if pa.types.is_decimal64(type_):
+        values = buffer_view(array, np.dtype(np.int64))
+        return _hash_two_words(values.view(np.uint64), (values >> 63).view(np.uint64))
     if pa.types.is_decimal128(type_):
         return _hash_two_words(*decimal_words(array))
     if is_byte_string(type_):

@@ -19,6 +19,7 @@ from flightmesh.kernel.values import (
     Array,
     Int64s,
     Mask,
+    buffer_view,
     decimal_words,
     integers,
     is_byte_string,
@@ -112,6 +113,8 @@ def integer_values(array: Array) -> tuple[Int64s, Mask | None] | None:
     """
     if is_integer_like(array.type):
         return integers(array), None
+    if pa.types.is_decimal64(array.type):
+        return buffer_view(array, np.dtype(np.int64)), None
     if not pa.types.is_decimal128(array.type):
         return None
     low, high = decimal_words(array)

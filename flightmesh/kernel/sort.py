@@ -56,6 +56,8 @@ def sortable(array: Array) -> Array:
         ordered = integers(array)
     elif pa.types.is_decimal128(type_) and type_.precision <= 18:
         ordered = decimal_words(array)[0].view(np.int64)
+    elif pa.types.is_decimal64(type_):
+        return array.view(pa.int64())
     elif pa.types.is_floating(type_):
         bits = canonical_floats(array).view(np.int64)
         ordered = bits ^ ((bits >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.metrics import ReadMetrics
 from flightmesh.catalog.narrowing import MayMatch, narrowed
-from flightmesh.catalog.normalise import Repeats
+from flightmesh.catalog.normalise import Form
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
 from flightmesh.errors import Cancelled
@@ -226,7 +226,7 @@ class RunningTask:
             check=self.check,
             memory=self._own.tables,
             metrics=metrics,
-            repeats=Repeats.DICTIONARIES,
+            form=Form.COMPACT,
             kept=self._own.columns,
         )
 

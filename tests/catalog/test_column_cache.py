@@ -13,7 +13,7 @@ import pytest
 
 from flightmesh.catalog.column_cache import ColumnCache, ColumnKey
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.normalise import Repeats
+from flightmesh.catalog.normalise import Form
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import read_split, splits
 from flightmesh.catalog.table import Storage, Table
@@ -140,28 +140,28 @@ def table(tmp_path: Path) -> Table:
 
 
 def rows(
-    table: Table, cache: ColumnCache | None, names: tuple[str, ...] = NAMES, repeats: Repeats = Repeats.PLAIN
+    table: Table, cache: ColumnCache | None, names: tuple[str, ...] = NAMES, form: Form = Form.PLAIN
 ) -> tuple[list[dict[str, object]], ReadMetrics]:
     metrics = ReadMetrics()
     found = []
     for split in splits(table):
-        for batch in read_split(table, split, names, morsel_rows=700, metrics=metrics, repeats=repeats, kept=cache):
+        for batch in read_split(table, split, names, morsel_rows=700, metrics=metrics, form=form, kept=cache):
             assert 0 < batch.num_rows <= 700
             assert tuple(batch.schema.names) == names
             found += batch.to_pylist()
     return found, metrics
 
 
-@pytest.mark.parametrize("repeats", Repeats)
-def test_rows_of_memory_are_those_of_the_file(table: Table, repeats: Repeats) -> None:
+@pytest.mark.parametrize("form", Form)
+def test_rows_of_memory_are_those_of_the_file(table: Table, form: Form) -> None:
     cache = ColumnCache(1 << 30)
     expected = ROWS.select(NAMES).to_pylist()
-    assert rows(table, cache, ("n",), repeats)[0] == ROWS.select(["n"]).to_pylist()
-    some, metrics = rows(table, cache, NAMES, repeats)
+    assert rows(table, cache, ("n",), form)[0] == ROWS.select(["n"]).to_pylist()
+    some, metrics = rows(table, cache, NAMES, form)
     assert some == expected
     assert metrics.kept_bytes > 0
     assert metrics.columns == {"once", "many"}, "n is there"
-    every, metrics = rows(table, cache, NAMES, repeats)
+    every, metrics = rows(table, cache, NAMES, form)
     assert every == expected
     assert (metrics.bytes, metrics.columns) == (0, set())
     assert metrics.kept_bytes == cache.used
@@ -172,7 +172,7 @@ def test_a_reader_that_wants_dictionaries_does_not_meet_plain_texts(table: Table
     cache = ColumnCache(1 << 30)
     rows(table, cache)
     (split, *_) = splits(table)
-    batch = next(read_split(table, split, ["many"], morsel_rows=700, repeats=Repeats.DICTIONARIES, kept=cache))
+    batch = next(read_split(table, split, ["many"], morsel_rows=700, form=Form.COMPACT, kept=cache))
     assert pa.types.is_dictionary(batch.column(0).type)
     batch = next(read_split(table, split, ["many"], morsel_rows=700, kept=cache))
     assert pa.types.is_string(batch.column(0).type)

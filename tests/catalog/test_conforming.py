@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flightmesh.catalog.normalise import Conforming, Repeats, conform
+from flightmesh.catalog.normalise import Conforming, Form, conform
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import read_split, splits
 from flightmesh.errors import DataError
@@ -28,20 +28,20 @@ BATCHES = {
 }
 
 
-@pytest.mark.parametrize("repeats", list(Repeats))
+@pytest.mark.parametrize("form", list(Form))
 @pytest.mark.parametrize("first", BATCHES)
-def test_a_batch_is_made_what_it_is_made_alone(first: str, repeats: Repeats) -> None:
-    conforming = Conforming(WANTED, repeats)
+def test_a_batch_is_made_what_it_is_made_alone(first: str, form: Form) -> None:
+    conforming = Conforming(WANTED, form)
     for second in BATCHES:
         for name in (first, first, second, second):
-            got, alone = conforming.apply(BATCHES[name]), conform(BATCHES[name], WANTED, repeats)
+            got, alone = conforming.apply(BATCHES[name]), conform(BATCHES[name], WANTED, form)
             got.validate(full=True)
             assert got.schema.equals(alone.schema, check_metadata=True), name
             assert got.equals(alone), name
 
 
 def test_a_value_that_does_not_fit_is_an_error_whatever_came_before() -> None:
-    conforming = Conforming(pa.schema([("n", pa.int8())]), Repeats.PLAIN)
+    conforming = Conforming(pa.schema([("n", pa.int8())]), Form.PLAIN)
     for _ in range(2):
         conforming.apply(pa.record_batch({"n": pa.array([1], pa.int8())}))
         with pytest.raises(DataError, match="does not fit"):
@@ -56,8 +56,8 @@ def test_one_file_read_in_several_ways_in_turn(tmp_path: Path) -> None:
     ways = [(own, ["n"]), (own, ["text", "n"]), (joint, ["n"]), (joint, ["n", "text"])]
     for _ in range(2):
         for table, names in ways:
-            for repeats in Repeats:
+            for form in Form:
                 split = next(split for split in splits(table) if table.files[split.file].path.endswith("a.parquet"))
-                got = pa.Table.from_batches(read_split(table, split, names, morsel_rows=7, repeats=repeats))
+                got = pa.Table.from_batches(read_split(table, split, names, morsel_rows=7, form=form))
                 assert [got.schema.field(name).type for name in names if name == "n"] == [table.schema.field("n").type]
                 assert got.to_pylist() == rows.select(names).slice(0, got.num_rows).to_pylist()

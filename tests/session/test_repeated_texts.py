@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flightmesh.catalog.normalise import Repeats
+from flightmesh.catalog.normalise import Form
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import read_split, splits
 from flightmesh.session import Session
@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_texts_are_read_as_dictionaries(folder: Path) -> None:
     table = open_table("r", folder)
     for split in splits(table):
-        for batch in read_split(table, split, ["a", "b"], morsel_rows=1000, repeats=Repeats.DICTIONARIES):
+        for batch in read_split(table, split, ["a", "b"], morsel_rows=1000, form=Form.COMPACT):
             assert all(pa.types.is_dictionary(kind) for kind in batch.schema.types)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from flightmesh.catalog.column_cache import ColumnCache, ColumnKey
 from flightmesh.catalog.distinct import Sample
 from flightmesh.catalog.footers import Footer, stated_nulls
 from flightmesh.catalog.metrics import ReadMetrics
-from flightmesh.catalog.normalise import Conforming, Repeats, cast_array, conform, normalise_type
+from flightmesh.catalog.normalise import Conforming, Form, cast_array, conform, normalise_type
 from flightmesh.catalog.pages import HEADER_BYTES, encoded_values, read_dictionary_header
 from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
@@ -50,12 +50,14 @@ class _OpenFile:
     """A file that a thread has open, and how its batches got the types of a table when they were last read."""
 
     reader: pq.ParquetFile
+    decimals: Mapping[str, pa.DataType]
+    """Columns that it gives as integers, and the decimals of which these are the unscaled values."""
     conforming: Conforming | None = None
 
-    def conforming_to(self, wanted: pa.Schema, repeats: Repeats) -> Conforming:
+    def conforming_to(self, wanted: pa.Schema, form: Form) -> Conforming:
         """What gives batches of it the types of `wanted`: a scan reads split after split in the same way."""
-        if self.conforming is None or not self.conforming.makes(wanted, repeats):
-            self.conforming = Conforming(wanted, repeats)
+        if self.conforming is None or not self.conforming.makes(wanted, form):
+            self.conforming = Conforming(wanted, form, self.decimals)
         return self.conforming
 
 
@@ -105,7 +107,7 @@ def _open(storage: Storage, file: File, known: Footer | None = None) -> pq.Parqu
             return pq.ParquetFile(source, pre_buffer=False)
         # Texts that repeat decode more than twice as fast as dictionaries, even though each batch is then made plain.
         repetitive = list(known.repetitive_columns())
-        return pq.ParquetFile(source, metadata=known.metadata, read_dictionary=repetitive, pre_buffer=False)
+        return pq.ParquetFile(source, metadata=known.with_integers, read_dictionary=repetitive, pre_buffer=False)
     except DAMAGE as error:
         problem = _diagnose(source, file, error)
         source.close()
@@ -190,7 +192,7 @@ def read(
     morsel_rows: int,
     check: Callable[[], None],
     metrics: ReadMetrics,
-    repeats: Repeats = Repeats.PLAIN,
+    form: Form = Form.PLAIN,
     kept: ColumnCache | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of at most `morsel_rows` rows with `columns` (at least one, none of them a partition column). Columns that `kept`
@@ -199,7 +201,7 @@ def read(
     known = footer(table.storage, file)
     present = [column for column in columns if known.has(column)]
     wanted = pa.schema([table.schema.field(column) for column in columns])
-    part = _Part(table, split, morsel_rows, check, metrics, repeats)
+    part = _Part(table, split, morsel_rows, check, metrics, form)
     metrics.row_groups += len(split.pieces)
     if not present:
         check_pinned(table.storage, file)
@@ -219,7 +221,7 @@ class _Part:
     morsel_rows: int
     check: Callable[[], None]
     metrics: ReadMetrics
-    repeats: Repeats
+    form: Form
 
     @property
     def file(self) -> File:
@@ -227,7 +229,7 @@ class _Part:
 
     def key(self, column: str) -> ColumnKey:
         """What a column of it is kept by."""
-        file, kind = self.file, (self.table.schema.field(column).type, self.repeats.value)
+        file, kind = self.file, (self.table.schema.field(column).type, self.form.value)
         return ColumnKey(
             self.table.storage, file.path, file.size, file.mtime_ns, self.split.pieces, column, kind, self.morsel_rows
         )
@@ -250,7 +252,7 @@ def _from_memory(part: _Part, present: list[str], wanted: pa.Schema, kept: Colum
     rows = pa.table({name: pa.chunked_array(held[name]) for name in present})
     is_whole = len(present) == len(wanted)  # what is kept has its type already; what the file lacks is NULL
     for batch in rows.to_batches(max_chunksize=part.morsel_rows):
-        yield batch if is_whole else conform(batch, wanted, part.repeats)
+        yield batch if is_whole else conform(batch, wanted, part.form)
         part.check()
 
 
@@ -259,7 +261,7 @@ def _decoded(part: _Part, present: list[str], wanted: pa.Schema) -> Iterator[pa.
     storage, file, pieces = part.table.storage, part.file, part.split.pieces
     known = footer(storage, file)
     opened = _opened(storage, file)
-    conforming = opened.conforming_to(wanted, part.repeats)
+    conforming = opened.conforming_to(wanted, part.form)
     part.metrics.bytes += sum(known.chunk_bytes(group, column) for group in pieces for column in present)
     part.metrics.columns.update(present)
     batches: Iterator[Any] = opened.reader.iter_batches(
@@ -293,7 +295,8 @@ def _opened(storage: Storage, file: File) -> _OpenFile:
     key = _identity(storage, file)
     opened = _readers.open.pop(key, None)
     if opened is None:
-        opened = _OpenFile(_open(storage, file, footer(storage, file)))
+        known = footer(storage, file)
+        opened = _OpenFile(_open(storage, file, known), known.short_decimals)
     elif storage.scheme == "local":
         # A stat is cheap on a local disk; on S3 the object that is open is the one that was pinned.
         check_pinned(storage, file)

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import flightmesh
-import flightmesh.fragment.encoded_texts as module
-from flightmesh.fragment.encoded_texts import decode
+import flightmesh.fragment.encoded_columns as module
+from flightmesh.expression.nodes import Field
+from flightmesh.fragment.encoded_columns import Plain
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import concat_batches
 from tests.comparison import reference
@@ -80,7 +81,7 @@ def test_groups_are_those_of_duckdb(name: str, threads: int, folder: Path) -> No
 def test_they_are_dictionaries_as_far_as_the_grouping(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else all of the above says nothing: what the scan hands on, and what the build side holds, is seen."""
     seen: set[str] = set()
-    encode, plain = module.encode_build, module.decode
+    encode, plain = module.encode_build, module.Plain.apply
 
     def encoded(*arguments: object) -> pa.RecordBatch:
         batch = encode(*arguments)  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ def test_they_are_dictionaries_as_far_as_the_grouping(folder: Path, monkeypatch:
         return batch
 
     monkeypatch.setattr("flightmesh.fragment.join_build.encode_build", encoded)
-    monkeypatch.setattr("flightmesh.fragment.scan.decode", decoded)
+    monkeypatch.setattr(module.Plain, "apply", decoded)
     with flightmesh.connect(threads=2) as session:
         session.register("facts", folder / "facts")
         session.register("things", folder / "things.parquet")
@@ -106,12 +107,13 @@ def test_dictionaries_that_do_not_pay_or_repeat_are_made_plain() -> None:
         column = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(entries, pa.string()))
         return pa.RecordBatch.from_arrays([column], names=["c5"])
 
-    accepted = frozenset({ColumnId(5)})
+    fields = [Field(ColumnId(5), "text", pa.string())]
+    accepting = Plain(fields, frozenset({ColumnId(5)}))
     good = batch(["a", "b"], [0, 1, 0, 1])
-    assert decode(good, accepted).column(0).type == good.column(0).type
+    assert accepting.apply(good).column(0).type == good.column(0).type
     for bad in (batch(["a", "a"], [0, 1, 0, 1]), batch(["a", None], [0, 1, 0, 1]), batch(["a", "b"], [0, 1])):
-        assert decode(bad, accepted).column(0).equals(bad.column(0).dictionary_decode())
-    assert decode(good).column(0).type == pa.string()
+        assert accepting.apply(bad).column(0).equals(bad.column(0).dictionary_decode())
+    assert Plain(fields).apply(good).column(0).type == pa.string()
 
 
 def test_dictionaries_and_plain_texts_come_together_as_texts() -> None:

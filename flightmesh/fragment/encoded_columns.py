@@ -1,11 +1,12 @@
-"""Which text columns may pass between the operators of a fragment as dictionaries: those that only a grouping looks at.
+"""Which columns may pass between a fragment's operators otherwise than planned: texts as dictionaries, decimals in 64 bits.
 
 A grouping by texts needs to know which are equal, not what they are, and a number is cheaper to gather, keep and compare than
 a text. So a column that goes to the keys of a GroupBy, past operators that only hand it on, stays a dictionary from where it
-was read, or from the build side of a join, where it is made one. Handed a fragment's tree; hands on what may leave each
-operator so. What always holds: it *may*; each batch comes with plain texts where that was better, and everything that
-looks at a column gets plain texts, as does what reads the fragment's output. Entries of such dictionaries are distinct, and
-none is NULL.
+was read, or from the build side of a join, where it is made one. Decimals are computed with as 64-bit integers, and files
+store them so: they stay decimal64 past what hands them on, and in what computes with them. Handed a fragment's tree; hands on
+what may leave each operator so. What always holds: it *may*; each batch comes with plain columns where that was better, and
+everything else that looks at a column gets it plain, as does what reads the fragment's output. Entries of such dictionaries
+are distinct, and none is NULL.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightmesh.expression.nodes import Column, columns_of
+from flightmesh.expression.nodes import Column, Field, columns_of
+from flightmesh.expression.scaled import widened
 from flightmesh.ids import ColumnId
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.values import Array, is_byte_string
@@ -38,21 +40,31 @@ ROWS_PER_ENTRY = 2
 """A dictionary is handed on where it has so many rows for each entry, or the build side of a join so many results for each."""
 
 
+COMPUTED_SHORT = frozenset({"sum", "count", "min", "max", "any_value"})
+"""Aggregates whose kernels take decimal64."""
+
+
 def encoded_columns(root: Operator) -> list[Columns]:
-    """For each operator, in pre-order, the columns of its output that may be dictionaries."""
+    """For each operator, in pre-order, the columns of its output that may be dictionaries or decimal64. Of the root, decimals:
+    who reads the fragment's output makes them plain."""
     found: list[Columns] = []
-    _visit(root, _NONE, found)
+    _visit(root, _of_decimals(root), found)
     return found
 
 
 def _visit(node: Operator, accepted: Columns, found: list[Columns]) -> None:
     found.append(accepted)
-    for child, wanted in zip(operator_inputs(node), _accepted(node, accepted), strict=True):
-        texts = {f.id for f in child.fields if is_byte_string(f.type)}
-        _visit(child, wanted & texts, found)
+    inputs = operator_inputs(node)
+    for child, texts, decimals in zip(inputs, _texts(node, accepted), _decimals(node, accepted), strict=True):
+        byte_strings = {f.id for f in child.fields if is_byte_string(f.type)}
+        _visit(child, texts & byte_strings | decimals & _of_decimals(child), found)
 
 
-def _accepted(node: Operator, above: Columns) -> tuple[Columns, ...]:
+def _of_decimals(node: Operator) -> Columns:
+    return frozenset(f.id for f in node.fields if pa.types.is_decimal128(f.type))
+
+
+def _texts(node: Operator, above: Columns) -> tuple[Columns, ...]:
     """The columns of each input that may be dictionaries, `above` being those of the output that may."""
     match node:
         case GroupBy():
@@ -71,6 +83,37 @@ def _accepted(node: Operator, above: Columns) -> tuple[Columns, ...]:
             return (_of_join(node, above) if node.kind not in (JoinKind.RIGHT, JoinKind.FULL) else _NONE, _NONE)
         case _:
             return (_NONE,) * len(operator_inputs(node))
+
+
+def _decimals(node: Operator, above: Columns) -> tuple[Columns, ...]:
+    """The columns of each input that may be decimal64, `above` being those of the output that may. Programs take them."""
+    inputs = operator_inputs(node)
+    columns = [{f.id for f in child.fields} for child in inputs]
+    match node:
+        case GroupBy():
+            return (_computed_short(node),)
+        case ProjectColumns():
+            read_plain = {i.expression.id for i in node.items if isinstance(i.expression, Column) and i.field.id not in above}
+            return (frozenset(columns[0] - read_plain),)
+        case FilterRows():
+            return (above,)
+        case HashJoin(kind=kind) if kind not in (JoinKind.RIGHT, JoinKind.FULL):
+            looked_at = {c.id for k in node.keys for c in (k.probe, k.build)} | {f.column.id for f in node.dynamic}
+            plain = looked_at | ({f.id for f in node.fields} - above)
+            return tuple(frozenset(each - plain) for each in columns)
+        case _:
+            return (_NONE,) * len(inputs)
+
+
+def _computed_short(node: GroupBy) -> Columns:
+    """The columns that a grouping only adds up, counts, or takes the least or greatest of."""
+    if need_all_rows(node.measures):
+        return _NONE
+    others = {key.id for key in node.keys}
+    for measure in node.measures:
+        read = measure.columns if measure.function not in COMPUTED_SHORT else measure.columns[1:]
+        others |= {column.id for column in read}
+    return frozenset(m.argument.id for m in node.measures if m.argument is not None) - others
 
 
 def _handed_on(items: Iterable[Item], above: Columns) -> Columns:
@@ -103,16 +146,26 @@ def encode_build(rows: pa.RecordBatch, node: HashJoin, accepted: Columns) -> pa.
     return make_batch(made, rows.schema.names, rows.num_rows)
 
 
-def decode(batch: pa.RecordBatch, accepted: Columns = _NONE) -> pa.RecordBatch:
-    """The batch with dictionaries made plain, but for those of `accepted` columns that are worth it."""
-    if not any(pa.types.is_dictionary(t) for t in batch.schema.types):
-        return batch
-    keys = {f"c{id}" for id in accepted}
-    columns = [
-        column if not pa.types.is_dictionary(column.type) else _decoded(column, name in keys)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return make_batch(columns, batch.schema.names, batch.num_rows)
+class Plain:
+    """Makes the columns of `fields` plain, but for those of `accepted` columns that are worth another form."""
+
+    def __init__(self, fields: Iterable[Field | Column], accepted: Columns = _NONE) -> None:
+        self._types = {f.key: f.type for f in fields}
+        self._accepted = {f"c{id}" for id in accepted}
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch with some or all of the fields as columns."""
+        types = batch.schema.types
+        if not any(pa.types.is_dictionary(t) or pa.types.is_decimal64(t) for t in types):
+            return batch
+        names = batch.schema.names
+        columns = [self._column(*named) for named in zip(names, batch.columns, strict=True)]
+        return make_batch(columns, names, batch.num_rows)
+
+    def _column(self, name: str, column: Array) -> Array:
+        if pa.types.is_decimal64(column.type):
+            return column if name in self._accepted else widened(column, self._types[name])
+        return _decoded(column, name in self._accepted) if pa.types.is_dictionary(column.type) else column
 
 
 def _decoded(column: pa.DictionaryArray, is_accepted: bool) -> Array:
