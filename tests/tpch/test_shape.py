@@ -13,7 +13,7 @@ from tests.tpch.conftest import registered
 from tests.tpch.data import queries
 
 PARTITIONS = 7
-DECIMAL, DATE = 16, 4
+DECIMAL, DATE = 8, 4
 """Bytes of a value in memory."""
 
 
