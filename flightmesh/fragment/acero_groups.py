@@ -40,7 +40,7 @@ class AceroGroups:
     def __init__(self, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> None:
         self._fields = (*keys, *(measure.field for measure in measures))
         self._measures = measures
-        self._plain = Plain(column for measure in measures for column in measure.columns)
+        self._plain = Plain([*keys, *(column for measure in measures for column in measure.columns)])
         self._strings = [key.key for key in keys if _is_string(key.type)]
         self._suits = bool(self._strings) and all(_suits_key(k.type) for k in keys) and all(_suits(m) for m in measures)
         targets = [_target(measure) for measure in measures]
@@ -52,7 +52,7 @@ class AceroGroups:
         return (
             self._suits
             and batch.num_rows > 0
-            and all(not pa.types.is_dictionary(column.type) for column in batch.columns)
+            and all(not pa.types.is_dictionary(batch.column(name).type) for name in self._strings)
             and any(_mean_bytes(batch.column(name)) > LONG_BYTES for name in self._strings)
             and all(_cannot_wrap(measure, batch) for measure in self._measures)
         )

@@ -1,12 +1,13 @@
 """Which columns may pass between a fragment's operators otherwise than planned: texts as dictionaries, decimals in 64 bits.
 
-A grouping by texts needs to know which are equal, not what they are, and a number is cheaper to gather, keep and compare than
-a text. So a column that goes to the keys of a GroupBy, past operators that only hand it on, stays a dictionary from where it
-was read, or from the build side of a join, where it is made one. Decimals are computed with as 64-bit integers, and files
-store them so: they stay decimal64 past what hands them on, and in what computes with them. Handed a fragment's tree; hands on
-what may leave each operator so. What always holds: it *may*; each batch comes with plain columns where that was better, and
-everything else that looks at a column gets it plain, as does what reads the fragment's output. Entries of such dictionaries
-are distinct, and none is NULL.
+A grouping by texts needs to know which are equal, not what they are, and a number is cheaper to gather, keep and compare than a
+text; so do the least and the greatest need no more than the order of a few entries. So a column that goes to the keys of a
+GroupBy, or to its min or max, past operators that only hand it on, stays a dictionary from where it was read, or from the build
+side of a join, where it is made one. Decimals are computed with as 64-bit integers, and files store them so: they stay
+decimal64 past what hands them on, and in what computes with them. Handed a fragment's tree; hands on what may leave each
+operator so. What always holds: it *may*; each batch comes with plain columns where that was better, and everything else that
+looks at a column gets it plain, as does what reads the fragment's output. Entries of such dictionaries are distinct, and none
+is NULL.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ ROWS_PER_ENTRY = 2
 """A dictionary is handed on where it has so many rows for each entry, or the build side of a join so many results for each."""
 
 
+BY_NUMBERS = frozenset({"count", "min", "max", "any_value"})
+"""Aggregates of texts whose kernels take dictionaries: entries are put in order, not each row."""
 COMPUTED_SHORT = frozenset({"sum", "count", "min", "max", "any_value"})
 """Aggregates whose kernels take decimal64."""
 
@@ -70,8 +73,9 @@ def _texts(node: Operator, above: Columns) -> tuple[Columns, ...]:
         case GroupBy():
             if need_all_rows(node.measures):
                 return (_NONE,)
-            looked_at = {c.id for m in node.measures for c in m.columns}
-            return (frozenset(key.id for key in node.keys) - looked_at,)
+            compared = {m.argument.id for m in node.measures if m.argument is not None and m.function in BY_NUMBERS}
+            looked_at = {c.id for m in node.measures for c in m.columns[m.function in BY_NUMBERS :]}
+            return (frozenset({key.id for key in node.keys} | compared) - looked_at,)
         case ProjectColumns():
             return (_handed_on(node.items, above),)
         case FilterRows():

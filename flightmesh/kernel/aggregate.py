@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flightmesh.errors import InternalError
 from flightmesh.kernel.collected import collected, joined_lists
@@ -44,6 +45,7 @@ from flightmesh.kernel.values import (
     Mask,
     buffer_view,
     decimal_words,
+    integers,
     is_byte_string,
     unpack_bits,
     validity,
@@ -286,8 +288,6 @@ def _limb_sums(grouping: Grouping, argument: Array) -> tuple[Int64s, Int64s, Int
 
 
 def _extreme(function: str, grouping: Grouping, argument: Array) -> Array:
-    if pa.types.is_dictionary(argument.type):
-        argument = argument.cast(argument.type.value_type)
     return _taken(argument, _extreme_rows(function, grouping, argument))
 
 
@@ -297,11 +297,25 @@ def _extreme_rows(function: str, grouping: Grouping, argument: Array) -> Int64s:
     if pa.types.is_null(type_):
         return np.full(grouping.count, -1, np.int64)
     if pa.types.is_dictionary(type_):
-        return _extreme_rows(function, grouping, argument.cast(type_.value_type))
+        return _extreme_rows(function, grouping, _ranks(argument))
     if pa.types.is_fixed_size_binary(type_):
         return _extreme_rows(function, grouping, argument.cast(pa.binary()))
     rows = extreme_bytes if is_byte_string(type_) else extreme_numbers
     return rows(function, grouping, argument)
+
+
+def _ranks(argument: pa.DictionaryArray) -> Array:
+    """What is ordered as the values of a dictionary array are: the places of its entries in order, or the values."""
+    entries = argument.dictionary
+    if not is_byte_string(entries.type) or entries.null_count or len(entries) > len(argument):
+        return argument.cast(argument.type.value_type)
+    places = np.empty(len(entries), np.int64)
+    places[pc.sort_indices(entries).to_numpy()] = np.arange(len(entries))
+    valid = validity(argument)
+    numbers = integers(argument.indices)
+    if valid is None:
+        return pa.array(places[numbers])
+    return pa.array(np.append(places, 0)[np.where(valid, numbers, len(places))], mask=~valid)
 
 
 def _taken(argument: Array, rows: Int64s) -> Array:

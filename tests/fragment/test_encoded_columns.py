@@ -22,13 +22,28 @@ QUERIES = {
     "keys of the scan": "SELECT flag, mode, count(*) AS n, sum(v) AS s FROM facts GROUP BY ALL",
     "behind filters that look at them": "SELECT flag, count(*) AS n FROM facts WHERE flag <> 'b' AND v > 100 GROUP BY ALL",
     "a key that is an argument, too": "SELECT flag, min(flag) AS m, max(mode) AS x FROM facts GROUP BY flag",
+    "extremes": "SELECT thing, min(mode) AS a, max(flag) AS b, count(flag) AS n "
+    "FROM facts WHERE flag = 'a' OR thing < 9 GROUP BY thing",
+    "extremes of all": "SELECT min(mode) AS a, max(mode) AS b, min(flag) AS c, count(flag) AS n FROM facts",
+    "extremes by a text": "SELECT mode, min(flag) AS a, max(flag) AS b, sum(v) AS s FROM facts GROUP BY mode",
+    "extremes by a text of a build side": "SELECT kind, max(flag) AS a, min(things.mode) AS b "
+    "FROM facts JOIN things ON id = thing GROUP BY kind",
+    "extremes of a LEFT join": "SELECT max(name) AS a, min(kind) AS b, count(name) AS n "
+    "FROM facts LEFT JOIN things ON id = thing + 3",
+    "extremes with FILTER": "SELECT flag, max(mode) FILTER (WHERE v > 500) AS a, min(mode) FILTER (WHERE v < 0) AS b "
+    "FROM facts GROUP BY flag",
+    "extremes of no rows": "SELECT max(mode) AS a, count(mode) AS n FROM facts WHERE v < 0",
+    "extremes and others": "SELECT flag, max(mode) AS a, max(upper(mode)) AS b, list(DISTINCT mode ORDER BY mode) AS l "
+    "FROM facts GROUP BY flag",
     "computed beside": "SELECT flag, upper(flag) AS u, count(*) AS n FROM facts GROUP BY ALL",
     "of a build side": "SELECT name, kind, count(*) AS n FROM facts JOIN things ON id = thing GROUP BY ALL",
     "of both sides": "SELECT flag, name, sum(v) AS s FROM facts JOIN things ON id = thing GROUP BY ALL",
-    "of a LEFT join": "SELECT name, count(*) AS n, count(kind) AS k FROM facts LEFT JOIN things ON id = thing + 3 GROUP BY ALL",
+    "of a LEFT join": "SELECT name, count(*) AS n, count(kind) AS k "
+    "FROM facts LEFT JOIN things ON id = thing + 3 GROUP BY ALL",
     "of a FULL join": "SELECT flag, name, count(*) AS n FROM facts FULL JOIN things ON id = thing + 3 GROUP BY ALL",
     "a residual looks": "SELECT name, count(*) AS n FROM facts JOIN things ON id = thing AND name <> flag GROUP BY ALL",
-    "a text key of the join": "SELECT flag, kind, count(*) AS n FROM facts f JOIN things ON f.mode = things.mode GROUP BY ALL",
+    "a text key of the join": "SELECT flag, kind, count(*) AS n "
+    "FROM facts f JOIN things ON f.mode = things.mode GROUP BY ALL",
     "grouping sets": "SELECT flag, name, count(*) AS n FROM facts JOIN things ON id = thing GROUP BY CUBE (flag, name)",
     "distinct": "SELECT DISTINCT flag, kind FROM facts JOIN things ON id = thing",
     "distinct arguments": "SELECT flag, count(DISTINCT mode) AS n FROM facts GROUP BY flag",

@@ -162,3 +162,17 @@ def test_one_group_of_no_rows() -> None:
     assert aggregate("count", one_group(0), nothing, pa.int64()).to_pylist() == [0]
     assert aggregate("min", one_group(0), pa.array([], pa.string()), pa.string()).to_pylist() == [None]
     assert aggregate("bool_and", one_group(0), pa.array([], pa.bool_()), pa.bool_()).to_pylist() == [None]
+
+
+@pytest.mark.parametrize("function", ["min", "max"])
+def test_extremes_of_dictionaries_are_those_of_their_texts(function: str) -> None:
+    """Entries in no order, some of no row, a group without values; also entries that stand twice, and a NULL."""
+    texts = ["pear", "apple", "zebra", "Äpfel", "apple pie", ""]
+    numbers = pa.array([0, 1, None, 3, 4, 0, 5, None, 3, 1], pa.int32())
+    grouping = group_rows([pa.array([0, 0, 0, 1, 1, 1, 2, 3, 2, 2])], 10)
+    for entries in (texts, [*texts[:4], "apple", None]):
+        column = pa.DictionaryArray.from_arrays(numbers, pa.array(entries, pa.string()))
+        got = aggregate(function, grouping, column, pa.string())
+        assert got.equals(aggregate(function, grouping, column.cast(pa.string()), pa.string()))
+        assert got.equals(aggregate(function, grouping, column.slice(0, 10), pa.string()))
+    assert aggregate(function, group_rows([pa.array([7])], 1), column.slice(2, 1), pa.string()).to_pylist() == [None]
