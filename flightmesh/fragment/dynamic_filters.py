@@ -82,20 +82,22 @@ class ScanFilters:
         if self._missing:
             self._look()
         mask: Mask | None = None
+        left = batch.num_rows
         for applied in self._applied:
             if not applied.is_worth_it:
                 continue
-            column = batch.column(applied.plan.column.key)
-            rows = None if mask is None else np.flatnonzero(mask)
-            if rows is not None and len(rows) <= FEW * len(column):
+            column, before = batch.column(applied.plan.column.key), left
+            if mask is not None and left <= FEW * len(column):
+                rows = np.flatnonzero(mask)
                 passed = applied.keys.passes(column.take(pa.array(rows)))
                 mask = np.zeros(len(column), np.bool_)
                 mask[rows[passed]] = True
-                self._note(applied, len(rows), int(np.count_nonzero(passed)))
-                continue
-            passed = applied.keys.passes(column)
-            mask, before = passed if mask is None else mask & passed, len(column) if rows is None else len(rows)
-            self._note(applied, before, int(np.count_nonzero(mask)))
+                left = int(np.count_nonzero(passed))
+            else:
+                passed = applied.keys.passes(column)
+                mask = passed if mask is None else mask & passed
+                left = int(np.count_nonzero(mask))
+            self._note(applied, before, left)
         return mask
 
     def _note(self, applied: _Applied, seen: int, passed: int) -> None:

@@ -10,7 +10,7 @@ from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.portions import Portions
 from flightmesh.fragment.site import Site
-from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.masks import keep_rows
 from flightmesh.physical.operators import FilterRows
 
 
@@ -24,4 +24,4 @@ def _passing(node: FilterRows, rows: Pull, site: Site) -> Iterator[pa.RecordBatc
     for batch in rows:
         site.context.check()
         for part, (mask,) in portions.run(batch):
-            yield filter_rows(part, mask)
+            yield keep_rows(part, mask)

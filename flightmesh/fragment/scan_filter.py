@@ -16,7 +16,7 @@ from flightmesh.expression.nodes import Column, Expression, columns_of, conjunct
 from flightmesh.expression.properties import is_volatile, may_fail
 from flightmesh.fragment.portions import Portions
 from flightmesh.kernel.batches import make_batch
-from flightmesh.kernel.masks import keep_rows
+from flightmesh.kernel.masks import both, count_rows, keep_rows
 from flightmesh.kernel.values import Array, Mask, integers, unpack_bits, validity
 
 WORTH_CUTTING = 0.5
@@ -34,24 +34,25 @@ class ScanFilter:
     def apply(self, batch: pa.RecordBatch, kept: list[str], mask: Mask | None = None) -> pa.RecordBatch:
         """The rows of those in `mask` that pass, with the columns `kept`; dictionaries stay."""
         texts = self._texts_mask(batch)
-        mask = texts if mask is None else mask if texts is None else mask & texts
-        if mask is not None:
-            left = np.count_nonzero(mask)
+        whole = texts if mask is None else mask if texts is None else both(mask, texts)
+        left: int | None = None
+        if whole is not None:
+            left = count_rows(whole)
             if left == 0:
                 return batch.slice(0, 0).select(kept)
             if self.rest is not None and left <= WORTH_CUTTING * batch.num_rows:
-                batch, mask = keep_rows(batch, mask), None
+                batch, whole = keep_rows(batch, whole, left), None
         if self.rest is not None:
             passed = _verdicts(self.rest, batch)
-            mask = passed if mask is None else mask & passed
+            whole, left = passed if whole is None else both(whole, passed), None
         rows = batch.select(kept)
-        return rows if mask is None else keep_rows(rows, mask)
+        return rows if whole is None else keep_rows(rows, whole, left)
 
-    def _texts_mask(self, batch: pa.RecordBatch) -> Mask | None:
-        mask: Mask | None = None
+    def _texts_mask(self, batch: pa.RecordBatch) -> Mask | Array | None:
+        mask: Mask | Array | None = None
         for key, verdicts in self.texts:
             passed = _passed(batch, key, verdicts)
-            mask = passed if mask is None else mask & passed
+            mask = passed if mask is None else both(mask, passed)
         return mask
 
 
@@ -69,18 +70,18 @@ def compile_scan_filter(filters: tuple[Expression, ...]) -> ScanFilter:
     return ScanFilter(tuple(texts), None if whole is None else Portions((whole,)))
 
 
-def _passed(batch: pa.RecordBatch, key: str, portions: Portions) -> Mask:
+def _passed(batch: pa.RecordBatch, key: str, portions: Portions) -> Mask | Array:
     column = batch.column(key)
     if not pa.types.is_dictionary(column.type) or len(column.dictionary) >= len(column):
         return _verdicts(portions, batch)
     entries = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
     verdicts = _verdicts(portions, make_batch([entries], [key], len(entries)))
-    return np.take(verdicts, _entry_numbers(column), mode="clip")
+    return np.take(unpack_bits(verdicts), _entry_numbers(column), mode="clip")
 
 
-def _verdicts(portions: Portions, batch: pa.RecordBatch) -> Mask:
-    verdicts = [unpack_bits(values[0]) for _, values in portions.run(batch)]
-    return verdicts[0] if len(verdicts) == 1 else np.concatenate([np.zeros(0, np.bool_), *verdicts])
+def _verdicts(portions: Portions, batch: pa.RecordBatch) -> Array:
+    verdicts = [values[0] for _, values in portions.run(batch)]
+    return verdicts[0] if len(verdicts) == 1 else pa.concat_arrays([pa.array([], pa.bool_()), *verdicts])
 
 
 def _entry_numbers(column: Array) -> np.ndarray:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from flightmesh.kernel.group import group_rows
 from flightmesh.kernel.join_index import JoinIndex, build_key_index
-from flightmesh.kernel.masks import filter_rows
+from flightmesh.kernel.masks import keep_rows
 
 SMALL_RUN = 4096
 """Runs up to so many rows are always one: to index them anew costs no more than to ask another index."""
@@ -53,8 +53,8 @@ class SeenRows:
         for run in self._runs:
             if keys.num_rows == 0:
                 break
-            unknown = pa.array(~run.index.lookup(keys.columns, keys.num_rows).matched())
-            keys, rows = filter_rows(keys, unknown), None if rows is None else filter_rows(rows, unknown)
+            unknown = ~run.index.lookup(keys.columns, keys.num_rows).matched()
+            keys, rows = keep_rows(keys, unknown), None if rows is None else keep_rows(rows, unknown)
         if keys.num_rows:
             self._add(keys)
         return keys if rows is None else rows

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
 from flightmesh.kernel.key_codes import integer_values
-from flightmesh.kernel.masks import filter_rows, keep_rows
+from flightmesh.kernel.masks import keep_rows
 from flightmesh.kernel.sort import SortKey, sort_indices, sortable
 
 _FAR_TOO_MANY = 4
@@ -105,4 +105,4 @@ class TopRows:
         key = self._keys[0]
         values = sortable(batch.column(key.name))
         before = pc.greater_equal(values, self._bound) if key.descending else pc.less_equal(values, self._bound)
-        return filter_rows(batch, pc.fill_null(before, key.nulls_first))
+        return keep_rows(batch, pc.fill_null(before, key.nulls_first))

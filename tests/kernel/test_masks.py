@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from flightmesh.kernel.batches import rows_without_columns
-from flightmesh.kernel.masks import filter_rows, keep_rows
+from flightmesh.kernel.masks import both, count_rows, keep_rows
 from flightmesh.kernel.values import pack_bits, unpack_bits
 
 ROWS = 1003
@@ -33,7 +33,7 @@ def test_rows_are_kept_in_order(share: float, offset: int) -> None:
     nulls = draw.random(batch.num_rows) < 0.1
     for arrow in (pa.array(mask), pa.array(mask, mask=nulls), pa.concat_arrays([pa.array([True] * 5), pa.array(mask)])[5:]):
         kept = unpack_bits(arrow)
-        found = filter_rows(batch, arrow)
+        found = keep_rows(batch, arrow)
         assert found.to_pylist() == [row for row, is_kept in zip(batch.to_pylist(), kept, strict=True) if is_kept]
 
 
@@ -41,7 +41,21 @@ def test_rows_are_kept_in_order(share: float, offset: int) -> None:
 def test_rows_without_columns_are_counted(kept: int) -> None:
     mask = np.arange(100) < kept
     assert keep_rows(rows_without_columns(100), mask).num_rows == kept
-    assert filter_rows(rows_without_columns(100), pa.array(mask)).num_rows == kept
+    assert keep_rows(rows_without_columns(100), pa.array(mask)).num_rows == kept
+
+
+def test_masks_of_either_kind_are_true_together() -> None:
+    one = pa.array([True, True, False, None, None, None, True])
+    other = pa.array([True, False, False, True, False, None, None])
+    expected = [True] + [False] * 6
+    for first in (one, unpack_bits(one)):
+        for second in (other, unpack_bits(other)):
+            found = both(first, second)
+            assert count_rows(found) == 1
+            kept = unpack_bits(found) if isinstance(found, pa.Array) else found
+            assert kept.tolist() == expected
+            batch = pa.RecordBatch.from_pydict({"n": range(7)})
+            assert keep_rows(batch, found).to_pydict() == keep_rows(batch, found, 1).to_pydict() == {"n": [0]}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 8, 1003])
