@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from flightmesh.kernel.batch_size import BatchSize
 from flightmesh.kernel.batches import concat_batches
 
 ENOUGH_BYTES = 64 << 20
@@ -20,6 +21,7 @@ def coalesce(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
     """The rows of `batches` in batches of about `rows` rows; empty ones are dropped."""
     waiting: list[pa.RecordBatch] = []
     waiting_rows = waiting_bytes = 0
+    size = BatchSize()
     for batch in batches:
         if batch.num_rows == 0:
             continue
@@ -28,7 +30,7 @@ def coalesce(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
             continue
         waiting.append(batch)
         waiting_rows += batch.num_rows
-        waiting_bytes += batch.nbytes
+        waiting_bytes += size.of(batch)
         if 2 * waiting_rows >= rows or waiting_bytes >= ENOUGH_BYTES:
             yield concat_batches(waiting, batch.schema)
             waiting, waiting_rows, waiting_bytes = [], 0, 0

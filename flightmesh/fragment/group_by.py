@@ -103,20 +103,22 @@ def _final(node: GroupBy, rows: Pull, site: Site, memory: Memory) -> Iterator[pa
     second = first.merging()
     gathered = _Gathered(memory, second)
     waiting: list[pa.RecordBatch] = []
-    waiting_rows = limit = 0
+    waiting_rows = waiting_bytes = limit = 0
     for batch in rows:
         site.context.check()
-        memory.take(batch_bytes(batch))
+        size = batch_bytes(batch)
+        memory.take(size)
+        waiting_bytes += size
         waiting.append(batch)
         waiting_rows += batch.num_rows
         if waiting_rows <= limit:
             continue
         groups = first.groups(concat_batches(waiting, waiting[0].schema))
-        memory.give_back(sum(batch_bytes(b) for b in waiting))
+        memory.give_back(waiting_bytes)
         gathered.add(groups, waiting_rows)
         if groups.num_rows > WORTH_GROUPING * waiting_rows:
             limit = MORE_ROWS * waiting_rows
-        waiting, waiting_rows = [], 0
+        waiting, waiting_rows, waiting_bytes = [], 0, 0
         if gathered.full:
             gathered.merge()
     if not gathered.batches:
@@ -146,7 +148,7 @@ class _Gathered:
         self._merging = merging
         self.input_rows = 0
         self._morsel_groups = 0
-        self._rows = 0
+        self._rows = self._bytes = 0
         self._limit = MERGE_ROWS
         self.batches: list[pa.RecordBatch] = []
         self.worth_merging = True
@@ -163,7 +165,7 @@ class _Gathered:
 
     def add(self, groups: pa.RecordBatch, input_rows: int) -> None:
         """Takes the groups of some input rows."""
-        self._memory.take(batch_bytes(groups))
+        self._take(batch_bytes(groups))
         self.input_rows += input_rows
         self._morsel_groups += groups.num_rows
         self._rows += groups.num_rows
@@ -173,15 +175,20 @@ class _Gathered:
         """Brings equal groups together, and notes whether that left clearly fewer."""
         if len(self.batches) < 2:
             return
-        held = sum(batch_bytes(b) for b in self.batches)
+        held = self._bytes
         merged = self._merging.groups(concat_batches(self.batches, self.batches[0].schema))
         self._memory.give_back(held)
-        self._memory.take(batch_bytes(merged))
+        self._bytes = 0
+        self._take(batch_bytes(merged))
         self.worth_merging = merged.num_rows <= WORTH_GROUPING * self._rows
         self.batches, self._rows = [merged], merged.num_rows
         self._limit = max(MERGE_ROWS, 2 * self._rows) if self.worth_merging else MORE_ROWS * self._rows
 
     def drain(self) -> list[pa.RecordBatch]:
         """What was gathered, given away."""
-        batches, self.batches, self._rows = self.batches, [], 0
+        batches, self.batches, self._rows, self._bytes = self.batches, [], 0, 0
         return batches
+
+    def _take(self, size: int) -> None:
+        self._memory.take(size)
+        self._bytes += size

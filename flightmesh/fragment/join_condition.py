@@ -41,6 +41,7 @@ class JoinCondition:
         kinds = [(f.key, given_type(held.field(f.key).type, f.type)) for f in node.build.fields if f.id in read]
         self._build_schema = pa.schema(kinds)
         self._blocks = PairBlocks(built.rows.select(self._build_names), site.context.morsel_rows)
+        self._build_width = built.rows.nbytes // max(1, built.rows.num_rows)
         self._null_keys = np.flatnonzero(has_null_key(built.rows, self._unsafe_build_keys())) if node.null_aware else None
 
     @property
@@ -88,8 +89,7 @@ class JoinCondition:
 
     def _window(self, batch: pa.RecordBatch) -> int:
         """Pairs at a time: a morsel, or fewer when their rows are long."""
-        built = self._built.rows
-        size: int = built.nbytes // max(1, built.num_rows) + batch.nbytes // max(1, batch.num_rows)
+        size: int = self._build_width + batch.nbytes // max(1, batch.num_rows)
         return max(1, min(self._site.context.morsel_rows, WINDOW_BYTES // max(1, size)))
 
     def _verdict(self, batch: pa.RecordBatch, probe: Rows, build: Rows) -> tuple[Mask, Mask]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from flightmesh.kernel.batch_size import BatchSize
+
 
 @dataclass(slots=True)
 class OperatorMetrics:
@@ -33,13 +35,14 @@ class OperatorMetrics:
 class Pull:
     """An operator's output as an iterator that keeps its metrics. Closing it ends the operator and then its inputs."""
 
-    __slots__ = ("_batches", "_cpu_before", "_inputs", "_wait_before", "metrics", "total_cpu_ns", "total_ns")
+    __slots__ = ("_batches", "_cpu_before", "_inputs", "_size", "_wait_before", "metrics", "total_cpu_ns", "total_ns")
 
     def __init__(self, batches: Iterator[pa.RecordBatch], inputs: tuple[Pull | Spent, ...], metrics: OperatorMetrics) -> None:
         """`metrics` go on from what they have: an operator may be run more than once."""
         self._batches = batches
         self._inputs = inputs
         self.metrics = metrics
+        self._size = BatchSize()
         self._cpu_before, self._wait_before = metrics.cpu_ns, metrics.wait_ns
         self.total_cpu_ns = 0
         self.total_ns = 0
@@ -53,16 +56,19 @@ class Pull:
             batch = next(self._batches)
         finally:
             self._clock(time.thread_time_ns() - cpu, time.perf_counter_ns() - wall)
-        self.metrics.rows += batch.num_rows
-        self.metrics.batches += 1
-        self.metrics.bytes += batch.nbytes
+        metrics = self.metrics
+        metrics.rows += batch.num_rows
+        metrics.batches += 1
+        metrics.bytes += self._size.of(batch)
         return batch
 
     def _clock(self, cpu: int, wall: int) -> None:
         self.total_cpu_ns += cpu
         self.total_ns += wall
-        own_cpu = self.total_cpu_ns - sum(i.total_cpu_ns for i in self._inputs)
-        own_wall = self.total_ns - sum(i.total_ns for i in self._inputs)
+        own_cpu, own_wall = self.total_cpu_ns, self.total_ns
+        for part in self._inputs:
+            own_cpu -= part.total_cpu_ns
+            own_wall -= part.total_ns
         self.metrics.cpu_ns = self._cpu_before + max(0, own_cpu)
         self.metrics.wait_ns = self._wait_before + max(0, own_wall - own_cpu)
 
