@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pyarrow as pa
-
-from flightmesh.lazy_dataclass import dataclass
 
 
 class Format(enum.Enum):

@@ -16,7 +16,6 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from flightmesh.cli import collector
 from flightmesh.errors import Cancelled, Fault, FlightmeshError, without_secrets
 
 QUERY_FAILED = 1
@@ -33,7 +32,6 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        collector.resume()
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()

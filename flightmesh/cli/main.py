@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 import flightmesh
-from flightmesh.cli import collector
 from flightmesh.cli.commands import Commands
 
 app = typer.Typer(
@@ -47,11 +46,7 @@ def main() -> None:
     """The entry point of the installed script."""
     sys.meta_path.insert(0, _WithoutPandas())
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes its own words to stderr about what becomes an error of ours
-    collector.pause()
-    try:
-        app(prog_name="flightmesh")
-    finally:
-        collector.resume()
+    app(prog_name="flightmesh")
     sys.exit(0)
 
 

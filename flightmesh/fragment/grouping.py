@@ -82,7 +82,9 @@ class Aggregation:
     def _given(self, keys: list[Array]) -> list[Array]:
         """Keys as they leave."""
         return [
-            key if field.id in self._encoded and pa.types.is_dictionary(key.type) else key.cast(field.type)
+            key
+            if key.type == field.type or (field.id in self._encoded and pa.types.is_dictionary(key.type))
+            else key.cast(field.type)
             for key, field in zip(keys, self._keys, strict=True)
         ]
 

@@ -263,10 +263,9 @@ def _reduce(function: np.ufunc, ordered: npt.NDArray[Any], grouping: Grouping) -
     starts = grouping.starts
     if starts is None:
         raise InternalError("a grouping without an order")
-    sizes = np.diff(starts, append=len(ordered))
-    filled = sizes > 0
-    if filled.all():
+    if grouping.is_full:
         return function.reduceat(ordered, starts)
+    filled = grouping.sizes() > 0
     result = np.zeros(grouping.count, ordered.dtype)
     if filled.any():
         result[filled] = function.reduceat(ordered, starts[filled])

@@ -29,6 +29,8 @@ DIRECT_PER_ROW = 12
 """Ranges of up to so many keys a row are addressed directly."""
 TABLE_ROWS = 1 << 18
 """Rows that one hash table groups; more are split first."""
+WIDE_ROWS = 8
+"""With so many rows a number, numbers are made as wide as they have to be in the table, not row by row."""
 SAMPLE_ROWS = 8192
 REPETITIVE = 2
 """Strings repeat when each stands in a sample so many times on average."""
@@ -48,15 +50,25 @@ class Grouping:
     starts: Int64s | None = None
     _order: Int64s | None = None
     _sizes: Int64s | None = None
+    _is_full: bool | None = None
 
     def sizes(self) -> Int64s:
         """Rows of each group."""
         if self._sizes is None:
             if self.starts is not None and self.count:
-                self._sizes = np.diff(self.starts, append=len(self.ids))
+                self._sizes = np.empty(self.count, np.int64)
+                np.subtract(self.starts[1:], self.starts[:-1], out=self._sizes[:-1])
+                self._sizes[-1] = len(self.ids) - self.starts[-1]
             else:
                 self._sizes = np.bincount(self.ids, minlength=self.count)
         return self._sizes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every group has a row: that of no rows has none, and rows may have been taken away."""
+        if self._is_full is None:
+            self._is_full = not self.count or int(self.sizes().min()) > 0
+        return self._is_full
 
     def order(self) -> Int64s | None:
         """Row numbers that bring each group's rows together, groups in order; None when they are so already."""
@@ -104,7 +116,7 @@ def _by_runs(codes: Int64s, size: int) -> Grouping | None:
     """For codes in ascending order, or clustered: groups of the runs, then of the rows. None where runs are short."""
     changes = codes[1:] != codes[:-1]
     runs = int(np.count_nonzero(changes)) + 1
-    ascending = bool((codes[1:] >= codes[:-1]).all())
+    ascending = _ascend(codes[:SAMPLE_ROWS]) and _ascend(codes)
     if not ascending and runs * RUN_LENGTH > len(codes):
         return None
     if runs == len(codes):
@@ -116,6 +128,10 @@ def _by_runs(codes: Int64s, size: int) -> Grouping | None:
         return Grouping(run_of, runs, starts, starts)
     groups = _by_code(codes[starts], size)
     return Grouping(groups.ids[run_of], groups.count, starts[groups.rows])
+
+
+def _ascend(codes: Int64s) -> bool:
+    return bool((codes[1:] >= codes[:-1]).all())
 
 
 def _by_code(codes: Int64s, size: int) -> Grouping:
@@ -149,7 +165,7 @@ def _by_table(codes: Int64s) -> Grouping:
 
 
 def _numbered(slots: Int64s, size: int) -> Grouping:
-    """Groups of rows by a number below `size`, renumbered without gaps.
+    """Groups of rows by a number below `size`, renumbered without gaps; the same numbers where there are none.
 
     One array of 32 bits serves twice: where the range is wide most of the time goes into such arrays.
     """
@@ -157,8 +173,12 @@ def _numbered(slots: Int64s, size: int) -> Grouping:
     known[slots] = np.arange(len(slots), dtype=np.int32)
     taken = np.flatnonzero(known >= 0)
     rows = known[taken].astype(np.int64)
+    if len(taken) == size:
+        return Grouping(slots, size, rows)
+    if WIDE_ROWS * size <= len(slots):
+        known = known.astype(np.int64)
     known[taken] = np.arange(len(taken), dtype=np.int32)
-    return Grouping(np.take(known, slots).astype(np.int64), len(taken), rows)
+    return Grouping(np.take(known, slots).astype(np.int64, copy=False), len(taken), rows)
 
 
 def _compact(array: Array) -> Array:

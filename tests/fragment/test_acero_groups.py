@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flightmesh.expression.nodes import Field
@@ -58,6 +58,7 @@ def sorted_rows(batch: pa.RecordBatch) -> list[str]:
     return sorted(str(row) for row in batch.to_pylist())
 
 
+@settings(deadline=None)
 @given(rows, st.sampled_from([(NAME,), (NAME, CODE), (CODE, NAME, PRICE)]))
 def test_the_groups_are_the_kernels(values: list[tuple[object, ...]], keys: tuple[Field, ...]) -> None:
     batch = batch_of([*values, ("a name that is long enough to make the mean long" * 9, 1, None, 1, None)])
