@@ -85,10 +85,6 @@ class ColumnCache:
             while self._kept and self._used > wanted:
                 self._drop(next(iter(self._kept)))
 
-    def clear(self) -> None:
-        """Gives everything back."""
-        self.shrink(self._used)
-
     def _makes_way(self, key: ColumnKey, size: int) -> bool:
         """Drops what is less in demand than `key` until `size` fits; if that does not suffice, nothing."""
         missing = self._used + size - self.limit

@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from flightmesh.cli import collector
 from flightmesh.errors import Cancelled, Fault, FlightmeshError, without_secrets
 
 QUERY_FAILED = 1
@@ -32,6 +33,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        collector.resume()
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 import flightmesh
+from flightmesh.cli import collector
 from flightmesh.cli.commands import Commands
 
 app = typer.Typer(
@@ -46,7 +47,11 @@ def main() -> None:
     """The entry point of the installed script."""
     sys.meta_path.insert(0, _WithoutPandas())
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes its own words to stderr about what becomes an error of ours
-    app(prog_name="flightmesh")
+    collector.pause()
+    try:
+        app(prog_name="flightmesh")
+    finally:
+        collector.resume()
     sys.exit(0)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flightmesh.cli import collector
+
 if TYPE_CHECKING:
     from flightmesh.config import Config
     from flightmesh.session import Session
@@ -155,7 +157,8 @@ def open_here(engine: Engine, tables: list[str] | None) -> Session:
 
     if engine.through_driver:
         raise typer.BadParameter("there is no driver: give one with --driver HOST:PORT", param_hint="--through-driver")
-    session = flightmesh.connect(config=_configured(engine, Role.EMBEDDED))
+    with collector.paused():
+        session = flightmesh.connect(config=_configured(engine, Role.EMBEDDED))
     for name, path in named:
         session.register(name, path)
     return session
@@ -166,12 +169,13 @@ def _at_driver(driver: str, engine: Engine, config: Config) -> RemoteSession:
 
     if engine.threads is not None:
         raise typer.BadParameter("the workers of a mesh have their own (worker --slots)", param_hint="--threads")
-    return flightmesh.connect(
-        driver,
-        config=config,
-        token_file=None if driver.startswith("grpc://") else config.node.token_file,  # a mesh without TLS has no tokens
-        results="through-driver" if engine.through_driver else None,
-    )
+    with collector.paused():
+        return flightmesh.connect(
+            driver,
+            config=config,
+            token_file=None if driver.startswith("grpc://") else config.node.token_file,  # a mesh without TLS has no tokens
+            results="through-driver" if engine.through_driver else None,
+        )
 
 
 def _configured(engine: Engine, role: Role) -> Config:

@@ -99,7 +99,8 @@ def released(table: Table, job_id: JobId, worker: WorkerId) -> list[DriverEffect
 def forget(table: Table, job_id: JobId) -> list[DriverEffect]:
     """Leaves nothing of a job but its summary."""
     job = table.jobs[job_id]
-    table.history.add(finished_job(table, job))
+    if table.history.keeps_any:
+        table.history.add(finished_job(table, job))
     table.forget(job_id)
     return [ForgetJob(job_id)]
 

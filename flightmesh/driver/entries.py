@@ -47,13 +47,15 @@ class WorkerEntry:
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
     """A task: its phase, its latest attempt, where that runs, its latest report, the splits that it drew, each with its
-    scan. `grants`: of which scan and how many were given it at each of its requests; 0: it was told that none are left."""
+    scan. `grants`: of which scan and how many were given it at each of its requests; 0: it was told that none are left.
+    `scanned`: rows and bytes that its scans have read, by that report."""
 
     id: TaskId
     phase: TaskPhase = TaskPhase.PENDING
     number: int = 0
     worker: WorkerId | None = None
     report: TaskReport | None = None
+    scanned: tuple[int, int] = (0, 0)
     started: float | None = None
     ended: float | None = None
     drawn: tuple[tuple[int, Split], ...] = ()

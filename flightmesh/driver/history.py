@@ -34,9 +34,14 @@ class History:
         self._length = length
         self._jobs: OrderedDict[JobId, FinishedJob] = OrderedDict()
 
+    @property
+    def keeps_any(self) -> bool:
+        """Whether it remembers jobs at all."""
+        return self._length > 0
+
     def add(self, job: FinishedJob) -> None:
         """Remembers a job, and forgets older ones for it."""
-        if self._length <= 0:
+        if not self.keeps_any:
             return
         self._jobs[job.status.job] = replace(job, tasks=job.tasks[:SMALL_TASKS])
         while len(self._jobs) > self._length:

@@ -13,11 +13,12 @@ from flightmesh.driver.closing import close_input, inputs_of_ended, openers
 from flightmesh.driver.edge_news import seal
 from flightmesh.driver.ending import fail, note_progress, release_ended, released, succeed
 from flightmesh.driver.entries import Table, TaskEntry
-from flightmesh.driver.events import DriverEffect, Send
+from flightmesh.driver.events import DriverEffect, ResultAt, Send
 from flightmesh.driver.key_news import tell_keys
 from flightmesh.driver.loss import named_tables
 from flightmesh.driver.membership import probe_others
 from flightmesh.driver.moves import expected, move
+from flightmesh.driver.progress import scanned
 from flightmesh.driver.record import JobState
 from flightmesh.driver.results import result_dropped, result_read
 from flightmesh.driver.split_queues import grant
@@ -93,7 +94,7 @@ def _report(table: Table, worker: WorkerId, report: TaskReport, now: float) -> l
         return []
     before = task.report
     task = table.tasks[task.id.job][task.id.stage][task.id.index]
-    task = replace(task, report=report, ended=now if task.phase.is_over else None)
+    task = replace(task, report=report, scanned=scanned(report), ended=now if task.phase.is_over else None)
     table.put(task)
     if task.phase.is_over or before is None or _work(report.operators) != _work(before.operators):
         _note_motion(table, task.id.job, now)
@@ -160,8 +161,9 @@ def _advance(table: Table, job_id: JobId, now: float) -> list[DriverEffect]:
     effects: list[DriverEffect] = []
     job = table.jobs[job_id]
     for edge, plan in job.edges.items():
-        whole = all(task.phase.is_over for task in table.tasks[job_id][plan.edge.producer])
-        if whole and edge not in job.sealed and edge != job.graph.result:
+        if edge in job.sealed or edge == job.graph.result:
+            continue
+        if all(task.phase.is_over for task in table.tasks[job_id][plan.edge.producer]):
             job = table.jobs[job_id] = replace(job, sealed=job.sealed | {edge})
             message = seal(table, job, edge)
             effects.extend(Send(worker, message) for worker in openers(table, job, edge))
@@ -178,4 +180,7 @@ def _work(operators: tuple[OperatorReport, ...]) -> tuple[int, int]:
 
 
 def _note_motion(table: Table, job_id: JobId, now: float) -> None:
-    table.jobs[job_id] = replace(table.jobs[job_id], moved=now)
+    """Only results that lie at workers expire when nothing moves."""
+    job = table.jobs[job_id]
+    if job.options.result is ResultAt.WORKERS:
+        table.jobs[job_id] = replace(job, moved=now)

@@ -33,8 +33,11 @@ RESIDENT_OF_A_STAGE = 2
 
 def placements(table: Table) -> list[tuple[TaskEntry, WorkerId]]:
     """Tasks to place now, jobs taking turns."""
+    jobs = [job for job in table.jobs.values() if job.state is JobState.RUNNING and _waits(table, job)]
+    if not jobs:
+        return []
     choice = Choice(table)
-    rooms = [_JobRoom(table, job, choice) for job in table.jobs.values() if job.state is JobState.RUNNING]
+    rooms = [_JobRoom(table, job, choice) for job in jobs]
     chosen = [placed for room in rooms for placed in room.at_once()]
     waiting = rooms
     while waiting:
@@ -50,6 +53,11 @@ def candidates(table: Table, job: JobEntry) -> list[WorkerEntry]:
     if takers:
         return takers
     return [worker for worker in table.present() if worker.id in job.holders]
+
+
+def _waits(table: Table, job: JobEntry) -> bool:
+    """Whether a task of a job waits for a place."""
+    return any(task.phase is TaskPhase.PENDING for task in table.tasks_of(job.id))
 
 
 class _JobRoom:

@@ -11,8 +11,6 @@ that none are left only when another one is left that will draw what there still
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import ceil
 
 from flightmesh.catalog.table import FileSplit, Split
 from flightmesh.driver.entries import Holders, Share, SplitQueue, Table, TaskEntry
@@ -26,13 +24,19 @@ from flightmesh.stage.graph import StageGraph
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """How much a grant is: a part of what is the task's even part of the splits that are left, and splits at most."""
+    """How much a grant is: so many of `whole` parts of what is the task's even part of the splits that are left, and splits at
+    most."""
 
-    part: Fraction
+    parts: int
+    whole: int
     most: int
 
+    def of(self, left: int, tasks: int) -> int:
+        """The part for one of so many tasks, rounded up; not more than the most."""
+        return min(self.most, -(-left * self.parts // (self.whole * tasks)))
 
-FIRST, LATER = Portion(Fraction(1, 2), 8), Portion(Fraction(3, 4), 16)
+
+FIRST, LATER = Portion(1, 2, 8), Portion(3, 4, 16)
 """At first a task is given less: a limit may stop it soon, and how fast it is nobody knows."""
 
 SMALL_ROWS = 128 * 1024
@@ -139,9 +143,9 @@ def _tell_none_left(table: Table, drawer: TaskId, source: int) -> list[DriverEff
 def _count(share: Share, tasks: int, portion: Portion) -> int:
     """How many splits a request is given: a part of what is the task's even part of those left, so that all tasks end together
     (Hummel, Schonberg and Flynn, "Factoring", 1992); as many as its even part where they are small."""
-    even = -(-share.left // tasks)
-    count = min(portion.most, ceil(share.left * portion.part / tasks))
-    while count < min(portion.most, even) and _rows(share, count + 1) <= SMALL_ROWS:
+    count = portion.of(share.left, tasks)
+    most = min(portion.most, -(-share.left // tasks))
+    while count < most and _rows(share, count + 1) <= SMALL_ROWS:
         count += 1
     return count
 

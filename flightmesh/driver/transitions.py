@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 
 class TaskPhase(enum.Enum):
-    """Where a task is. ENDING: told to cancel or stop, its last report is awaited. SKIPPED: nobody wanted its rows."""
+    """Where a task is. ENDING: told to cancel or stop, its last report is awaited. SKIPPED: nobody wanted its rows. `is_over`:
+    nothing more comes of the task; `is_resident`: it takes up a place at a worker. Both are asked of every task of a job at
+    each report of one: so they are values of the phase, and a phase is hashed as the one object that it is."""
+
+    is_over: bool
+    is_resident: bool
 
     PENDING = "pending"
     RUNNING = "running"
@@ -21,15 +26,11 @@ class TaskPhase(enum.Enum):
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more comes of the task."""
-        return self in (TaskPhase.FINISHED, TaskPhase.FAILED, TaskPhase.CANCELLED, TaskPhase.SKIPPED)
+    def __init__(self, value: str) -> None:
+        self.is_over = value in ("finished", "failed", "cancelled", "skipped")
+        self.is_resident = value in ("running", "stopping", "cancelling")
 
-    @property
-    def is_resident(self) -> bool:
-        """Whether the task takes up a place at a worker."""
-        return self in (TaskPhase.RUNNING, TaskPhase.STOPPING, TaskPhase.CANCELLING)
+    __hash__ = object.__hash__
 
 
 class Happening(enum.Enum):
@@ -47,6 +48,8 @@ class Happening(enum.Enum):
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    __hash__ = object.__hash__
 
 
 class Verdict(enum.Enum):

@@ -26,6 +26,8 @@ class MemoryBudget:
         self.limit = limit
         self.reclaim: Callable[[int], None] | None = None
         """Called under no lock where so many bytes do not fit: what is kept only to save work may go now."""
+        self.reclaimable: Callable[[], int] = int
+        """Bytes that `reclaim` could give back now."""
         self.make_room: Callable[[int], None] | None = None
         """Called under no lock before so many bytes are refused: what can be put elsewhere (on disk) may go now."""
         self._used = 0
@@ -39,6 +41,11 @@ class MemoryBudget:
         with self._lock:
             self._settle()
             return self._used
+
+    @property
+    def needed(self) -> int:
+        """Bytes in use without those that are kept only to save work."""
+        return max(0, self.used - self.reclaimable())
 
     def take(self, job: JobId, purpose: str, size: int, hint: str = RAISE_OR_KEEP_FEWER) -> None:
         """Accounts for `size` more bytes. Raises ResourceExhausted past the limit, and then accounts for nothing."""

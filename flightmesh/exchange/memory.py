@@ -168,7 +168,7 @@ class ChannelMemory:
 
     def _make_room(self, size: int) -> None:
         """Spills channels until `size` more bytes would fit the share and the budget and leave an eighth of the share free."""
-        missing = max(size + self._used - self.share, size + self.budget.used - self.budget.limit)
+        missing = max(size + self._used - self.share, size + self.budget.needed - self.budget.limit)
         wanted = missing + self.share // ROOM
         busy_since = time.monotonic() - BUSY_SECONDS
         found = [(log, channel) for log in self._logs for channel in log.channels_in_memory()]

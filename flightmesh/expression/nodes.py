@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from flightmesh.errors import InternalError, Position
 from flightmesh.expression.exactness import float_signs
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

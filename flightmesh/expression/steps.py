@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -26,6 +25,7 @@ from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, 
 from flightmesh.expression.nodes import CastMode, Expression
 from flightmesh.expression.scaled import Held, ScaledDecimals, arrow, held
 from flightmesh.expression.text import format_expression, format_for_people
+from flightmesh.lazy_dataclass import dataclass
 
 Rows = npt.NDArray[np.int64]
 

@@ -24,6 +24,8 @@ from flightmesh.expression.types import Family, family, integer_bounds
 
 _EPOCH = datetime.date(1970, 1, 1)
 _DAY = 86_400_000_000
+_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
+_OUT_OF_RANGE = "<value out of range: "
 
 
 def to_text(array: pa.Array) -> pa.Array:
@@ -32,7 +34,7 @@ def to_text(array: pa.Array) -> pa.Array:
         case Family.FLOAT:
             return _float_text(array)
         case Family.DATE:
-            return _with_era(array.cast(pa.string()))
+            return _with_era(array.cast(pa.string()), _day_text)
         case Family.TIMESTAMP:
             return _timestamp_text(array)
         case Family.TIME:
@@ -75,24 +77,45 @@ def _float32_repr(value: float) -> str:
 def _timestamp_text(array: pa.Array) -> pa.Array:
     zone = array.type.tz
     local = array.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()).cast(pa.timestamp("us"))
-    text = _with_era(_trimmed_fraction(local.cast(pa.string())))
+    text = _with_era(_trimmed_fraction(local.cast(pa.string())), _moment_text)
     return pc.binary_join_element_wise(text, "+00", "") if zone is not None else text
 
 
-def _with_era(text: pa.Array) -> pa.Array:
-    """Dates, with or without a time, of the years before 1 as DuckDB prints them: `0222-09-04 (BC)` for Arrow's -0221-09-04."""
-    early = pc.match_substring_regex(text, "^(-|0000-)")
-    if not pc.any(early).as_py():
+def _with_era(text: pa.Array, write: Callable[[int], str]) -> pa.Array:
+    """Dates, with or without a time, as DuckDB prints them: `0222-09-04 (BC)` for Arrow's -0221-09-04. Of years past 32767 and
+    before -32767 Arrow gives the number alone: `write` makes the text."""
+    odd = pc.match_substring_regex(text, "^(-|0000-|<)")
+    if not pc.any(odd).as_py():
         return text
-    rows = pc.indices_nonzero(pc.fill_null(early, False))
-    written = [_of_early_year(value) for value in text.take(rows).to_pylist()]
-    return pc.replace_with_mask(text, early, pa.array(written, pa.string()))
+    rows = pc.indices_nonzero(pc.fill_null(odd, False))
+    written = [
+        write(int(value[len(_OUT_OF_RANGE) : -1])) if value.startswith(_OUT_OF_RANGE) else _of_early_year(value)
+        for value in text.take(rows).to_pylist()
+    ]
+    return pc.replace_with_mask(text, odd, pa.array(written, pa.string()))
 
 
 def _of_early_year(text: str) -> str:
     day, *time = text.split(" ")
     year, month, day_of_month = day.rsplit("-", 2)
-    return " ".join([f"{1 - int(year):04d}-{month}-{day_of_month} (BC)", *time])
+    return " ".join([_era(int(year), f"{month}-{day_of_month}"), *time])
+
+
+def _era(year: int, day: str) -> str:
+    return f"{year:04d}-{day}" if year > 0 else f"{1 - year:04d}-{day} (BC)"
+
+
+def _day_text(days: int) -> str:
+    cycles, within = divmod(days + _EPOCH.toordinal() - 1, _CYCLE_DAYS)
+    day = datetime.date.fromordinal(within + 1)
+    return _era(day.year + cycles * _CYCLE_YEARS, f"{day:%m-%d}")
+
+
+def _moment_text(micros: int) -> str:
+    days, within = divmod(micros, _DAY)
+    clock = (datetime.datetime.min + datetime.timedelta(microseconds=within)).time()
+    text = f"{clock:%H:%M:%S.%f}".rstrip("0").rstrip(".") if clock.microsecond else f"{clock:%H:%M:%S}"
+    return f"{_day_text(days)} {text}"
 
 
 def _trimmed_fraction(text: pa.Array) -> pa.Array:
@@ -219,11 +242,10 @@ def _read_float(text: str) -> float:
     return float(text)
 
 
-_DATE = re.compile(r"(\d{1,6})([-/ \\])(\d{1,2})\2(\d{1,2})")
-_BEFORE_CHRIST = " (BC)"
-_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
-_MOST_DAYS = 2**63 // 86_400_000_000
-"""Timestamps reach less far from 1970."""
+_DATE = re.compile(r"(-?)(\d{1,9})([-/ \\])(\d{1,2})\3(\d{1,2})( \(BC\))?")
+_DAYS = range(2 - 2**31, 2**31 - 1)
+_MICROS = range(-(2**63 // _DAY) * _DAY, 2**63 - 1)
+"""DuckDB's dates and timestamps: what 32 and 64 bits hold, but for infinity and a part of the first day."""
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?")
 _ZONE = re.compile(r"\s*(Z|UTC|[+-]\d{1,2}(?::?\d{2})?)?", re.IGNORECASE)
 
@@ -237,35 +259,43 @@ def _read_date(text: str) -> int:
 
 
 def _read_day(text: str) -> tuple[int, str]:
-    """The days since 1970 of the date that a text begins with, as `to_text` writes it, and what stands behind it."""
+    """The days since 1970 of the date that a text begins with, and what stands behind it. `0044-03-15 (BC)`, as `to_text`
+    writes it, is in the year -43."""
     match = _DATE.match(text)
     if match is None:
         raise ValueError(text)
-    year, rest = int(match[1]), text[match.end() :]
-    if rest.startswith(_BEFORE_CHRIST):
-        year, rest = 1 - year, rest.removeprefix(_BEFORE_CHRIST)
-    elif year < 1:
-        raise ValueError(text)
+    year = int(match[1] + match[2])
+    if match[6]:
+        if match[1] or not year:
+            raise ValueError(text)
+        year = 1 - year
     # Python has the years from 1 to 9999; after 400 of them the calendar is the same again.
     cycles, year = divmod(year, _CYCLE_YEARS)
-    day = datetime.date(_CYCLE_YEARS + year, int(match[3]), int(match[4]))
-    return (day - _EPOCH).days + (cycles - 1) * _CYCLE_DAYS, rest
+    day = datetime.date(_CYCLE_YEARS + year, int(match[4]), int(match[5]))
+    days = (day - _EPOCH).days + (cycles - 1) * _CYCLE_DAYS
+    if days not in _DAYS:
+        raise ValueError(text)
+    return days, text[match.end() :]
 
 
 def _read_timestamp(text: str) -> int:
     """Microseconds since 1970; an offset is read and, for a type without time zone, left out of account."""
     days, rest = _read_day(text)
-    if abs(days) >= _MOST_DAYS:
-        raise ValueError(text)
     if not rest:
-        return days * _DAY
+        return _checked(days * _DAY, text)
     clock = _CLOCK.match(rest, 1)
     if rest[0] not in "T " or clock is None:
         raise ValueError(text)
     zone = _ZONE.fullmatch(rest, clock.end())
     if zone is None:
         raise ValueError(text)
-    return days * _DAY + _clock_micros(clock)
+    return _checked(days * _DAY + _clock_micros(clock), text)
+
+
+def _checked(micros: int, text: str) -> int:
+    if micros not in _MICROS:
+        raise ValueError(text)
+    return micros
 
 
 def _read_instant(text: str) -> int:

@@ -16,9 +16,6 @@ from flightmesh.errors import InternalError
 from flightmesh.fragment.encoded_columns import Plain, encoded_columns
 from flightmesh.fragment.expand import run_expand
 from flightmesh.fragment.filter import run_filter
-from flightmesh.fragment.group_by import run_group_by
-from flightmesh.fragment.hash_join import run_hash_join
-from flightmesh.fragment.iterate import run_iterate, run_working
 from flightmesh.fragment.limit import run_limit
 from flightmesh.fragment.metrics import OperatorMetrics, Pull, Spent
 from flightmesh.fragment.project import run_project
@@ -29,12 +26,10 @@ from flightmesh.fragment.sort import run_sort
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top import run_top
 from flightmesh.fragment.top_bound import TopBound
-from flightmesh.fragment.top_of_groups import run_top_of_groups
 from flightmesh.fragment.turns import Turns
 from flightmesh.fragment.union import run_union
 from flightmesh.fragment.unnest import run_unnest
 from flightmesh.fragment.values import run_values
-from flightmesh.fragment.window import run_window
 from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.physical.operators import (
     Exchange,
@@ -116,10 +111,13 @@ class FragmentRun:
         turns = site.turns or Turns()
         spent = Spent()
         begin = partial(self._start, node.step, seed_place + size(node.seed), turns, None)
+        from flightmesh.fragment.iterate import run_iterate
+
         return Pull(run_iterate(node, seed, lambda: spent.by(begin()), turns, site), (seed, spent), site.metrics)
 
 
 def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[pa.RecordBatch]:
+    """What most queries have no need of is loaded with the first that has: these bring half of the kernels with them."""
     match node:
         case TableScan():
             return run_scan(node, site)
@@ -132,26 +130,36 @@ def _operate(node: Operator, inputs: tuple[Pull, ...], site: Site) -> Iterator[p
         case ProjectColumns():
             return run_project(node, inputs[0], site)
         case GroupBy():
+            from flightmesh.fragment.group_by import run_group_by
+
             return run_group_by(node, inputs[0], site)
         case ExpandSets():
             return run_expand(node, inputs[0], site)
         case UnnestRows():
             return run_unnest(node, inputs[0], site)
         case HashJoin():
+            from flightmesh.fragment.hash_join import run_hash_join
+
             return run_hash_join(node, inputs[0], inputs[1], site)
         case SortRows():
             return run_sort(node, inputs[0], site)
         case WindowRows():
+            from flightmesh.fragment.window import run_window
+
             return run_window(node, inputs[0], site)
         case TopRows():
             return run_top(node, inputs[0], site)
         case TopOfGroups():
+            from flightmesh.fragment.top_of_groups import run_top_of_groups
+
             return run_top_of_groups(node, inputs[0], site)
         case LimitRows():
             return run_limit(node, inputs[0], site)
         case UnionRows():
             return run_union(node, inputs, site)
         case WorkingRows():
+            from flightmesh.fragment.iterate import run_working
+
             return run_working(node, site)
         case IterateRows():
             raise InternalError("a recursion is started, not operated")

@@ -8,7 +8,7 @@ expression reads only fields of its relation's inputs (or, under an `Apply`, of 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from flightmesh.errors import InternalError, Position
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, require_boolean
 from flightmesh.expression.windows import WindowCall
 from flightmesh.ids import ColumnId, RecursionId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 
 
 def _same_shape(fields: tuple[Field, ...], other: tuple[Field, ...], what: str) -> None:

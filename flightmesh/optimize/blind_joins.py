@@ -8,10 +8,11 @@ asks whether there is a partner. What always holds: a shared relation is treated
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from flightmesh.expression.nodes import Expression, columns_of
 from flightmesh.ids import ColumnId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Definition,

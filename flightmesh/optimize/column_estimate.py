@@ -6,7 +6,7 @@ ranges of dates, decimals and text are measured alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow as pa
 from flightmesh.catalog.table import ColumnStatistics, Table, TableStatistics
 from flightmesh.expression.nodes import Field
 from flightmesh.expression.plain import plain, units_a_day
+from flightmesh.lazy_dataclass import dataclass
 
 TEXT_BYTES = 20.0
 UNKNOWN_DISTINCT = 0.1

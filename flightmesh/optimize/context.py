@@ -7,13 +7,14 @@ gives the same plan (no clock, no randomness), apart from the ids it hands out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from flightmesh.catalog.table import Table, TableStatistics
 from flightmesh.config import Config
 from flightmesh.expression.nodes import Expression
 from flightmesh.ids import ColumnIds, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation, With
 
 

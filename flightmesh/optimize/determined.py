@@ -7,12 +7,11 @@ whose key is known gives exactly one row for it, whatever its filters and the jo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Column, Field
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Scan
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.join_graph import JoinGraph

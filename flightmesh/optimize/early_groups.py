@@ -9,7 +9,7 @@ the right of a LEFT join only columns are taken apart, which are NULL in rows wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from flightmesh.expression.nodes import (
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Join, JoinKind, Project, Relation, passes
 from flightmesh.logical.traversal import expressions, rewrite_down

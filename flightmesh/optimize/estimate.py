@@ -8,10 +8,11 @@ by its deep hash).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjuncts
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,

@@ -8,7 +8,7 @@ what is NULL is no other value, and of a group without rows there is none; it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from flightmesh.expression.nodes import Call, Column, Expression, Field, columns
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.ids import ColumnId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, with_fresh_ids
 from flightmesh.logical.relations import (
     Aggregate,

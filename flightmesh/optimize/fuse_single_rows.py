@@ -8,11 +8,12 @@ is; and only where reading once is expected to save more than telling the branch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.expression.nodes import AggregateCall, Expression, SortKey, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Project, Relation, Scan, With, passes
 from flightmesh.logical.traversal import inputs, rebuilt, walk

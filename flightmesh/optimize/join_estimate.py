@@ -9,7 +9,7 @@ Several equalities between two tables are one composite key, which has no more d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from math import prod
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Cast, Column, Expression
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import JoinKind
 from flightmesh.optimize.column_estimate import ColumnEstimate
 from flightmesh.optimize.selectivity import Columns, selectivity

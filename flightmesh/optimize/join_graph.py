@@ -7,13 +7,14 @@ that has all the leaves it needs; two columns of one equality class within a joi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjuncts
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Join, JoinKind, Project, Relation
 from flightmesh.optimize.fragile import is_fragile

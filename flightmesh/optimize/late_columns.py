@@ -9,13 +9,14 @@ such a LIMIT. What always holds: the columns are neither computed with nor sorte
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Column, Field, columns_of
 from flightmesh.expression.types import is_string
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Filter,

@@ -7,10 +7,11 @@ reads, and a LEFT join that can only repeat its left rows as they are, go altoge
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.expression.nodes import Expression, columns_of
 from flightmesh.ids import ColumnId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import (
     Aggregate,

@@ -11,7 +11,7 @@ the outer columns, inner columns stand for the domain, and an aggregate is group
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
@@ -27,6 +27,7 @@ from flightmesh.expression.nodes import (
     substitute,
 )
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, free_columns
 from flightmesh.logical.relations import (
     Aggregate,

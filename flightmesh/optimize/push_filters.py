@@ -8,11 +8,12 @@ wider set of rows could make fail (a cast of text) stays above joins and behind 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,

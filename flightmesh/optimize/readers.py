@@ -7,10 +7,10 @@ is replaced. What always holds: predicates are over the reference's own columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from flightmesh.expression.nodes import Column, Expression, conjuncts, substitute
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Filter, Reference, Relation
 from flightmesh.logical.traversal import inputs, rebuilt
 

@@ -8,8 +8,8 @@ columns of the result are those of the query, in order; each rule is a pure func
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 from flightmesh.optimize.blind_joins import joins_to_semi_joins
 from flightmesh.optimize.context import Context

@@ -7,10 +7,11 @@ Ranges of one column are put together first (`a >= x and a < y` is one range), o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.optimize.column_estimate import ColumnEstimate, position
 
 Columns = dict[ColumnId, ColumnEstimate]

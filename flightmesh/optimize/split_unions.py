@@ -7,10 +7,11 @@ as that constant in the reader. What always holds: unions without such constants
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from flightmesh.expression.nodes import Expression, Field, Literal, columns_of, conjunction, substitute
 from flightmesh.ids import ColumnId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Definition,
     Filter,

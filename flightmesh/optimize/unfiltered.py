@@ -9,11 +9,12 @@ rows that it fails on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from flightmesh.expression.nodes import Call, Expression, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Filter, Join, JoinKind, Project, Relation, Scan
 from flightmesh.optimize.fragile import is_fragile

@@ -6,12 +6,11 @@ to. What always holds: a value whose recursion has ended is in no working table,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
 from flightmesh.expression.nodes import Call, Expression, Field, conjunction
 from flightmesh.ids import ColumnId, RecursionId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import with_fresh_ids
 from flightmesh.logical.relations import Aggregate, Filter, Item, Project, Reference, Relation, Working, passes
 from flightmesh.logical.traversal import rewrite_up, walk

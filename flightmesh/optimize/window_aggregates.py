@@ -11,7 +11,7 @@ After Zuzarte et al., "WinMagic: Subquery Elimination Using Window Aggregation" 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from flightmesh.expression.nodes import Call, Column, Expression, columns_of, co
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.windows import over_frame
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, is_pass
 from flightmesh.logical.relations import (
     Aggregate,

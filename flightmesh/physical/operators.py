@@ -8,7 +8,7 @@ its docstring says that it collects.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from flightmesh.errors import Position
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.ids import EdgeId, RecursionId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Item, JoinKind, Quantifier, UnnestItem
 from flightmesh.physical.partitioning import Partitioning
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from flightmesh.expression.nodes import Column
+from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-import cattrs
 import msgpack
 import pyarrow as pa
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from flightmesh.errors import InvalidMessage, with_article
 from flightmesh.protocol.kinds import TAG, is_dataclass, is_optional, kind_name, members
 from flightmesh.protocol.misfits import misfit
+
+if TYPE_CHECKING:
+    import cattrs
 
 T = TypeVar("T")
 
 
 def encode(value: Any, kind: Any = None) -> bytes:
     """The bytes of a value. `kind`: the union it is sent as, if its reader expects one; else its own class."""
-    return cast(bytes, msgpack.packb(_CONVERTER.unstructure(value, kind or type(value))))
+    return cast(bytes, msgpack.packb(_converter().unstructure(value, kind or type(value))))
 
 
 def decode(data: bytes, kind: Any) -> Any:
@@ -37,11 +38,11 @@ def decode(data: bytes, kind: Any) -> Any:
         message = f"{len(data)} bytes do not make {with_article(kind_name(kind))}: they are not one msgpack value"
         raise InvalidMessage(message) from None
     try:
-        return _CONVERTER.structure(body, kind)
+        return _converter().structure(body, kind)
     except RecursionError:
         raise InvalidMessage(f"a message of {len(data)} bytes is nested too deeply") from None
     except Exception:
-        reason = misfit(body, kind, _CONVERTER.structure)
+        reason = misfit(body, kind, _converter().structure)
         raise InvalidMessage(f"{len(data)} bytes do not make {with_article(kind_name(kind))}: {reason}") from None
 
 
@@ -143,7 +144,11 @@ def _read_scalar(data: bytes) -> pa.Scalar:
     return _read_batch(data).column(0)[0]
 
 
-def _make_converter() -> cattrs.Converter:
+@cache
+def _converter() -> cattrs.Converter:
+    """Made when the first value is written or read: a process without a mesh does neither."""
+    import cattrs
+
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
     converter.register_unstructure_hook_func(lambda t: _is_a(t, enum.Enum), lambda value: value.value)
     converter.register_structure_hook_func(lambda t: _is_a(t, enum.Enum), lambda body, kind: kind(body))
@@ -169,11 +174,15 @@ def _make_converter() -> cattrs.Converter:
 
 
 def _dataclass_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
+    from cattrs.gen import make_dict_unstructure_fn
+
     get_type_hints(kind)
     return make_dict_unstructure_fn(kind, converter)
 
 
 def _dataclass_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    from cattrs.gen import make_dict_structure_fn
+
     structure = make_dict_structure_fn(kind, converter)
     return lambda body, _: structure(_map(body), kind)
 
@@ -220,6 +229,3 @@ def _map(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise TypeError(f"a map with text keys expected, not {type(body).__name__}")
     return body
-
-
-_CONVERTER = _make_converter()

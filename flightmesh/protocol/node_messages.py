@@ -8,10 +8,10 @@ whoever was declared lost is refused by its id alone (`Fenced`) and registers an
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from flightmesh.catalog.table import Copy, Split
 from flightmesh.ids import WorkerId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.enrolment import AccessList
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage

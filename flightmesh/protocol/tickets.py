@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from flightmesh.catalog.table import FileSplit, FileTable
 from flightmesh.errors import InvalidMessage, InvalidTicket
 from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.protocol.codec import decode, encode
 
 MAC_BYTES = 16

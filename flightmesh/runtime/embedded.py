@@ -45,7 +45,7 @@ from flightmesh.driver.graph_edges import edge_plans
 from flightmesh.driver.record import Progress
 from flightmesh.errors import Cancelled, InternalError
 from flightmesh.ids import JobId, WorkerId
-from flightmesh.runtime.idle_memory import give_back_memory
+from flightmesh.runtime.idle_memory import IdleMemory
 from flightmesh.runtime.job_handle import JobHandle
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.task_board import TaskBoard
@@ -85,7 +85,7 @@ class EmbeddedRuntime:
     def __init__(self, config: Config, tables: MemoryTables) -> None:
         own = worker_resources(config, config.memory or memory_limit(), tables)
         self.slots, self.budget, self.store = own.slots, own.budget, own.store
-        self._idle_seconds = config.idle_seconds
+        self._idle_memory = IdleMemory(config.idle_seconds)
         self._driver = Driver()
         self._worker = Worker()
         transport = ThroughCodec if config.encode_messages else ByReference
@@ -177,12 +177,12 @@ class EmbeddedRuntime:
     def _await_turn(self) -> Turn | None:
         """The next event. Once none has come for long, and nothing runs, the system gets back what allocators keep."""
         while True:
+            now = time.monotonic()
+            self._idle_memory.look(len(self._handles), now)
             try:
-                return self._queue.get(timeout=self._idle_seconds)
+                return self._queue.get(timeout=self._idle_memory.due(now))
             except queue.Empty:
-                if not self._handles:
-                    give_back_memory()
-                    return self._queue.get()
+                continue  # something is to be given back
 
     def _take_turn(self, turn: Turn) -> None:
         now = time.monotonic()

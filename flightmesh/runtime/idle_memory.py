@@ -1,6 +1,7 @@
-"""Gives memory that allocators keep for later back to the operating system, once a node has had nothing to do for a while.
+"""Gives memory that allocators keep for later back to the operating system, once a process has had nothing to do for a
+while.
 
-Handed, now and then, whether the node has work; gives back twice after each time of work. What always holds: nothing is given
+Handed, now and then, whether there is work; gives back twice after each time of work. What always holds: nothing is given
 back while there is work, where the next morsel would have to ask for it again.
 """
 
@@ -19,7 +20,7 @@ machine some end later: hence the second (a worker kept 250 MiB for ever where i
 
 
 class IdleMemory:
-    """Used by one thread. Idle threads of the node end after `idle_seconds`."""
+    """Used by one thread. Idle threads of the process end after `idle_seconds`."""
 
     def __init__(self, idle_seconds: float, give_back: Callable[[], None] | None = None) -> None:
         self._after = tuple(idle_seconds + more for more in AFTER_THREADS)
@@ -37,6 +38,12 @@ class IdleMemory:
         elif self._owed and now - self._idle_since >= self._owed[0]:
             self._owed = self._owed[1:]
             self._give_back()
+
+    def due(self, now: float) -> float | None:
+        """Seconds until a look gives something back, if no work comes; None where nothing is owed."""
+        if self._idle_since is None or not self._owed:
+            return None
+        return max(0.0, self._idle_since + self._owed[0] - now)
 
 
 def give_back_memory() -> None:

@@ -18,5 +18,5 @@ def kept_columns(budget: MemoryBudget, limit: int) -> ColumnCache | None:
     if not limit:
         return None
     cache = ColumnCache(limit, partial(budget.take_free, NO_JOB, KEPT), partial(budget.give, NO_JOB, KEPT))
-    budget.reclaim = cache.shrink
+    budget.reclaim, budget.reclaimable = cache.shrink, lambda: cache.used
     return cache

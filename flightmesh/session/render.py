@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
-from wcwidth import wcswidth, wcwidth
 
 from flightmesh.session.cells import cell_texts, is_cuttable, is_numeric, type_text
 
@@ -182,6 +181,8 @@ def _aligned(text: str, column: _Column, escape: str) -> str:
 def _cut(text: str, width: int) -> str:
     if _display_width(text) <= width:
         return text
+    from wcwidth import wcwidth
+
     used, kept = 0, []
     for char in text:
         used += max(0, wcwidth(char))
@@ -192,4 +193,8 @@ def _cut(text: str, width: int) -> str:
 
 
 def _display_width(text: str) -> int:
-    return len(text) if text.isascii() else max(wcswidth(text), 0)
+    if text.isascii() or text in ("…", _GAP):
+        return len(text)
+    from wcwidth import wcswidth  # its tables take longer to load than a small result to draw
+
+    return max(wcswidth(text), 0)

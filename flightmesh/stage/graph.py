@@ -55,8 +55,14 @@ class StageGraph:
 
     def stage(self, number: StageId) -> Stage:
         """The stage with this id."""
-        return next(s for s in self.stages if s.id == number)
+        for stage in self.stages:
+            if stage.id == number:
+                return stage
+        raise KeyError(number)
 
     def edge(self, number: EdgeId) -> Edge:
         """The edge with this id."""
-        return next(e for e in self.edges if e.id == number)
+        for edge in self.edges:
+            if edge.id == number:
+                return edge
+        raise KeyError(number)

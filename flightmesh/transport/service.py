@@ -9,12 +9,13 @@ at `call.is_cancelled()` at least every 100 ms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import pyarrow as pa
 
 from flightmesh.errors import InvalidMessage
+from flightmesh.lazy_dataclass import dataclass
 
 
 class Call(Protocol):

@@ -227,5 +227,6 @@ class Worker:
             raise InternalError(f"attempt {attempt} is {entry.state.value} and was told: {happening.value}")
         if found.verdict is Verdict.ABSORBED:
             return False
-        self._attempts[attempt] = replace(entry, state=found.state)
+        if found.state is not entry.state:
+            self._attempts[attempt] = replace(entry, state=found.state)
         return True

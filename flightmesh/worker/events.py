@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from flightmesh.catalog.table import Split
 from flightmesh.ids import AttemptId, EdgeId, JobId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.protocol.messages import (
     DriverMessage,
     EdgePlan,

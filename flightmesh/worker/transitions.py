@@ -17,6 +17,8 @@ class AttemptState(enum.Enum):
     ENDING = "ending"
     ENDED = "ended"
 
+    __hash__ = object.__hash__
+
 
 class Happening(enum.Enum):
     """What can happen to an attempt."""
@@ -29,6 +31,8 @@ class Happening(enum.Enum):
     INPUT_CLOSED = "input closed"
     PROGRESSED = "progressed"
     ENDED = "ended"
+
+    __hash__ = object.__hash__
 
 
 class Verdict(enum.Enum):

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from flightmesh.catalog.memory import MemoryTables
+import flightmesh
 from flightmesh.config import Config
-from flightmesh.runtime import embedded
+from flightmesh.runtime import idle_memory
 from flightmesh.runtime.idle_memory import AFTER_THREADS, IdleMemory, give_back_memory
 
 
@@ -42,11 +42,28 @@ def test_giving_back_works_here() -> None:
     give_back_memory()
 
 
-def test_a_session_that_has_nothing_to_do_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = threading.Event()
-    monkeypatch.setattr(embedded, "give_back_memory", given.set)
-    runtime = embedded.EmbeddedRuntime(Config(idle_seconds=0.01), MemoryTables())
-    try:
-        assert given.wait(60)
-    finally:
-        runtime.close()
+def test_the_next_look_is_due_when_something_will_be_given_back() -> None:
+    first, second = (9.0 + more for more in AFTER_THREADS)
+    memory = IdleMemory(9.0, lambda: None)
+    memory.look(0, 0.0)
+    assert memory.due(1.0) is None, "there was no work yet"
+    memory.look(1, 2.0)
+    assert memory.due(3.0) is None, "there is work"
+    memory.look(0, 10.0)
+    assert memory.due(11.0) == first - 1
+    memory.look(0, 10.0 + first + 1)
+    assert memory.due(10.0 + first + 1) == second - first - 1
+    assert memory.due(1000.0) == 0
+    memory.look(0, 1000.0)
+    assert memory.due(1000.0) is None
+
+
+def test_a_session_that_has_nothing_to_do_gives_it_back_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = threading.Semaphore(0)
+    monkeypatch.setattr(idle_memory, "give_back_memory", given.release)
+    monkeypatch.setattr(idle_memory, "AFTER_THREADS", (0.0, 0.01))
+    with flightmesh.connect(config=Config(idle_seconds=0.01)) as session:
+        for _ in range(2):
+            session.sql("select 1 as a").to_arrow()
+            assert given.acquire(timeout=60)
+            assert given.acquire(timeout=60)

@@ -15,6 +15,8 @@ from flightmesh.catalog.table import Storage
 from flightmesh.config import Config
 from flightmesh.errors import ResourceExhausted
 from flightmesh.exchange.budget import NO_JOB, MemoryBudget
+from flightmesh.exchange.memory import Channel, ChannelMemory
+from flightmesh.exchange.spill import SpillArea
 from flightmesh.ids import JobId
 from flightmesh.runtime.kept_columns import KEPT, kept_columns
 
@@ -43,6 +45,36 @@ def test_a_job_is_given_what_is_kept() -> None:
     assert cache.used == SIZE, "what was kept has gone before anything was refused; there is room for more of it"
     cache.put(key(21), [BLOCK] * 3)
     assert budget.accounts() == {(NO_JOB, KEPT): SIZE, (JobId(1), "a join"): 7 * SIZE}, "nothing of a job goes for it"
+
+
+class Log:
+    """Channels of one block each that go to disk at once."""
+
+    def __init__(self, memory: ChannelMemory, channels: int) -> None:
+        self._memory, self.here = memory, list(range(channels))
+        assert all(memory.take(JobId(1), SIZE) for _ in self.here)
+        memory.add_log(self)
+
+    def channels_in_memory(self) -> list[Channel]:
+        return [Channel(bucket, SIZE, 0.0) for bucket in self.here]
+
+    def spill(self, bucket: int) -> None:
+        self.here.remove(bucket)
+        self._memory.give(JobId(1), SIZE)
+
+
+def test_channels_do_not_go_to_disk_for_what_is_only_kept(tmp_path: Path) -> None:
+    budget = MemoryBudget(16 * SIZE)
+    cache = kept_columns(budget, 9 * SIZE)
+    assert cache is not None
+    memory = ChannelMemory(budget, 8 * SIZE, SpillArea(tmp_path, 1 << 20))
+    log = Log(memory, 7)
+    for number in range(12):
+        cache.put(key(number), [BLOCK])
+    assert (budget.used, budget.needed) == (16 * SIZE, 7 * SIZE)
+    assert memory.take(JobId(1), 4 * SIZE)
+    assert len(log.here) == 3, "three blocks over the share, and an eighth of it to spare"
+    assert memory.used == 7 * SIZE == budget.needed
 
 
 def test_no_cache_where_none_is_asked_for() -> None:

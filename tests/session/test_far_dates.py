@@ -65,6 +65,39 @@ def test_as_duckdb(session: flightmesh.Session, query: str) -> None:
         assert_same(session.sql(query).to_arrow(), duckdb_answer(connection, query), Order.FREE)
 
 
+TEXTS = """\
+-0044-03-15|-44-3-15|-044/03/15| -0044-03-15|-1-03-15|-0001-01-01|-0000-01-01|0000-01-01|0-03-15|-12345-03-15|-0044-02-29
+-0004-02-29|-0043-02-29|0044-03-15 (BC)|0044-03-15(BC)|0044-03-15  (BC)|-0044-03-15 (BC)|0000-03-15 (BC)|--44-03-15|- 44-03-15
++0044-03-15|000000044-03-15|-5877641-06-25|-5877641-06-24|-5877642-06-25|5881580-07-10|5881580-07-11|999999999-01-01
+-290308-12-22|-290308-12-21|294247-01-10|294247-01-11|-0044-03-15 10:00:00|-0044-03-15T10:00:00.25Z|-290308-12-22 00:00:00
+-290308-12-21 23:59:59|294247-01-10 04:00:54.775806|294247-01-10 04:00:54.775807|294247-01-10 05:00:00|-290309-01-01 00:00:00
+-44-03-15 (BC)|0044-03-15 (BC) 01:02:03|0000-01-01 01:02:03""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_texts_are_read_as_duckdb_reads_them(kind: str) -> None:
+    query = f"select try_cast(t as {kind})::varchar as read from texts"
+    said = [text for text in TEXTS if kind != "timestamptz" or not text.startswith(("-2903", "2942"))]  # it cannot print these
+    texts = pa.table({"t": said})
+    with flightmesh.connect(threads=1) as session, duckdb.connect() as connection:
+        session.register("texts", texts)
+        connection.register("texts", texts)
+        connection.execute("set timezone = 'UTC'")
+        read = session.sql(query).to_arrow()["read"].to_pylist()
+        expected = [row[0] for row in connection.execute(query).fetchall()]
+    assert dict(zip(said, read, strict=True)) == dict(zip(said, expected, strict=True))
+
+
+def test_a_literal_may_have_a_negative_year() -> None:
+    query = "select x from t where d < date '-9999-03-15' or ts > timestamp '-0044-03-15 00:00:00' order by x"
+    with flightmesh.connect(threads=1) as session, duckdb.connect() as connection:
+        session.register("t", ROWS)
+        connection.register("rows", ROWS)
+        connection.execute("create table t as select * from rows")
+        assert_same(session.sql(query).to_arrow(), duckdb_answer(connection, query), Order.COUNTS)
+        assert session.sql("select (date '-0044-03-15')::varchar as d").to_arrow()["d"].to_pylist() == ["0045-03-15 (BC)"]
+
+
 def test_they_are_shown(session: flightmesh.Session, capsys: pytest.CaptureFixture[str]) -> None:
     text = session.explain(f"select x from t where d < {FAR} and ts > timestamp '2000-01-01'")
     assert "d#0 < DATE '10099-01-01'" in text

@@ -8,7 +8,7 @@ once however often they are written.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -18,6 +18,7 @@ from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
 from flightmesh.frontend.sql.grouping_sets import GroupingSets
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation, UnnestItem
 
 

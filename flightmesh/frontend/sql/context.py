@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
@@ -20,6 +20,7 @@ from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.parameters import Parameters
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnIds, RecursionId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Definition, Relation, With
 
 if TYPE_CHECKING:

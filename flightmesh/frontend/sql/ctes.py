@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -18,6 +18,7 @@ from flightmesh.catalog.table import Table
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.ids import RecursionId, SharedId
+from flightmesh.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.scope import Scope

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -21,6 +21,7 @@ from flightmesh.frontend.sql.joins import JoinContext, bind_join, paired
 from flightmesh.frontend.sql.names import renamed
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import JoinKind
 
 

@@ -7,8 +7,6 @@ it was refused with a hint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 
 from flightmesh.errors import InvalidQuery
@@ -17,6 +15,7 @@ from flightmesh.frontend.sql.clause import Dependent, Site
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.functions_map import aggregate_name
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import free_columns, with_expressions
 from flightmesh.logical.relations import Item, Relation
 from flightmesh.logical.traversal import rewrite_up

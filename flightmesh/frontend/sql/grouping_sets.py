@@ -8,7 +8,7 @@ bounded before they are made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain, combinations, product
 from math import prod
 
@@ -20,6 +20,7 @@ from flightmesh.expression.registry import bind_call
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import AggregateItem, Expand, Item, Project, Relation, passes
 
 MOST_SETS = 4096

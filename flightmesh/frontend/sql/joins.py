@@ -7,8 +7,6 @@ side whose columns it reads (or over the pairs), and a right side that reads col
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 
 from flightmesh.expression.nodes import Expression, Field, columns_of
@@ -22,6 +20,7 @@ from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest, some_of
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import free_columns
 from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Reference, Relation, Scan, passes
 

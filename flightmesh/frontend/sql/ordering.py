@@ -8,7 +8,7 @@ what the dialect says where the query does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 from sqlglot import exp
@@ -23,6 +23,7 @@ from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Limit, Relation, Sort, passes
 from flightmesh.logical.relations import Project as Projection
 

@@ -7,8 +7,6 @@ as a hidden column and is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 from sqlglot import exp
 
@@ -18,6 +16,7 @@ from flightmesh.expression.windows import bind_window
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ordering import Key
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Aggregate, Filter, Item, Project, Relation, Sort, Window, WindowItem, passes
 
 

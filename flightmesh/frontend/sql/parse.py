@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -25,6 +24,7 @@ from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
 from flightmesh.frontend.sql.syntax_hints import accepted_calls, call_at, keyword_hint, lacking
 from flightmesh.frontend.sql.tokens import tokenized
+from flightmesh.lazy_dataclass import dataclass
 
 POSITIONAL = "?"
 """Begins the text of the number literal that stands for a parameter; its name follows, or its ordinal, from 1."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from flightmesh.expression.nodes import Column, Field
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.clause import Aggregates

@@ -7,7 +7,7 @@ ORDER BY may still add an aggregate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -27,6 +27,7 @@ from flightmesh.frontend.sql.scope import Scope
 from flightmesh.frontend.sql.select_list import Aliases, SelectItem, expand
 from flightmesh.frontend.sql.windows import named_windows, over_windows
 from flightmesh.ids import ColumnId
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Aggregate, Filter, Item, Relation, Unnest, UnnestItem
 
 _BOUND = (

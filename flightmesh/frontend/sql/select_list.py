@@ -6,7 +6,7 @@ the list, and an alias seen by another clause is bound anew in that clause, wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -16,6 +16,7 @@ from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest
 from flightmesh.frontend.sql.titles import column_title
+from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

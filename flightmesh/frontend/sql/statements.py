@@ -7,9 +7,9 @@ are the names that a person gave its columns, one a field of the relation, possi
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 

@@ -7,7 +7,7 @@ one partitioning stand next to each other, so that the rows are exchanged once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sqlglot import exp
 
@@ -15,6 +15,7 @@ from flightmesh.expression.nodes import Expression, SortKey
 from flightmesh.frontend.sql.clause import Windows
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.grouping import Grouping
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation, Window, WindowItem
 
 

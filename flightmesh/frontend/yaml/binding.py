@@ -8,7 +8,7 @@ step if it does not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flightmesh.catalog.catalog import Catalog
@@ -18,6 +18,7 @@ from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
 from flightmesh.frontend.yaml.steps import LoweredStep, one_query
 from flightmesh.ids import ColumnIds
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 

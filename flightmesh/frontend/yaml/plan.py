@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from flightmesh.frontend.yaml.params import bind_params, sample_params
 from flightmesh.frontend.yaml.steps import INPUTS, LoweredStep, Names, in_order, plan_names, resolve_step
 from flightmesh.frontend.yaml.validation import nearest, validate
 from flightmesh.ids import ColumnIds
+from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 _SUBSTITUTION = re.compile(r"\{([^{}]*)\}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from sqlglot import exp
@@ -17,6 +16,7 @@ from sqlglot import exp
 from flightmesh.errors import InvalidPlan
 from flightmesh.frontend.yaml.document import Document, Node
 from flightmesh.frontend.yaml.validation import nearest
+from flightmesh.lazy_dataclass import dataclass
 
 INPUTS = "inputs of the plan"
 """The schema under which a plan's inputs are known to the binder, so that they hide nothing of the session's."""
