@@ -13,6 +13,7 @@ import pytest
 import flightmesh
 from flightmesh.optimize import late_columns
 from tests.comparison import assert_same_order, reference
+from tests.optimize.parquet_tables import session_over
 
 DRAW = random.Random(7)
 PEOPLE = pa.table(
@@ -76,11 +77,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flightmesh.Session]:
-    folder = tmp_path_factory.mktemp("late")
-    with flightmesh.connect(threads=2) as made:
-        for name, table in TABLES.items():
-            pq.write_table(table, folder / f"{name}.parquet", row_group_size=700)
-            made.register(name, folder / f"{name}.parquet")
+    with session_over(tmp_path_factory.mktemp("late"), TABLES, group_rows=700) as made:
         yield made
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import flightmesh
 from flightmesh.optimize import early_groups, single_row_groups
 from tests.comparison import assert_same_rows, reference
+from tests.optimize.parquet_tables import session_over
 
 PEOPLE = pa.table(
     {
@@ -49,11 +49,7 @@ KEPT = (
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flightmesh.Session]:
-    folder = tmp_path_factory.mktemp("single")
-    with flightmesh.connect(threads=2) as made:
-        for name, table in TABLES.items():
-            pq.write_table(table, folder / f"{name}.parquet", row_group_size=4)
-            made.register(name, folder / f"{name}.parquet")
+    with session_over(tmp_path_factory.mktemp("single"), TABLES, group_rows=4) as made:
         yield made
 
 
