@@ -13,11 +13,9 @@ from dataclasses import replace
 import pyarrow as pa
 from sqlglot import exp
 
-from flightmesh.errors import DataError
-from flightmesh.expression.lower import evaluate_constant
 from flightmesh.expression.nodes import Expression, Literal, SortKey
-from flightmesh.expression.properties import is_constant
 from flightmesh.frontend.sql.clause import Clause, Site
+from flightmesh.frontend.sql.constants import constant_value
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
@@ -176,13 +174,9 @@ def _count(node: exp.Expr, what: str, context: Context) -> int | None:
         return None
     if node.find(exp.Query) is not None:
         raise context.source.unsupported(f"a subquery in {what}", node)
-    bound = ExpressionBinder(context, Scope(Tables(), None, Environment()), Clause(what, Site())).bind(node)
-    if not is_constant(bound):
+    value = constant_value(node, what, context)
+    if value is None:
         raise context.source.error(f"{what} takes a constant", node)
-    try:
-        value = evaluate_constant(bound).value
-    except DataError as error:
-        raise context.source.error(error.message, node, error.hint) from None
     if not value.is_valid:
         return None
     number = value.as_py()

@@ -9,16 +9,10 @@ from __future__ import annotations
 import pyarrow as pa
 from sqlglot import exp
 
-from flightmesh.errors import DataError
-from flightmesh.expression.lower import evaluate_constant
 from flightmesh.expression.nodes import Call, Column, Expression, Field, Literal
-from flightmesh.expression.properties import is_constant
 from flightmesh.expression.types import sql_type_name
-from flightmesh.frontend.sql.clause import Clause, Site
+from flightmesh.frontend.sql.constants import constant_value
 from flightmesh.frontend.sql.context import Bound, Context
-from flightmesh.frontend.sql.ctes import Environment
-from flightmesh.frontend.sql.expressions import ExpressionBinder
-from flightmesh.frontend.sql.scope import Scope, Tables
 from flightmesh.logical.relations import Filter, Item, Join, JoinKind, Project, Relation, Values
 
 BLOCK = 4096
@@ -93,13 +87,9 @@ def _argument(node: exp.Expr | None, default: int | None, name: str, call: exp.E
         return default
     if any(isinstance(part, exp.Column | exp.Query) for part in node.walk()):
         raise context.source.unsupported(f"{name} of what is not constant", node)
-    bound = ExpressionBinder(context, Scope(Tables(), None, Environment()), Clause(name, Site())).bind(node)
-    if not is_constant(bound):
+    value = constant_value(node, name, context)
+    if value is None:
         raise context.source.unsupported(f"{name} of what is not constant", node)
-    try:
-        value = evaluate_constant(bound).value
-    except DataError as error:
-        raise context.source.error(error.message, node, error.hint) from None
     if not value.is_valid:
         return None
     if pa.types.is_temporal(value.type) or pa.types.is_interval(value.type):
