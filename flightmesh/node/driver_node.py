@@ -28,6 +28,7 @@ from flightmesh.protocol.client_messages import NodeStatus
 from flightmesh.protocol.node_messages import Load
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.runtime.mesh_driver import MeshDriver
+from flightmesh.transport.control import REPORTS
 from flightmesh.transport.flight_peers import plain
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.service import Service
@@ -76,7 +77,8 @@ class DriverNode:
             undo.callback(self.mesh.close)
             at = f"{place.listen.rpartition(':')[0]}:{place.peer_port}"
             mesh_service = DriverMeshService(self.mesh, security)
-            self._mesh_node = FlightNode(mesh_service, at, "driver-mesh", security.for_nodes() if security else None)
+            for_nodes = security.for_nodes() if security else None
+            self._mesh_node = FlightNode(mesh_service, at, "driver-mesh", for_nodes, (REPORTS,))
             undo.callback(self._mesh_node.close, CLOSE_SECONDS)
             self._service = clients(self.mesh, People(self.mesh, self.status), place.roots)
             undo.callback(self._service.close)

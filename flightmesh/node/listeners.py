@@ -13,6 +13,7 @@ from flightmesh.errors import InvalidConfig
 from flightmesh.node.addresses import reached_at
 from flightmesh.node.worker_security import WorkerSecurity
 from flightmesh.protocol.node_messages import NodeAddress
+from flightmesh.transport.control import ORDERS
 from flightmesh.transport.flight_server import FlightNode
 from flightmesh.transport.security import Security
 from flightmesh.transport.service import Service
@@ -42,7 +43,8 @@ class Listeners:
         """Raises InvalidConfig when an address cannot be had."""
         self._where = where
         self._security = security
-        self.nodes = _open(nodes, where.nodes, where.spare, "worker-mesh", security.for_nodes() if security else None)
+        of_nodes = security.for_nodes() if security else None
+        self.nodes = _open(nodes, where.nodes, where.spare, "worker-mesh", of_nodes, (ORDERS,))
         try:
             of_clients = security.for_clients() if security else None
             self.clients = _open(clients, where.clients, where.spare, "worker-client", of_clients)
@@ -77,12 +79,14 @@ class Listeners:
         self.nodes.close(seconds)
 
 
-def _open(service: Service, listen: str, spare: str | None, name: str, security: Security | None) -> FlightNode:
+def _open(
+    service: Service, listen: str, spare: str | None, name: str, security: Security | None, lines: tuple[str, ...] = ()
+) -> FlightNode:
     try:
-        return FlightNode(service, listen, name, security)
+        return FlightNode(service, listen, name, security, lines)
     except InvalidConfig:
         if spare is None:
             raise
-    node = FlightNode(service, spare, name, security)
+    node = FlightNode(service, spare, name, security, lines)
     LOG.warning("port %s is taken: %s listens at port %d", listen.rpartition(":")[2], name, node.port)
     return node

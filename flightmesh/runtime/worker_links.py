@@ -27,7 +27,7 @@ from flightmesh.protocol.node_messages import (
     Register,
     Reports,
 )
-from flightmesh.transport.control import orders_sender
+from flightmesh.transport.control import orders_dial, orders_sender
 from flightmesh.transport.flight_peers import FlightPeers
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
@@ -200,7 +200,8 @@ class WorkerLinks:
             self._post(WorkerUnreachable(worker, error.message))
 
         send = orders_sender(self._peers, address, self._driver, worker, self._call_seconds)
-        return Outbox(send, failed, f"orders-{worker}")
+        dial = orders_dial(self._peers, address, self._driver, worker)
+        return Outbox(send, failed, f"orders-{worker}", dial=dial, answer_seconds=self._call_seconds)
 
 
 def _unique(name: str, taken: set[str]) -> str:

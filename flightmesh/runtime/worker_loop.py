@@ -26,7 +26,7 @@ from flightmesh.runtime.reach import Reach
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.task_board import TaskBoard
 from flightmesh.runtime.worker_resources import worker_resources
-from flightmesh.transport.control import reports_sender
+from flightmesh.transport.control import reports_dial, reports_sender
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
 from flightmesh.transport.peers import Peers
@@ -76,7 +76,11 @@ class WorkerLoop:
         assert self._board.streams is not None, "a board with a reach serves streams"
         self.streams = self._board.streams
         report = reports_sender(means.peers, driver, self.driver, self.worker, config.mesh.call_seconds)
-        self._outbox: Outbox[DriverMessage] = Outbox(report, self._unheard, f"reports-{self.worker}")
+        dial = reports_dial(means.peers, driver, self.driver, self.worker)
+        seconds = config.mesh.call_seconds
+        self._outbox: Outbox[DriverMessage] = Outbox(
+            report, self._unheard, f"reports-{self.worker}", dial=dial, answer_seconds=seconds
+        )
         self._loop = threading.Thread(target=self._run, name=f"flightmesh-loop-{self.worker}", daemon=True)
         self._loop.start()
 

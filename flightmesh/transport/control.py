@@ -1,4 +1,5 @@
-"""Orders and reports as Flight actions: which message has which action, and how an outbox sends them.
+"""Orders and reports as Flight actions: which message has which action, and how an outbox sends them,
+by calls and along a line.
 
 Handed numbered messages; hands on action bodies (`Orders`, `Reports`) and, at the other end, the messages again. What always
 holds: one message goes under its own action's name, several under `orders` or `reports`, in the same map; an action that
@@ -8,6 +9,8 @@ carries a message of another kind raises InvalidMessage.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from flightmesh.errors import InvalidMessage
 from flightmesh.ids import WorkerId
@@ -16,8 +19,11 @@ from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage
 from flightmesh.protocol.node_messages import Heard, Orders, Reports
 from flightmesh.transport.large_bodies import call_action
-from flightmesh.transport.peers import Peers
+from flightmesh.transport.numbered_line import Dial, MessageLine
+from flightmesh.transport.peers import Line, Peers
 from flightmesh.transport.service import ActionKind
+
+M = TypeVar("M")
 
 ORDER_ACTIONS: dict[str, tuple[type, str]] = {
     "plan-stage": (messages.PlanStage, "The plan of a stage of a job."),
@@ -111,6 +117,43 @@ def reports_sender(
         return _send(peers, address, name, encode(Reports(driver, worker, first, batch)), seconds)
 
     return send
+
+
+def orders_dial(peers: Peers, address: str, driver: str, worker: WorkerId) -> Dial[WorkerMessage]:
+    """How the same outbox opens a line."""
+    return _dial(peers, address, ORDERS, lambda first, batch: encode(Orders(driver, worker, first, batch)))
+
+
+def reports_dial(peers: Peers, address: str, driver: str, worker: WorkerId) -> Dial[DriverMessage]:
+    """How the same outbox opens a line."""
+    return _dial(peers, address, REPORTS, lambda first, batch: encode(Reports(driver, worker, first, batch)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding(Generic[M]):
+    """A line of messages, by a line of bodies."""
+
+    line: Line
+    body: Callable[[int, tuple[M, ...]], bytes]
+
+    def write(self, first: int, messages: tuple[M, ...], asks: bool) -> bool:
+        """Sends messages."""
+        return self.line.write(self.body(first, messages), asks)
+
+    def cancel(self) -> None:
+        """Ends the line now."""
+        self.line.cancel()
+
+
+def _dial(peers: Peers, address: str, name: str, body: Callable[[int, tuple[M, ...]], bytes]) -> Dial[M]:
+    def dial(on_heard: Callable[[int], None], on_end: Callable[[], None]) -> MessageLine[M]:
+        def answered(answer: bytes) -> None:
+            said: Heard = decode(answer, Heard)
+            on_heard(said.next)
+
+        return _Encoding(peers.line(address, name, body(0, ()), answered, on_end), body)
+
+    return dial
 
 
 def _send(peers: Peers, address: str, name: str, body: bytes, seconds: float) -> int:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import pyarrow as pa
 import pyarrow.flight as flight
@@ -18,9 +19,11 @@ import pyarrow.flight as flight
 from flightmesh.config import MIB
 from flightmesh.errors import FlightmeshError, InvalidInput, NodeUnavailable, NotTrusted
 from flightmesh.transport.flight_errors import FLIGHT_FAILURES, from_call, is_unheard, read_extra
+from flightmesh.transport.flight_lines import FlightLine
 from flightmesh.transport.flight_streams import FlightStreamIn, FlightStreamOut
 from flightmesh.transport.flight_values import READ_OPTIONS
 from flightmesh.transport.get_schema_errors import TrailerFactory
+from flightmesh.transport.large_bodies import PUT_ACTION
 from flightmesh.transport.peers import StreamIn, StreamOut
 from flightmesh.transport.security import TLS_SCHEME, ClientTls, scheme_of
 
@@ -102,6 +105,12 @@ class Connection:
         options = self._stream_options()
         return FlightStreamOut(self.address, lambda: self._streams.do_put(descriptor, schema, options))
 
+    def line(self, action: str, hello: bytes, on_answer: Callable[[bytes], None], on_end: Callable[[], None]) -> FlightLine:
+        """Opens a line to this node."""
+        descriptor = flight.FlightDescriptor.for_command(PUT_ACTION + action.encode())
+        options = flight.FlightCallOptions(headers=self._wire_headers())
+        return FlightLine(self.address, lambda: self._calls.do_exchange(descriptor, options), hello, on_answer, on_end)
+
     def close(self) -> None:
         """Lets go of the connections. Streams that are open end with their own close or cancel."""
         self._calls.close()
@@ -163,6 +172,7 @@ class FlightPeers:
         self._trust = trust
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
+        self._lines: WeakSet[FlightLine] = WeakSet()
         self._closed = False
 
     def call(self, address: str, action: str, body: bytes, seconds: float) -> list[bytes]:
@@ -176,6 +186,15 @@ class FlightPeers:
     def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
         """Opens a stream to a peer. Returns at once: what goes wrong is raised by `write` and `finish`."""
         return self.at(address).put(flight.FlightDescriptor.for_command(command), schema)
+
+    def line(
+        self, address: str, action: str, hello: bytes, on_answer: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> FlightLine:
+        """Opens a line. Returns at once: `on_end` is called, too, where it could not be opened."""
+        line = self.at(address).line(action, hello, on_answer, on_end)
+        with self._lock:
+            self._lines.add(line)
+        return line
 
     def set_header(self, name: str, value: str) -> None:
         """Sends a header with every later call."""
@@ -192,9 +211,13 @@ class FlightPeers:
             connection.close()
 
     def renew(self) -> None:
-        """This node has another certificate: connections are made anew from now on. Streams that are open keep theirs."""
+        """This node has another certificate: connections are made anew from now on. Streams that are open keep theirs, lines,
+        which do not come to an end, are dialled again."""
         with self._lock:
             self._connections.clear()
+            lines = tuple(self._lines)
+        for line in lines:
+            line.hang_up()
 
     def close(self) -> None:
         """Ends every connection; calls after that raise NodeUnavailable."""

@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from flightmesh.errors import (
 from flightmesh.protocol.tickets import TICKET_BYTES
 from flightmesh.transport.flight_calls import HEADERS, FlightCall, HeaderFactory, Traffic
 from flightmesh.transport.flight_errors import to_flight
+from flightmesh.transport.flight_lines import Lines
 from flightmesh.transport.flight_rows import incoming, internal, outgoing
 from flightmesh.transport.flight_values import from_descriptor, to_flight_info
 from flightmesh.transport.get_schema_errors import refuse_schema
@@ -61,12 +62,15 @@ class FlightNode:
         listen: str = "grpc://127.0.0.1:0",
         name: str = "node",
         security: Security | None = None,
+        lines: Iterable[str] = (),
     ) -> None:
+        """`lines`: the actions, each with one answer, that may be asked for along a line, too."""
         self.name = name
         self.traffic = Traffic()
         self._serving = threading.Event()
         self._closing = threading.Event()
-        self._door = _Door(service, self.traffic, security.guard if security else OpenDoor(), self._serving, self._closing)
+        guard = security.guard if security else OpenDoor()
+        self._door = _Door(service, self.traffic, guard, self._serving, self._closing, frozenset(lines))
         self._lock = threading.Lock()
         try:
             self._server = _Server(listen, self._door, security.tls if security else None)
@@ -90,8 +94,9 @@ class FlightNode:
         with self._lock:
             if self._closing.is_set():
                 return
-            old = self._server
+            old, end_lines = self._server, self._door.lines.ending()
             threading.Thread(target=old.shutdown, name=f"{self.name}-drain", daemon=True).start()
+            threading.Thread(target=end_lines, name=f"{self.name}-lines", daemon=True).start()
             self._server = self._again(tls)
 
     def _again(self, tls: ServerTls) -> _Server:
@@ -132,8 +137,13 @@ class FlightNode:
         self._closing.set()
         self.traffic.wait_idle(seconds / 2)
         with self._lock:
-            server = self._server
-        ender = threading.Thread(target=server.shutdown, name=f"{self.name}-shutdown", daemon=True)
+            server, end_lines = self._server, self._door.lines.ending()
+
+        def shut_down() -> None:
+            end_lines()
+            server.shutdown()
+
+        ender = threading.Thread(target=shut_down, name=f"{self.name}-shutdown", daemon=True)
         ender.start()
         ender.join(max(0.05, deadline - time.monotonic()))
         if ender.is_alive():
@@ -150,7 +160,9 @@ class _Door:
     guard: Guard
     serving: threading.Event
     closing: threading.Event
+    kinds: frozenset[str]
     refusals: Refusals = field(default_factory=Refusals)
+    lines: Lines = field(default_factory=Lines)
 
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
@@ -227,12 +239,22 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         return iter(self._answer(context, lambda call: [to_flight_info(info) for info in self._service.list(call)]))
 
     def do_exchange(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
-        """Nothing here goes both ways."""
+        """An action that is asked for again and again, along a line."""
 
-        def refuse(_: FlightCall) -> None:
-            raise InvalidMessage("DoExchange is not offered", hint="rows come by DoGet and go by DoPut")
+        def serve(call: FlightCall) -> None:
+            name = action_of(_asked(descriptor).command)
+            if name is None or name not in self._door.kinds:
+                raise InvalidMessage("DoExchange is not offered for this", hint="rows come by DoGet and go by DoPut")
 
-        self._answer(context, refuse)
+            def answer(body: bytes) -> bytes:
+                self._door.guard.check(call, name)
+                (answered,) = self._service.act(name, _small(body, f"the body of {name!r}"), call)
+                return answered
+
+            self._door.guard.check(call, name)
+            self._door.lines.serve(reader, writer, answer, lambda: not self._closing.is_set())
+
+        self._answer(context, serve)
 
     def _answer(self, context: Any, what: Callable[[FlightCall], T], action: str | None = None) -> T:
         call = FlightCall(context, self._closing)

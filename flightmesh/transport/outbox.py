@@ -1,8 +1,9 @@
 """Messages for one peer, on their way by a thread of their own.
 
-Handed messages by an event loop that must not block; hands them to `send`, all that wait at once, numbered from 0. What always
-holds: messages go in order; a batch that was not answered is sent again under the same numbers until it is; what the peer
-refuses for good (anything but NodeUnavailable) ends the outbox, and `on_failure` is told.
+Handed messages by an event loop that must not block; hands them to `send`, all that wait at once, numbered from 0, or writes
+them to a line, where one is open. What always holds: messages go in order; what was not heard is sent again under the same
+numbers until it is; what the peer refuses for good (anything but NodeUnavailable) ends the outbox, and `on_failure` is told. A
+line only spares calls: what went along it is asked after now and then, and goes by `send` when it was not heard.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from flightmesh.errors import FlightmeshError, InternalError, NodeRefused, NodeUnavailable
+from flightmesh.transport.numbered_line import ANSWER_SECONDS, Dial, NumberedLine
 
 LOG = logging.getLogger(__name__)
 M = TypeVar("M")
@@ -26,7 +29,8 @@ RETRY_SECONDS = 0.1
 class Outbox(Generic[M]):
     """`send(first, messages)` sends a batch and returns the number that the peer expects next. `on_failure` is called, on the
     outbox's thread, for each refused connection (NodeRefused: the batch is tried again until `close`) and once for an error
-    that ends the outbox (Fenced, ...); an answer that does not come in time is only tried again."""
+    that ends the outbox (Fenced, ...); an answer that does not come in time is only tried again. `dial` opens a line, which is
+    given up when it does not answer within `answer_seconds`."""
 
     def __init__(
         self,
@@ -34,6 +38,8 @@ class Outbox(Generic[M]):
         on_failure: Callable[[FlightmeshError], None],
         name: str,
         retry_seconds: float = RETRY_SECONDS,
+        dial: Dial[M] | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._send = send
         self._on_failure = on_failure
@@ -42,6 +48,7 @@ class Outbox(Generic[M]):
         self._waiting: collections.deque[M] = collections.deque()
         self._first = 0
         self._closed = False
+        self._line = None if dial is None else NumberedLine(dial, self._changed, self._hear, answer_seconds)
         self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
         self._thread.start()
 
@@ -74,35 +81,64 @@ class Outbox(Generic[M]):
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
+        if self._line is not None:
+            self._line.close()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting)
+                if not (self._closed or self._has_new()):
+                    self._changed.wait(None if self._line is None else self._line.patience())
                 if self._closed:
                     return
-                batch = tuple(self._waiting[n] for n in range(min(len(self._waiting), BATCH_MESSAGES)))
-            failure = self._try(batch)
+                first, new = self._new()
+            if self._line is not None and self._line.send(first, new):
+                continue
+            with self._changed:
+                first, batch = self._first, tuple(islice(self._waiting, BATCH_MESSAGES))
+            failure = self._try(first, batch) if batch else None
             if failure is not None and not self._goes_on(failure):
                 self.close()
                 return
 
-    def _try(self, batch: tuple[M, ...]) -> FlightmeshError | None:
-        """Sends a batch and forgets what was heard of it; or what went wrong."""
+    def _has_new(self) -> bool:
+        """Whether there are messages that were not even written."""
+        return len(self._waiting) > self._written()
+
+    def _written(self) -> int:
+        return 0 if self._line is None else self._line.written
+
+    def _new(self) -> tuple[int, tuple[M, ...]]:
+        written = self._written()
+        return self._first + written, tuple(islice(self._waiting, written, written + BATCH_MESSAGES))
+
+    def _hear(self, following: int) -> int:
+        """The peer expects that number next; how many messages it has heard that it had not before. The lock is held."""
+        heard = following - self._first
+        if not 0 <= heard <= len(self._waiting):
+            return 0  # said before a call was answered, or after `close`
+        self._first = following
+        for _ in range(heard):
+            self._waiting.popleft()
+        self._changed.notify_all()
+        return heard
+
+    def _try(self, first: int, batch: tuple[M, ...]) -> FlightmeshError | None:
+        """Sends a batch and forgets what was heard of it; or what went wrong. More may have been heard than it has: what went
+        along a line before."""
         try:
-            heard = self._send(self._first, batch) - self._first
+            following = self._send(first, batch)
         except FlightmeshError as error:
             return error
         except Exception as error:
             LOG.error("an outbox cannot send", exc_info=error)
             return InternalError(f"{type(error).__name__}: {error}")
-        if not 0 < heard <= len(batch):
-            return InternalError(f"{len(batch)} messages from {self._first} on were answered by {self._first + heard}")
         with self._changed:
-            self._first += heard
-            for _ in range(min(heard, len(self._waiting))):
-                self._waiting.popleft()
-            self._changed.notify_all()
+            if not (first < following <= self._first + len(self._waiting) or self._closed):
+                return InternalError(f"{len(batch)} messages from {first} on were answered by {following}")
+            heard = self._hear(following)
+            if self._line is not None:
+                self._line.note_heard(heard)
         return None
 
     def _goes_on(self, failure: FlightmeshError) -> bool:

@@ -1,4 +1,4 @@
-"""How one node reaches another: calls, streams of batches in, streams of batches out. Protocols, so that the data plane runs
+"""How one node reaches another: calls, streams of batches in and out, lines. Protocols, so that the data plane runs
 over Flight (`flight_peers`), or over a test's own network.
 
 What always holds: errors are FlightmeshErrors (NodeUnavailable when nobody answers, StreamBroken when a stream ends before its
@@ -7,6 +7,7 @@ END, else what the peer raised); `cancel` may be called from any thread and wake
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import pyarrow as pa
@@ -42,6 +43,16 @@ class StreamOut(Protocol):
         """Ends the stream now."""
 
 
+class Line(Protocol):
+    """An action asked of a peer again and again, by DoExchange. Any thread may call."""
+
+    def write(self, body: bytes, wants_answer: bool) -> bool:
+        """Sends a body; false where it cannot go along this line, or the line has ended."""
+
+    def cancel(self) -> None:
+        """Ends the line now."""
+
+
 class Peers(Protocol):
     """All other nodes, by URI. Connections are kept and shared. Any thread may call."""
 
@@ -53,6 +64,12 @@ class Peers(Protocol):
 
     def put(self, address: str, command: bytes, schema: pa.Schema) -> StreamOut:
         """Opens a stream to a peer."""
+
+    def line(
+        self, address: str, action: str, hello: bytes, on_answer: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> Line:
+        """Opens a line. Returns at once: it is open when `hello` has been answered, and has ended, or could not be opened, when
+        `on_end` is called; both are called on a thread of the line's."""
 
     def forget(self, address: str) -> None:
         """Lets go of the connections to a node that is gone."""

@@ -113,7 +113,7 @@ def serve() -> None:
     def sent(body: bytes, call: Call) -> Iterable[bytes]:
         return [str(state["sent"]).encode()]
 
-    node = FlightNode(Told(acts={"echo": echo, "sent": sent}, gets=get, puts=put))
+    node = FlightNode(Told(acts={"echo": echo, "sent": sent}, gets=get, puts=put), lines=("echo",))
     node.start()
     print(node.uri, flush=True)
     sys.stdin.read()

@@ -195,7 +195,8 @@ def test_a_client_in_plain_text(mesh: SecuredMesh) -> None:
 
 def test_a_worker_may_not_speak_as_another(mesh: SecuredMesh) -> None:
     """A node of the mesh, with a good certificate: only what is its own is taken from it."""
-    from flightmesh.protocol.node_messages import Heartbeat, Load
+    from flightmesh.protocol.enrolment import Hello
+    from flightmesh.protocol.node_messages import Heartbeat, Load, Reports
 
     with mesh.connect() as session:
         (worker,) = [node for node in nodes_of(session) if node.role == "worker" and node.state == "alive"]
@@ -216,6 +217,24 @@ def test_a_worker_may_not_speak_as_another(mesh: SecuredMesh) -> None:
         with pytest.raises(flight.FlightUnauthorizedError, match="only the driver may ask this"):
             writer, _ = client.do_put(command, pa.schema([pa.field("body", pa.binary(), nullable=False)]), options)
             writer.close()
+        with pytest.raises(flight.FlightUnauthorizedError, match="only the driver may ask this"):
+            along_a_line(client, command, b"", options)
+    with flight.connect(mesh.uri, **roots) as client:
+        (hello,) = client.do_action(flight.Action("hello", b""), options)
+    driver: Hello = decode(hello.body.to_pybytes(), Hello)
+    reports = encode(Reports(driver.driver, worker.id, 0, ()))
+    refusal = pytest.raises(flight.FlightUnauthorizedError, match="speaks in the name of worker")
+    with flight.connect(mesh.peers, **roots, **shown) as client, refusal:
+        along_a_line(client, flight.FlightDescriptor.for_command(b"flightmesh-action reports"), reports, options)
+
+
+def along_a_line(
+    client: flight.FlightClient, command: flight.FlightDescriptor, body: bytes, options: flight.FlightCallOptions
+) -> None:
+    """Asks along a line, and waits for the answer."""
+    writer, reader = client.do_exchange(command, options)
+    writer.write_metadata(b"\1" + body)  # may find that the call has ended
+    reader.read_chunk()
 
 
 def test_a_worker_may_not_lead_others_to_where_no_tls_is(mesh: SecuredMesh) -> None:
