@@ -85,6 +85,7 @@ def works(session: flightmesh.RemoteSession) -> None:
 def test_a_worker_is_killed(mode: str, small: Path, sql: str) -> None:
     with mesh_of(mode, small) as mesh, mesh.connect() as session:
         works(session)
+        wait_until(mesh.is_idle, 20, "workers to say that this is over, or it would count as rows that flow")
         victim = mesh.workers[1]
         reading = Reading(session, sql)
         wait_until(lambda: all_busy(mesh) and (sql is ENDLESS or reading.rows), 20, "rows to flow")
@@ -109,6 +110,7 @@ def test_a_worker_is_killed(mode: str, small: Path, sql: str) -> None:
 def test_the_driver_is_killed(mode: str, small: Path) -> None:
     with mesh_of(mode, small) as mesh, mesh.connect() as session:
         works(session)
+        wait_until(mesh.is_idle, 20, "workers to say that this is over, or it would count as rows that flow")
         readings = [Reading(session, ENDLESS), Reading(session, STREAMING)]
         wait_until(lambda: all_busy(mesh) and readings[1].rows, 20, "rows to flow")
         killed = time.monotonic()
@@ -127,6 +129,7 @@ def test_the_driver_is_killed(mode: str, small: Path) -> None:
 def test_a_worker_is_stopped(mode: str, small: Path) -> None:
     with mesh_of(mode, small) as mesh, mesh.connect() as session:
         works(session)
+        wait_until(mesh.is_idle, 20, "workers to say that this is over, or it would count as rows that flow")
         victim = mesh.workers[2]
         readings = [Reading(session, ENDLESS), Reading(session, STREAMING)]
         wait_until(lambda: all_busy(mesh) and readings[1].rows, 20, "rows to flow")
