@@ -157,7 +157,7 @@ def test_query_errors(orders: Path, query: str, said: list[str]) -> None:
         (("sql", "select 1", "--memory", "0"), "at least 1 byte"),
         (("sql", "select 1", "--memory", "0GiB"), "at least 1 byte"),
         (("sql", "select 1", "--param", "=x"), "not NAME=VALUE"),
-        (("sql", "select 1", "--threads", "0"), "greater than or equal to 1"),
+        (("sql", "select 1", "--threads", "0"), "in the range x>=1"),
         (("sql", "select 1", "--format", "xml"), "xml"),
         (("sql", "select 1", "-o", "out.xyz"), "tells no format"),
         (("sql", "select 1", "-o", "nowhere/out.csv"), "no folder"),
