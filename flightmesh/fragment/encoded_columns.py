@@ -29,8 +29,10 @@ from flightmesh.physical.operators import (
     FilterRows,
     GroupBy,
     HashJoin,
+    LimitRows,
     Operator,
     ProjectColumns,
+    UnionRows,
     operator_inputs,
 )
 
@@ -99,14 +101,24 @@ def _decimals(node: Operator, above: Columns) -> tuple[Columns, ...]:
         case ProjectColumns():
             read_plain = {i.expression.id for i in node.items if isinstance(i.expression, Column) and i.field.id not in above}
             return (frozenset(columns[0] - read_plain),)
-        case FilterRows():
+        case FilterRows() | LimitRows():
             return (above,)
+        case UnionRows():
+            return tuple(_by_position(node, child, above) for child in inputs)
         case HashJoin(kind=kind) if kind not in (JoinKind.RIGHT, JoinKind.FULL):
             looked_at = {c.id for k in node.keys for c in (k.probe, k.build)} | {f.column.id for f in node.dynamic}
             plain = looked_at | ({f.id for f in node.fields} - above)
             return tuple(frozenset(each - plain) for each in columns)
         case _:
             return (_NONE,) * len(inputs)
+
+
+def _by_position(node: UnionRows, child: Operator, above: Columns) -> Columns:
+    """The columns of one input of a union that stand only for columns of `above`, and have their types."""
+    pairs = [
+        (mine.id, mine.type == given.type and given.id in above) for mine, given in zip(child.fields, node.fields, strict=True)
+    ]
+    return frozenset(id for id, _ in pairs) - {id for id, fits in pairs if not fits}
 
 
 def _computed_short(node: GroupBy) -> Columns:

@@ -58,6 +58,10 @@ QUERIES = {
     "FROM facts WHERE price > (SELECT avg(price) FROM facts) AND thing IN (SELECT id FROM things WHERE cost > 30)",
     "NOT EXISTS": "SELECT count(*) AS c, sum(price) AS s "
     "FROM facts f WHERE NOT EXISTS (SELECT 1 FROM things WHERE id = thing AND cost < f.price)",
+    "sums of a union": "SELECT k, sum(v) AS s, max(v) AS b FROM (SELECT kind AS k, price AS v FROM facts WHERE n < 9000 "
+    "UNION ALL SELECT 'a', cost FROM things UNION ALL SELECT kind, share FROM facts UNION ALL "
+    "SELECT kind, amount FROM facts) GROUP BY k",
+    "of a limit": "SELECT sum(v) AS s FROM (SELECT price * 0 AS v FROM facts LIMIT 7000)",
     "a union": "SELECT sum(v) AS s FROM (SELECT price AS v FROM facts UNION ALL SELECT cost FROM things)",
     "windows": "SELECT n, sum(price) OVER (PARTITION BY kind ORDER BY n) AS s, rank() OVER (ORDER BY price, n) AS r "
     "FROM facts WHERE n < 400",
@@ -120,7 +124,7 @@ def test_rows_are_those_of_duckdb(name: str, session: flightmesh.Session, folder
     assert rows_of(found) == rows_of(reference(sql, **tables))
 
 
-@pytest.mark.parametrize("name", ["sums", "of a build side", "in a residual"])
+@pytest.mark.parametrize("name", ["sums", "of a build side", "in a residual", "sums of a union"])
 def test_they_have_64_bits_as_far_as_the_grouping(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else all of the above says nothing."""
     seen: set[pa.DataType] = set()
