@@ -67,9 +67,10 @@ class Footer:
         return found
 
     def leaf(self, column: str) -> int | None:
-        """The number of the leaf that a flat column is, None for a nested one."""
+        """The number of the leaf that a flat column is, None for a nested one, and where it cannot be told: a column inside
+        another may have the same path as a flat one with a dot in its name."""
         leaves = self._leaves[column]
-        return None if pa.types.is_nested(self.schema.field(column).type) else leaves[0]
+        return None if pa.types.is_nested(self.schema.field(column).type) or len(leaves) > 1 else leaves[0]
 
     @property
     def with_integers(self) -> pq.FileMetaData:
@@ -81,10 +82,9 @@ class Footer:
 
     def _find_short_decimals(self) -> Iterator[tuple[str, pa.DataType]]:
         for entry in self.schema:
-            if is_short_decimal(entry.type) and entry.name in self._leaves:
-                physical = self.metadata.schema.column(self._leaves[entry.name][0]).physical_type
-                if physical in ("INT32", "INT64"):
-                    yield entry.name, short_decimal(entry.type)
+            leaf = self.leaf(entry.name) if is_short_decimal(entry.type) and self.has(entry.name) else None
+            if leaf is not None and self.metadata.schema.column(leaf).physical_type in ("INT32", "INT64"):
+                yield entry.name, short_decimal(entry.type)
 
     def repetitive_columns(self) -> tuple[str, ...]:
         """Text columns worth decoding as dictionaries: a value takes so few bytes that it must be an entry's number."""

@@ -123,9 +123,10 @@ def _passed(batch: pa.RecordBatch, key: str, portions: Portions) -> Mask | Array
         return _verdicts(portions, batch)
     entries = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
     verdicts = unpack_bits(_verdicts(portions, make_batch([entries], [key], len(entries))))
-    passing = np.flatnonzero(verdicts)
-    if len(passing) <= ONE_BY_ONE and not column.indices.null_count:
-        return _among(column, passing)
+    if not column.indices.null_count:
+        passing = np.flatnonzero(verdicts[:-1])  # there is no row of the last, which stands for NULL
+        if len(passing) <= ONE_BY_ONE:
+            return _among(column, passing)
     return np.take(verdicts, _entry_numbers(column), mode="clip")
 
 

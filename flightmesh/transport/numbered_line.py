@@ -7,6 +7,7 @@ to it counts as not sent; a line that has ended is dialled again, later and late
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from flightmesh.errors import FlightmeshError
 
+LOG = logging.getLogger(__name__)
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)
 
@@ -61,10 +63,13 @@ class NumberedLine(Generic[M]):
         until = self._ask_at if self._asked is None else self._asked + self._answer_seconds
         return None if until is None else max(0.0, until - time.monotonic())
 
-    def send(self, first: int, new: tuple[M, ...]) -> bool:
-        """Writes messages and asks what is to be asked; false where what was not heard is to go by a call."""
+    def send(self, new_messages: Callable[[], tuple[int, tuple[M, ...]]]) -> bool:
+        """Writes messages and asks what is to be asked; false where what was not heard is to go by a call. `new_messages`,
+        called with the lock held, tells the number of the first that is not on the line, and these: an answer may come at any
+        time."""
         now = time.monotonic()
         with self._changed:
+            first, new = new_messages()
             line, turn = self._line, self._turn
             late = self._asked is not None and now >= self._asked + self._answer_seconds
             may_dial = not self._dialling and line is None and bool(new) and now >= self._dial_at
@@ -81,10 +86,18 @@ class NumberedLine(Generic[M]):
             self._begin()
         if not is_open or line is None:
             return False
-        if not (new or asks) or line.write(first, new, asks):
+        if not (new or asks) or self._write(line, first, new, asks):
             return True
         self._not_written(line, turn, len(new))
         return False
+
+    def _write(self, line: MessageLine[M], first: int, new: tuple[M, ...], asks: bool) -> bool:
+        """Whether these went along the line. Of those that cannot go at all, a call says why."""
+        try:
+            return line.write(first, new, asks)
+        except Exception as error:
+            LOG.warning("%d messages cannot go along a line: %s", len(new), error)
+            return False
 
     def note_heard(self, heard: int) -> None:
         """So many messages were heard, by an answer or a call. The lock is held."""
@@ -121,6 +134,10 @@ class NumberedLine(Generic[M]):
             line = self._dial(lambda following: self._answered(turn, following), lambda: self._ended(turn))
         except FlightmeshError:
             self._ended(turn)  # a call says why
+            return
+        except Exception as error:  # no thread can be started, say
+            LOG.warning("no line can be opened: %s", error)
+            self._ended(turn)
             return
         with self._changed:
             is_current = self._turn == turn

@@ -91,8 +91,7 @@ class Outbox(Generic[M]):
                     self._changed.wait(None if self._line is None else self._line.patience())
                 if self._closed:
                     return
-                first, new = self._new()
-            if self._line is not None and self._line.send(first, new):
+            if self._line is not None and self._line.send(self._new):
                 continue
             with self._changed:
                 first, batch = self._first, tuple(islice(self._waiting, BATCH_MESSAGES))
@@ -109,6 +108,7 @@ class Outbox(Generic[M]):
         return 0 if self._line is None else self._line.written
 
     def _new(self) -> tuple[int, tuple[M, ...]]:
+        """The messages that were not even written, and the number of the first. The lock is held."""
         written = self._written()
         return self._first + written, tuple(islice(self._waiting, written, written + BATCH_MESSAGES))
 

@@ -101,3 +101,19 @@ def test_cheap_comparisons_look_at_all_rows_and_dear_ones_at_those_that_are_left
         noted = Noted(made.rest)
         ScanFilter(made.texts, noted, made.rest_cost).apply(batch, ["c2"])  # type: ignore[arg-type]
         assert noted.seen == [expected]
+
+
+@pytest.mark.parametrize("where", ["s IS NULL OR s = 'v005'", "coalesce(s, 'none') = 'none'", "s = 'v255'"])
+def test_as_many_entries_as_their_numbers_can_tell_apart(where: str, tmp_path: Path) -> None:
+    """256 entries in bytes: the place that stands for NULL has no number of its own."""
+    texts = pa.array([f"v{number:03d}" for number in range(256)])
+    column = pa.DictionaryArray.from_arrays(pa.array([n % 256 for n in range(2560)], pa.uint8()), texts)
+    pq.write_table(pa.table({"s": column, "n": range(2560)}), tmp_path / "r.parquet")
+    with flightmesh.connect(threads=1) as session:
+        session.register("r", tmp_path / "r.parquet")
+        found = session.sql(f"SELECT count(*) AS c, min(s) AS a, max(s) AS b FROM r WHERE {where}").to_arrow()
+    plain = pa.table({"s": column.cast(pa.string()), "n": range(2560)})
+    assert (
+        found.to_pylist()
+        == reference(f"SELECT count(*) AS c, min(s) AS a, max(s) AS b FROM r WHERE {where}", r=plain).to_pylist()
+    )

@@ -147,3 +147,15 @@ def test_a_value_past_the_digits_of_its_result_is_an_error(session: flightmesh.S
         session.sql("SELECT sum(cast(amount AS decimal(38, 3)) * 100000000000000000000) FROM facts").to_arrow()
     with pytest.raises(DataError, match=r"does not fit|cannot cast .* to DECIMAL\(5,2\)"):
         session.sql("SELECT n, cast(amount AS decimal(5, 2)) AS a FROM facts").to_arrow()
+
+
+@pytest.mark.parametrize("as_integers", [True, False])
+def test_a_decimal_with_the_path_of_another_column(as_integers: bool, tmp_path: Path) -> None:
+    """A struct `a` with a child `b`, and a flat column `a.b`: in the file both have the same path."""
+    inner = pa.array([{"b": i} for i in range(20)], pa.struct([("b", pa.int64())]))
+    flat = pa.array([Decimal(i * 100).scaleb(-2) for i in range(20)], pa.decimal128(9, 2))
+    pq.write_table(pa.table({"a": inner, "a.b": flat}), tmp_path / "r.parquet", store_decimal_as_integer=as_integers)
+    with flightmesh.connect(threads=1) as session:
+        session.register("r", tmp_path / "r.parquet")
+        found = session.sql('SELECT sum("a.b") AS s, count(*) AS n FROM r WHERE "a.b" > 4.5').to_arrow()
+    assert found.to_pylist() == [{"s": Decimal("180.00"), "n": 15}]

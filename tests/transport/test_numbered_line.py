@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flightmesh.errors import Fenced, FlightmeshError, NodeRefused
+from flightmesh.errors import Fenced, FlightmeshError, NodeRefused, NodeUnavailable
 from flightmesh.transport.inbox import Inbox
 from flightmesh.transport.outbox import Outbox
 from tests.waiting import wait_until
@@ -229,3 +229,44 @@ def test_lines_that_come_and_go_lose_nothing_and_repeat_nothing(seed: int) -> No
     assert peer.calls
     assert any(peer.written)
     outbox.close()
+
+
+def test_a_message_that_cannot_be_written_at_all_ends_the_outbox_as_a_call_does() -> None:
+    """As one that cannot be encoded: the thread goes on, and the call that is tried next says what is wrong."""
+    peer = Peer()
+    box = Box(peer)
+
+    def refuse(first: int, batch: tuple[int, ...], *_: object) -> int:
+        raise RecursionError("too deep")
+
+    peer.lines[0].write = refuse  # type: ignore[method-assign,assignment]
+    box.outbox._send = refuse
+    box.outbox.post(1)
+    wait_until(lambda: bool(box.failures))
+    assert "too deep" in box.failures[0].message
+    wait_until(lambda: not box.outbox._thread.is_alive())
+    assert peer.got == [0]
+
+
+def test_an_answer_that_comes_just_before_messages_are_written_takes_them_away() -> None:
+    """The reply to a call was lost, and a line says that its messages were heard, as they are about to go again."""
+    peer = Peer()
+    box = Box(peer)
+    lost = threading.Event()
+
+    def losing(first: int, batch: tuple[int, ...]) -> int:
+        peer.take(first, batch)
+        lost.set()
+        raise NodeUnavailable("the reply is lost")
+
+    peer.full, box.outbox._send = 0, losing
+    box.outbox.post(1)
+    assert lost.wait(20)
+    peer.full, box.outbox._send = 1 << 30, peer.send
+    peer.lines[0]._on_heard(peer.take(0, ()))
+    for number in (2, 3, 4):
+        box.outbox.post(number)
+        wait_until(lambda upto=number: peer.got[-1] == upto)
+    assert box.outbox.flush(20)
+    assert peer.got == [0, 1, 2, 3, 4]
+    box.outbox.close()
