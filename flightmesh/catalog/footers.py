@@ -46,8 +46,7 @@ class Footer:
             # A flat column may have a dot in its name; a nested one is found by its first part.
             top = path if path in top_names else path.split(".")[0]
             self._leaves.setdefault(top, []).append(leaf)
-        self.short_decimals = dict(self._find_short_decimals())
-        """Columns that are decimals of up to 18 digits, stored as integers, and the decimal64 that holds them."""
+        self._short_decimals: dict[str, pa.DataType] | None = None
         self._with_integers: pq.FileMetaData | None = None
         self._repetitive: tuple[str, ...] | None = None
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
@@ -71,6 +70,13 @@ class Footer:
         another may have the same path as a flat one with a dot in its name."""
         leaves = self._leaves[column]
         return None if pa.types.is_nested(self.schema.field(column).type) or len(leaves) > 1 else leaves[0]
+
+    @property
+    def short_decimals(self) -> dict[str, pa.DataType]:
+        """Columns that are decimals of up to 18 digits, stored as integers, and the decimal64 that holds them."""
+        if self._short_decimals is None:
+            self._short_decimals = dict(self._find_short_decimals())
+        return self._short_decimals
 
     @property
     def with_integers(self) -> pq.FileMetaData:

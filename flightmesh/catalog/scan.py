@@ -60,8 +60,8 @@ def read_split(
     kept: ColumnCache | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a split. `check` is called between batches and may raise; `memory` holds tables in memory; with
-    Form.COMPACT the text columns of some batches are dictionaries; `kept` has columns of Parquet files that need
-    not be read, and keeps those that are.
+    Form.COMPACT the columns of some batches are dictionaries of texts, or decimal64; `kept` has columns of Parquet files that
+    need not be read, and keeps those that are.
 
     Without `columns` the batches have one int8 column named `__rows` (zeros), so that they carry their row count.
     Raises InputChanged when a file is not the one that the table pinned, InvalidInput when it cannot be read.
