@@ -42,7 +42,6 @@ _NONE: Columns = frozenset()
 ROWS_PER_ENTRY = 2
 """A dictionary is handed on where it has so many rows for each entry, or the build side of a join so many results for each."""
 
-
 BY_NUMBERS = frozenset({"count", "min", "max", "any_value"})
 """Aggregates of texts whose kernels take dictionaries: entries are put in order, not each row."""
 COMPUTED_SHORT = frozenset({"sum", "count", "min", "max", "any_value"})
@@ -75,9 +74,8 @@ def _texts(node: Operator, above: Columns) -> tuple[Columns, ...]:
         case GroupBy():
             if need_all_rows(node.measures):
                 return (_NONE,)
-            compared = {m.argument.id for m in node.measures if m.argument is not None and m.function in BY_NUMBERS}
-            looked_at = {c.id for m in node.measures for c in m.columns[m.function in BY_NUMBERS :]}
-            return (frozenset({key.id for key in node.keys} | compared) - looked_at,)
+            compared, looked_at = _read_by_measures(node, BY_NUMBERS)
+            return ((frozenset(key.id for key in node.keys) | compared) - looked_at,)
         case ProjectColumns():
             return (_handed_on(node.items, above),)
         case FilterRows():
@@ -106,8 +104,7 @@ def _decimals(node: Operator, above: Columns) -> tuple[Columns, ...]:
         case UnionRows():
             return tuple(_by_position(node, child, above) for child in inputs)
         case HashJoin(kind=kind) if kind not in (JoinKind.RIGHT, JoinKind.FULL):
-            looked_at = {c.id for k in node.keys for c in (k.probe, k.build)} | {f.column.id for f in node.dynamic}
-            plain = looked_at | ({f.id for f in node.fields} - above)
+            plain = _compared(node) | ({f.id for f in node.fields} - above)
             return tuple(frozenset(each - plain) for each in columns)
         case _:
             return (_NONE,) * len(inputs)
@@ -125,11 +122,15 @@ def _computed_short(node: GroupBy) -> Columns:
     """The columns that a grouping only adds up, counts, or takes the least or greatest of."""
     if need_all_rows(node.measures):
         return _NONE
-    others = {key.id for key in node.keys}
-    for measure in node.measures:
-        read = measure.columns if measure.function not in COMPUTED_SHORT else measure.columns[1:]
-        others |= {column.id for column in read}
-    return frozenset(m.argument.id for m in node.measures if m.argument is not None) - others
+    computed, looked_at = _read_by_measures(node, COMPUTED_SHORT)
+    return computed - looked_at - {key.id for key in node.keys}
+
+
+def _read_by_measures(node: GroupBy, functions: frozenset[str]) -> tuple[Columns, Columns]:
+    """The columns that are the argument of one of these functions, and those that measures read otherwise."""
+    arguments = {m.argument.id for m in node.measures if m.argument is not None and m.function in functions}
+    others = {c.id for m in node.measures for c in (m.columns[1:] if m.function in functions else m.columns)}
+    return frozenset(arguments), frozenset(others)
 
 
 def _handed_on(items: Iterable[Item], above: Columns) -> Columns:
@@ -144,9 +145,12 @@ def _handed_on(items: Iterable[Item], above: Columns) -> Columns:
 
 def _of_join(node: HashJoin, above: Columns) -> Columns:
     """The output columns that may be dictionaries and that the join does not look at itself."""
-    looked_at = {c.id for k in node.keys for c in (k.probe, k.build)}
-    looked_at |= {c.id for f in node.dynamic for c in (f.column,)}
-    return above - looked_at - (frozenset() if node.residual is None else columns_of(node.residual))
+    return above - _compared(node) - (frozenset() if node.residual is None else columns_of(node.residual))
+
+
+def _compared(node: HashJoin) -> Columns:
+    """The columns that a join looks at for every row: its keys, and those that it makes filters of."""
+    return frozenset(c.id for k in node.keys for c in (k.probe, k.build)) | {f.column.id for f in node.dynamic}
 
 
 def encode_build(rows: pa.RecordBatch, node: HashJoin, accepted: Columns) -> pa.RecordBatch:
