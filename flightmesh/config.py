@@ -7,10 +7,11 @@ and flags by them, and writes the documents. `configs/` has an annotated file fo
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from flightmesh.cgroup import core_limit
+from flightmesh.dataclass import dataclass
 from flightmesh.setting_kinds import (
     ADDRESS,
     COUNT,

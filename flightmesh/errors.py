@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from flightmesh.dataclass import dataclass
 
 
 class Fault(enum.Enum):

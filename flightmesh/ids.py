@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NewType
+
+from flightmesh.dataclass import dataclass
 
 ColumnId = NewType("ColumnId", int)
 """One column of one relation of one query. Unique in a query: a table scanned twice has two sets of ids."""

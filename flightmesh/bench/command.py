@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from flightmesh.bench import growth
@@ -22,6 +22,7 @@ from flightmesh.bench.plans import Plans
 from flightmesh.bench.sides import OURS, PEERS, Side, named
 from flightmesh.bench.table import as_markdown
 from flightmesh.config import available_cores
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 
 

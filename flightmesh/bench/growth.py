@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -17,6 +17,7 @@ from flightmesh.bench.chart import COLOURS, GRID, INK, PAPER, WIDTH, text_at
 from flightmesh.bench.results import Results, Setting, Totals, totals
 from flightmesh.bench.sides import OURS, PEERS
 from flightmesh.bench.table import MIB, NONE, heading, line
+from flightmesh.dataclass import dataclass
 
 HEIGHT = 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 230, 80, 60

@@ -12,7 +12,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from flightmesh.bench.runner import QueryFailed, Runner, SideFailed
 from flightmesh.bench.sides import REFERENCE, Side
 from flightmesh.bench.ties import Answer, answer_from, assert_answers, assert_answers_in_value
 from flightmesh.bench.usage import Watch, settle
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 
 LOAD_SECONDS = 300.0

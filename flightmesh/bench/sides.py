@@ -7,9 +7,10 @@ command compare the same engines; a name that is none is an error with the neare
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 
 ARROW = "pyarrow>=26,<27"

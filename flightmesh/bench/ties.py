@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from flightmesh.bench.compare import Different, Row, assert_same_columns, is_same_row, rows_of, unpaired
+from flightmesh.dataclass import dataclass
 
 _OWN_SCHEMA = re.compile(r'\bmain\."?(\w+)"?\(')
 """How DuckDB names a column that was given no name: some functions with their schema, in quotes. That is not compared."""

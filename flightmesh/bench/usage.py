@@ -10,10 +10,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
 
 import psutil
+
+from flightmesh.dataclass import dataclass
 
 EVERY_SECONDS = 0.02
 """How often memory is looked at."""

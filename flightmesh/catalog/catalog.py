@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from flightmesh.catalog.named_files import NamedFiles, Source, files_of_query
 from flightmesh.catalog.names import join_name
 from flightmesh.catalog.open import open_files, refresh, reopen
 from flightmesh.catalog.table import FileTable, Format, Storage, Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidQuery
 
 DEFAULT_CATALOG = "memory"

@@ -13,12 +13,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from flightmesh.catalog.table import Storage
+from flightmesh.dataclass import dataclass
 
 Chunks: TypeAlias = tuple["pa.Array[Any]", ...]
 _REMEMBERED = 65_536

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.pruning import Range, comparable
+from flightmesh.dataclass import dataclass
 
 _UNIQUE = 0.98
 _UNIQUE_WITHOUT_RANGE = 0.9

@@ -7,7 +7,6 @@ that the footer does not state, or states in a form that cannot be trusted, is N
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from flightmesh.catalog.integer_footers import with_integers
 from flightmesh.catalog.normalise import normalise_type
 from flightmesh.catalog.pruning import NULLS, Range, cast_bound
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.scaled import is_short_decimal, short_decimal
 from flightmesh.expression.types import is_string
 

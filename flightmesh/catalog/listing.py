@@ -10,13 +10,13 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.fs as pafs
 
 from flightmesh.catalog.storage import REFUSALS, display, filesystem, unreadable
 from flightmesh.catalog.table import Storage
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput
 
 _MAGIC = re.compile(r"[*?\[]")

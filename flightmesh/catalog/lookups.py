@@ -8,12 +8,13 @@ things are still as they were is asked of the catalog of whoever wants to know, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from flightmesh.catalog.catalog import Catalog, Entry, View
 from flightmesh.catalog.named_files import NamedFiles, files_of_query
 from flightmesh.catalog.table import FileTable
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, InvalidQuery
 
 T = TypeVar("T")

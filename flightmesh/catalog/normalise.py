@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.scaled import is_short_decimal, short_decimal, widened
 from flightmesh.expression.types import MAX_PRECISION, normal_type

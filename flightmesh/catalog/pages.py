@@ -6,9 +6,8 @@ Handed the first bytes of the page; hands on counts. This is the Thrift compact 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flightmesh.catalog.thrift import BYTE, FALSE, I16, I32, I64, STRUCT, TRUE, read_head, read_integer
+from flightmesh.dataclass import dataclass
 
 HEADER_BYTES = 64
 _DICTIONARY_PAGE = 2

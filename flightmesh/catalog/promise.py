@@ -8,7 +8,6 @@ not tell of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from flightmesh.catalog.formats import parquet
 from flightmesh.catalog.partitions import partition_values
 from flightmesh.catalog.pruning import NULLS, Range, comparable
 from flightmesh.catalog.table import FileSplit, FileTable, Format
+from flightmesh.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightmesh.catalog.normalise import drops_only_time
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
 from flightmesh.expression.plain import plain
 from flightmesh.ids import ColumnId

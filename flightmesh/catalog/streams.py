@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from flightmesh.catalog.storage import display, open_file
 from flightmesh.catalog.table import File, Storage
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput
 
 _CODECS: dict[str, Literal["gzip", "bz2", "zstd", "lz4"]] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}

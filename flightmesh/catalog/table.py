@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from flightmesh.lazy_dataclass import dataclass
+from flightmesh.dataclass import dataclass
 
 
 class Format(enum.Enum):

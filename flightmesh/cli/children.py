@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from typing import IO, TypeAlias
 
+from flightmesh.dataclass import dataclass
 from flightmesh.node.readiness import ADDRESSED_TO_ONE
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from flightmesh.dataclass import dataclass
 
 HERE = "Commands"
 MESH = "A mesh of machines"

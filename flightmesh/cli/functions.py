@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from flightmesh.cli.guard import QUERY_FAILED, guarded
+from flightmesh.dataclass import dataclass
 
 EXAMPLES = """\
 [bold]Examples[/bold]

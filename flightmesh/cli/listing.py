@@ -11,10 +11,11 @@ import enum
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+
+from flightmesh.dataclass import dataclass
 
 
 class ListingFormat(enum.StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flightmesh.cli import collector
+from flightmesh.dataclass import dataclass
 
 if TYPE_CHECKING:
     from flightmesh.config import Config
@@ -119,7 +119,7 @@ MaxRows = Annotated[
 ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Engine:
     """The settings of a session as they were given on the command line."""
 

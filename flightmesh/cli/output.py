@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import typer
 
 from flightmesh.cli.options import OutputFormat
 from flightmesh.cli.progress import Progress
+from flightmesh.dataclass import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,8 @@ name or a comment ends nothing, and no statement is blank.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from flightmesh.dataclass import dataclass
 
 # One alternative a thing that may hold a semicolon; the unterminated forms run to the end of the text.
 _OPAQUE = re.compile(

@@ -7,7 +7,9 @@ is found out by the handshake. No secret is in it.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from flightmesh.dataclass import dataclass
 
 CLIENT_PORT = 8815
 """Where a driver listens for clients, and for those that want to join."""

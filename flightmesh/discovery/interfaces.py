@@ -11,11 +11,11 @@ import ipaddress
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 import psutil
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 
 

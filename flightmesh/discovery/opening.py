@@ -6,8 +6,7 @@ otherwise the peers that were listed come first, then DNS, then whoever announce
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.dns import DnsSource
 from flightmesh.discovery.found import DriverAddress
 from flightmesh.discovery.interfaces import check_interfaces

@@ -7,8 +7,8 @@ found; what needs an interface or a driver is made where there is one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.found import FoundNode
 from flightmesh.discovery.meshes import find_nodes
 from flightmesh.doctor.clock import look_at_clock

@@ -6,7 +6,8 @@ What always holds: what is wrong comes with what to do about it; nothing secret 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from flightmesh.dataclass import dataclass
 
 
 class Verdict(enum.StrEnum):

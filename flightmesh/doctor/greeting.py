@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.found import DRIVER, FoundNode, uri
 from flightmesh.discovery.meshes import choose
 from flightmesh.discovery.static import read_location

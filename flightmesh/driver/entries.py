@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from flightmesh.catalog.table import FileTable, Split
 from flightmesh.config import MeshConfig
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.events import IN_PROCESS, JobOptions
 from flightmesh.driver.history import History
 from flightmesh.driver.record import JobState, Progress

@@ -6,9 +6,9 @@ import enum
 from typing import TypeAlias
 
 from flightmesh.catalog.table import Split
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.record import JobRecord, Planning, Progress
 from flightmesh.ids import JobId, StageId, WorkerId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.client_messages import Delivery
 from flightmesh.protocol.messages import DriverMessage, ExchangeMode, WireError, WorkerMessage

@@ -4,8 +4,9 @@ holds: it does not grow past its bounds, however many jobs the driver has served
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.record import JobRecord
 from flightmesh.ids import JobId
 from flightmesh.protocol.client_messages import JobStatus, StageStatus, TaskStatus

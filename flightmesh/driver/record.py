@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.transitions import TaskPhase
 from flightmesh.ids import EdgeId, JobId, StageId, WorkerId
 from flightmesh.protocol.messages import ExchangeMode, OperatorReport, Read, WireError, Written

@@ -10,9 +10,10 @@ that none are left only when another one is left that will draw what there still
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.catalog.table import FileSplit, Split
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.entries import Holders, Share, SplitQueue, Table, TaskEntry
 from flightmesh.driver.events import DriverEffect, FindSplits, Send
 from flightmesh.driver.transitions import TaskPhase

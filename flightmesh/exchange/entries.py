@@ -7,10 +7,10 @@ is dropped before them; what is dropped takes no room for long, so an endless ed
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.exchange.spill_files import Place
 from flightmesh.ids import AttemptId
 from flightmesh.protocol.frames import EntryKind

@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
+from flightmesh.dataclass import dataclass
 from flightmesh.exchange.budget import EXCHANGE, MemoryBudget
 from flightmesh.exchange.spill import SpillArea
 from flightmesh.ids import JobId

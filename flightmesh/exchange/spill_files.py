@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, ResourceExhausted
 
 FILE_BYTES = 16 * 1024 * 1024

@@ -7,9 +7,9 @@ a job's release the store has nothing of it, in memory or on disk, and rows that
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from flightmesh.config import ExchangeConfig
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.log import EdgeLog

@@ -7,11 +7,11 @@ integers are decimal128(38, 0), sums of decimals keep their scale in 38 digits, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.casts import castable
 from flightmesh.expression.functions.declare import Binding
 from flightmesh.expression.nodes import Expression, Literal

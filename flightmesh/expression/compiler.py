@@ -7,10 +7,11 @@ imports what its enclosing blocks have already computed and computes the rest it
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Case, Cast, Column, Expression, InList, Literal, children
 from flightmesh.expression.plain import plain

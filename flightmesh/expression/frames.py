@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 
 

@@ -6,7 +6,6 @@ list is a list of no elements that is not valid, and no call here holds the GIL 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.arrays import valid_mask
 
 Int64s = npt.NDArray[np.int64]

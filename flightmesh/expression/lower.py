@@ -14,10 +14,10 @@ are in results.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.expression.arrays import broadcast
 from flightmesh.expression.compiler import compile_block

@@ -14,10 +14,10 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, Position
 from flightmesh.expression.exactness import float_signs
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

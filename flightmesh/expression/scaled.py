@@ -6,7 +6,6 @@ more than 64 bits is never seen as int64, and the values under NULL slots mean n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import from_values, joined_validity, validity_buffer
 from flightmesh.expression.functions.declare import Datum

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, FlightmeshError, InternalError, Position
 from flightmesh.expression.arrays import boolean_mask, broadcast, null_of, one_array, scattered
 from flightmesh.expression.casts import cast_datum
@@ -25,7 +26,6 @@ from flightmesh.expression.functions.declare import Datum, DecimalForm, Kernel, 
 from flightmesh.expression.nodes import CastMode, Expression
 from flightmesh.expression.scaled import Held, ScaledDecimals, arrow, held
 from flightmesh.expression.text import format_expression, format_for_people
-from flightmesh.lazy_dataclass import dataclass
 
 Rows = npt.NDArray[np.int64]
 

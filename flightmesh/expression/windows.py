@@ -7,10 +7,11 @@ has the default frame, whatever was written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, InvalidQuery, Position
 from flightmesh.expression.frames import DEFAULT_FRAME, Frame, format_frame
 from flightmesh.expression.functions.declare import Binding

@@ -7,13 +7,12 @@ number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
 from flightmesh.catalog.narrowing import MayMatch, values_in
 from flightmesh.catalog.table import FileSplit, Split
+from flightmesh.dataclass import dataclass
 from flightmesh.fragment.site import Site
 from flightmesh.kernel.key_filter import KeyFilter
 from flightmesh.kernel.values import Mask

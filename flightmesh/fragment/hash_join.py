@@ -10,13 +10,13 @@ NULL or, null-aware, when a NULL key leaves its comparison open; else FALSE. Els
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import assert_never
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InternalError
 from flightmesh.fragment.coalesce import coalesce
 from flightmesh.fragment.join_build import BuildRows, JoinBuild, collect_build, collect_rows, index_build

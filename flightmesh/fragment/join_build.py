@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.encoded_columns import encode_build
 from flightmesh.fragment.metrics import Pull

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.batch_size import BatchSize
 
 

@@ -8,12 +8,12 @@ repeated, are made once and serve every block.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.batches import make_batch
 from flightmesh.kernel.values import Int64s
 

@@ -9,11 +9,11 @@ rows, and never on those that fall out before.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Column, Expression, InList, Literal, children, columns_of, conjunction, walk
 from flightmesh.expression.properties import is_volatile, may_fail
 from flightmesh.expression.scaled import is_short_decimal

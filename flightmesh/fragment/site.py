@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.task import TaskContext
 from flightmesh.fragment.top_bound import TopBound

@@ -9,11 +9,12 @@ dropped above in any case.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.fragment.coalesce import slices
 from flightmesh.fragment.metrics import Pull
 from flightmesh.fragment.ordering import sort_keys

@@ -5,10 +5,11 @@ What always holds: one thread uses it; what stands here is the same in every tur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import EdgeId, RecursionId
 
 

@@ -7,12 +7,12 @@ takes a quarter of the time of a Bloom filter's; for others about as long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.values import Int64s, Integers, Mask
 
 MARGIN = 8

@@ -6,12 +6,11 @@ some rows, and the merged sketches of any parts of them, have the same form and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.hash import COMBINE, hash_columns, mix
 from flightmesh.kernel.values import Array, Int64s, Words, pack_bits, validity

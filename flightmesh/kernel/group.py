@@ -9,12 +9,12 @@ is looked up. What always holds: NULLs are one group, NaNs are one group, -0.0 i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.byte_words import longest_bytes
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.hash import COMBINE, hash_columns

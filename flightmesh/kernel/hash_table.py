@@ -7,10 +7,9 @@ done. The table never changes after `build`, so any number of threads may search
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.hash import GOLDEN
 from flightmesh.kernel.values import Int64s
 

@@ -9,12 +9,12 @@ unless its column is null-safe; NaN matches NaN and -0.0 matches 0.0; an index n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.hash import hash_columns
 from flightmesh.kernel.hash_table import HashTable, build_table

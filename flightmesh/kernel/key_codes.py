@@ -9,11 +9,11 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.byte_words import ByteWords
 from flightmesh.kernel.values import (
     Array,

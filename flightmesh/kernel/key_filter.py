@@ -11,11 +11,11 @@ Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", WEA 2007).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.bit_table import MARGIN, BitTable, bit_table
 from flightmesh.kernel.hash import GOLDEN, hash_columns, mix
 from flightmesh.kernel.values import Array, Int64s, Integers, Mask, Words, is_integer_like, stored_integers, validity

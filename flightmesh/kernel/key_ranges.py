@@ -7,12 +7,12 @@ by their range. What always holds: rows with equal keys are in one range, and ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.key_filter import is_ordered
 from flightmesh.kernel.partition import split_by_bucket
 from flightmesh.kernel.values import Array, stored_integers

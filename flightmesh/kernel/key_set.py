@@ -7,10 +7,10 @@ few keys, then a Bloom filter of one fixed size (so that two can be united), the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.key_filter import KeyFilter, bloom_words, is_ordered, key_filter_of, valid_codes
 from flightmesh.kernel.values import Array, Int64s, Words
 

@@ -6,12 +6,12 @@ What always holds: `pairs` gives every match once, in order of probe rows, at mo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.expand import pair_windows
 from flightmesh.kernel.values import Int64s, Mask
 

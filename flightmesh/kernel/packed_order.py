@@ -8,12 +8,12 @@ pack. What always holds: the order is stable and the one that sorting by the col
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.values import Array, Int64s, is_byte_string, validity
 

@@ -8,12 +8,12 @@ row is left out whose group is not full, or where it or the bound is NULL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.join_index import JoinIndex, build_key_index
 from flightmesh.kernel.sort import sortable
 from flightmesh.kernel.values import Array

@@ -7,11 +7,12 @@ and looked up in as many indexes (the logarithmic method of Bentley and Saxe, "D
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.group import group_rows
 from flightmesh.kernel.join_index import JoinIndex, build_key_index
 from flightmesh.kernel.masks import keep_rows

@@ -7,12 +7,12 @@ equal to itself; -0.0 equals 0.0; strings compare by their bytes (UTF-8, so by c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.packed_order import Direction, packed_order
 from flightmesh.kernel.values import Array, canonical_floats, decimal_words, integers, validity
 

@@ -8,12 +8,12 @@ whose sums might not be exact, is left to whoever asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.decimals import decimals_from_int64
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.values import Array, Int64s, integers

@@ -7,11 +7,11 @@ the partition of the row that they are for, and those of one frame are disjoint 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InternalError
 from flightmesh.kernel.values import Array, Int64s, Mask, integers
 from flightmesh.kernel.window_layout import Layout

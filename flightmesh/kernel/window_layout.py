@@ -6,10 +6,10 @@ Handed key columns in that order; hands on row numbers. What always holds: a ran
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.equality import rows_equal
 from flightmesh.kernel.values import Array, Int64s, Mask
 

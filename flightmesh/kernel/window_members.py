@@ -7,10 +7,10 @@ for one frame that alone has more; frames without rows are in none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from flightmesh.dataclass import dataclass
 from flightmesh.kernel.expand import pair_windows
 from flightmesh.kernel.values import Int64s
 from flightmesh.kernel.window_frames import Frames

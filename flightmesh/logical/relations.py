@@ -14,11 +14,11 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from flightmesh.catalog.table import Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, Position
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, require_boolean
 from flightmesh.expression.windows import WindowCall
 from flightmesh.ids import ColumnId, RecursionId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 
 
 def _same_shape(fields: tuple[Field, ...], other: tuple[Field, ...], what: str) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.found import FoundNode
 from flightmesh.node.addresses import EVERY_ADDRESS
 from flightmesh.protocol.node_messages import PROTOCOL_VERSION

@@ -11,10 +11,10 @@ import os
 import socket
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Protocol
 
 from flightmesh.config import Config, available_cores
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import WorkerId
 from flightmesh.node.addresses import reached_at
 from flightmesh.node.announcement import Lan, Self, announcement_of, description

@@ -10,10 +10,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import UnknownJob
 from flightmesh.node.attending import attending
 from flightmesh.protocol.tickets import HeldTicket, sign

@@ -7,8 +7,8 @@ before anybody is told of one; where the usual ports are taken, and nobody asked
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 from flightmesh.node.addresses import reached_at
 from flightmesh.node.worker_security import WorkerSecurity

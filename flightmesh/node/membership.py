@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.sources import DriverSource
 from flightmesh.errors import (
     Fenced,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flightmesh.catalog.memory import as_table
 from flightmesh.catalog.named_files import NamedFiles
 from flightmesh.catalog.table import FileTable, MemoryTable, Table, TableStatistics
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.events import IN_PROCESS, JobOptions, ResultAt
 from flightmesh.errors import Cancelled, NodeUnavailable, UnknownJob
 from flightmesh.exchange.budget import MemoryBudget

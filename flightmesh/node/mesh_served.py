@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.statistics import LazyColumns
 from flightmesh.catalog.table import SERVED, ColumnStatistics, Copy, FileTable, Format, TableStatistics
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.errors import (
     Fenced,

@@ -12,12 +12,12 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.memory import normalised
 from flightmesh.catalog.table import MemoryPart, MemoryTable
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.worker_transitions import WorkerState
 from flightmesh.errors import FlightmeshError, NodeUnavailable, WorkerLost
 from flightmesh.node.attending import caller_check

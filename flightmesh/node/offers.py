@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from flightmesh.catalog.listing import find_present, linked_folders
 from flightmesh.catalog.open import open_table, untyped_columns
 from flightmesh.catalog.storage import LOCAL
 from flightmesh.catalog.table import SERVED, Copy, File, FileTable, Format
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InputChanged, InvalidConfig, NotAllowed
 from flightmesh.protocol.asking import AskServed, Served
 from flightmesh.protocol.node_messages import Serving

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from flightmesh.catalog.table import FileTable, Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig, InvalidInput, NotAllowed
 from flightmesh.trust.state import CA_KEY, TOKENS
 

@@ -8,7 +8,7 @@ column and nodes; replicas are the same files everywhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from flightmesh.catalog.normalise import Described, Mixture, unify_schemas
 from flightmesh.catalog.pruning import Range
 from flightmesh.catalog.statistics import bounds
 from flightmesh.catalog.table import SERVED, ColumnStatistics, Copy, File, FileTable, Format, Holder
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput
 from flightmesh.exchange.budget import format_bytes
 from flightmesh.protocol.client_messages import NodeStatus

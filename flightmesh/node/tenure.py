@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Cancelled, Fenced, NodeUnavailable
 from flightmesh.ids import WorkerId
 from flightmesh.node.table_parts import TableParts

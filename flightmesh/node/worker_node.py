@@ -14,12 +14,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.discovery.opening import Sought, open_source
 from flightmesh.discovery.sources import DriverSource
 from flightmesh.errors import Fenced, FlightmeshError, InternalError, NodeUnavailable, WorkerLost

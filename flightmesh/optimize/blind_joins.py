@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, columns_of
 from flightmesh.ids import ColumnId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Definition,

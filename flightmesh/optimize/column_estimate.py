@@ -12,9 +12,9 @@ from decimal import Decimal
 import pyarrow as pa
 
 from flightmesh.catalog.table import ColumnStatistics, Table, TableStatistics
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.expression.plain import plain, units_a_day
-from flightmesh.lazy_dataclass import dataclass
 
 TEXT_BYTES = 20.0
 UNKNOWN_DISTINCT = 0.1

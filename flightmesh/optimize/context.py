@@ -12,9 +12,9 @@ from typing import Any
 
 from flightmesh.catalog.table import Table, TableStatistics
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression
 from flightmesh.ids import ColumnIds, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation, With
 
 

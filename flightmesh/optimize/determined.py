@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Field
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Scan
 from flightmesh.optimize.context import Context
 from flightmesh.optimize.join_graph import JoinGraph

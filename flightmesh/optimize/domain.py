@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Call, Column, Expression, Field, InList, Literal, conjunction, conjuncts, substitute
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import free_columns, renamed, substitute_columns, with_expressions, with_fresh_ids
 from flightmesh.logical.relations import (
     Aggregate,

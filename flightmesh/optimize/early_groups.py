@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import (
     AggregateCall,
     Call,
@@ -30,7 +31,6 @@ from flightmesh.expression.nodes import (
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Join, JoinKind, Project, Relation, passes
 from flightmesh.logical.traversal import expressions, rewrite_down

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjuncts
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,

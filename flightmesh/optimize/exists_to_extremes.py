@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Column, Expression, Field, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.registry import bind_aggregate
 from flightmesh.ids import ColumnId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, with_fresh_ids
 from flightmesh.logical.relations import (
     Aggregate,

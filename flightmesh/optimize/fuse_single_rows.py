@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import AggregateCall, Expression, SortKey, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Project, Relation, Scan, With, passes
 from flightmesh.logical.traversal import inputs, rebuilt, walk

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import AggregateCall, Case, Column, Expression, Field, Literal, When, conjunction
 from flightmesh.expression.properties import may_fail
 from flightmesh.expression.registry import bind_call
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import Aggregate, AggregateItem, Item, Project, Relation
 from flightmesh.optimize.booleans import joined, simplify_or_parts

@@ -15,9 +15,9 @@ from math import prod
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Cast, Column, Expression
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import JoinKind
 from flightmesh.optimize.column_estimate import ColumnEstimate
 from flightmesh.optimize.selectivity import Columns, selectivity

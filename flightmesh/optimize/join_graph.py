@@ -11,10 +11,10 @@ from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjuncts
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Join, JoinKind, Project, Relation
 from flightmesh.optimize.fragile import is_fragile

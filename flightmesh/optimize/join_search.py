@@ -8,8 +8,8 @@ join is the smaller one (it is built), and pairs without a predicate are multipl
 
 from __future__ import annotations
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Expression, columns_of, conjuncts
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.optimize.join_estimate import joined, semi_joined
 from flightmesh.optimize.join_graph import JoinGraph, bits
 from flightmesh.optimize.selectivity import Columns

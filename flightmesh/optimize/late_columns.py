@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Column, Field, columns_of
 from flightmesh.expression.types import is_string
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Filter,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.exactness import float_signs
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, with_expressions
 from flightmesh.logical.relations import (
     Aggregate,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, columns_of
 from flightmesh.ids import ColumnId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions
 from flightmesh.logical.relations import (
     Aggregate,

@@ -15,6 +15,7 @@ from dataclasses import field, replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import (
     Call,
     Column,
@@ -27,7 +28,6 @@ from flightmesh.expression.nodes import (
     substitute,
 )
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, free_columns
 from flightmesh.logical.relations import (
     Aggregate,

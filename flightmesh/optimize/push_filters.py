@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Expression, Field, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Aggregate,
     Apply,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Expression, conjuncts, substitute
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Filter, Reference, Relation
 from flightmesh.logical.traversal import inputs, rebuilt
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flightmesh.lazy_dataclass import dataclass
+from flightmesh.dataclass import dataclass
 from flightmesh.logical.relations import Relation
 from flightmesh.optimize.blind_joins import joins_to_semi_joins
 from flightmesh.optimize.context import Context

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, columns_of, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Join, Project, Relation, Scan
 from flightmesh.optimize.join_graph import JoinGraph, is_region, join_graph
 from flightmesh.optimize.merging import Names, merge

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.optimize.column_estimate import ColumnEstimate, position
 
 Columns = dict[ColumnId, ColumnEstimate]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import with_fresh_ids
 from flightmesh.logical.relations import Aggregate, Definition, Join, Reference, Relation, Scan, Window, With
 from flightmesh.logical.traversal import inputs, rebuilt, walk

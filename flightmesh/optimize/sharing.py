@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.ids import ColumnId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Definition, Filter, Project, Reference, Relation, Scan, Values, With
 from flightmesh.logical.traversal import walk
 from flightmesh.optimize.context import Context

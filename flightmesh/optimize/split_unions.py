@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, Field, Literal, columns_of, conjunction, substitute
 from flightmesh.ids import ColumnId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import (
     Definition,
     Filter,

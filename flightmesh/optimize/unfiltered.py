@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Expression, columns_of, conjunction, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import is_pass
 from flightmesh.logical.relations import Filter, Join, JoinKind, Project, Relation, Scan
 from flightmesh.optimize.fragile import is_fragile

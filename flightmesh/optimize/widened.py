@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Expression, Field, conjunction
 from flightmesh.ids import ColumnId, RecursionId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import with_fresh_ids
 from flightmesh.logical.relations import Aggregate, Filter, Item, Project, Reference, Relation, Working, passes
 from flightmesh.logical.traversal import rewrite_up, walk

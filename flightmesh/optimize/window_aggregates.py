@@ -15,12 +15,12 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.frames import DEFAULT_FRAME
 from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjuncts, substitute
 from flightmesh.expression.properties import is_volatile
 from flightmesh.expression.windows import over_frame
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import call_expressions, is_pass
 from flightmesh.logical.relations import (
     Aggregate,

@@ -6,8 +6,7 @@ rows beyond it change no function of the Window for the rows that the predicate 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.frames import FrameUnit, Side
 from flightmesh.expression.nodes import Call, Column, Expression, InList, Literal, conjuncts
 from flightmesh.expression.types import Family, family

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Column, Expression, columns_of, conjunction, conjuncts
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Join, JoinKind

@@ -8,8 +8,8 @@ move, it is by those keys that suit the readers, if they have values enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column
 from flightmesh.ids import ColumnId
 from flightmesh.logical.relations import Join, JoinKind

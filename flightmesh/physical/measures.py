@@ -6,10 +6,9 @@ row that FILTER leaves out, or an aggregate of pairs that has a NULL in the pair
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import AggregateCall, Case, Column, Expression, Field, Literal, When, conjunction
 from flightmesh.expression.registry import bind_call
 from flightmesh.physical.operators import ColumnOrder, Measure

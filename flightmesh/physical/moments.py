@@ -6,11 +6,11 @@ division of nothing by nothing is NaN, and what has too few values is NULL, as D
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Case, Cast, Column, Expression, Literal, When
 from flightmesh.expression.registry import bind_call
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from flightmesh.catalog.promise import Promise
 from flightmesh.catalog.table import Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Position
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.ids import EdgeId, RecursionId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Item, JoinKind, Quantifier, UnnestItem
 from flightmesh.physical.partitioning import Partitioning
 

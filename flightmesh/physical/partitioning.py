@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column
-from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

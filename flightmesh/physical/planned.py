@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.expression.nodes import Column, Expression, Field, Literal
 from flightmesh.ids import ColumnId, SharedId

@@ -8,9 +8,10 @@ computed once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.frames import Frame
 from flightmesh.expression.nodes import Column, Expression, Literal, columns_of
 from flightmesh.expression.windows import WINDOW_FUNCTIONS, WindowCall

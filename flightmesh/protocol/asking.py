@@ -7,9 +7,8 @@ other raises NotAllowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flightmesh.catalog.table import ColumnStatistics, FileTable
+from flightmesh.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import enum
 from typing import TypeAlias
 
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import JobId, WorkerId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.protocol.messages import WireError
 from flightmesh.protocol.node_messages import Load, Serving
 

@@ -6,7 +6,7 @@ listener answers to nodes. What always holds: no secret is among the fields.
 
 from __future__ import annotations
 
-from flightmesh.lazy_dataclass import dataclass
+from flightmesh.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ The protocol: https://arrow.apache.org/docs/format/FlightSql.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeGuard
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import UnsupportedFeature
 from flightmesh.protocol.protobuf import (
     DATA,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidMessage
 from flightmesh.ids import AttemptId, JobId, StageId, TaskId
 

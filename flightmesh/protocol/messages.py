@@ -11,8 +11,8 @@ import enum
 from typing import Any, TypeAlias
 
 from flightmesh.catalog.table import Split
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.physical.partitioning import Broadcast, bucket_count
 from flightmesh.stage.graph import Edge, Stage
 

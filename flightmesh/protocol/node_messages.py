@@ -10,8 +10,8 @@ from __future__ import annotations
 import enum
 
 from flightmesh.catalog.table import Copy, Split
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import WorkerId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.physical.operators import TableScan
 from flightmesh.protocol.enrolment import AccessList
 from flightmesh.protocol.messages import DriverMessage, WorkerMessage

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidMessage
 
 T = TypeVar("T")

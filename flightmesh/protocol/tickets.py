@@ -11,9 +11,9 @@ import hmac
 from typing import TypeAlias
 
 from flightmesh.catalog.table import FileSplit, FileTable
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidMessage, InvalidTicket
 from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.protocol.codec import decode, encode
 
 MAC_BYTES = 16

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from flightmesh.dataclass import dataclass
 from flightmesh.driver import summary
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.entries import Table

@@ -11,8 +11,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Cancelled, InvalidMessage, UnknownJob
 from flightmesh.ids import AttemptId, EdgeId, JobId, WorkerId
 from flightmesh.protocol.messages import EdgePlan, Source

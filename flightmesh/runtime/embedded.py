@@ -12,12 +12,12 @@ import queue
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.scan import splits as table_splits
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.actor import Driver
 from flightmesh.driver.events import (
     IN_PROCESS,

@@ -12,10 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, InvalidMessage
 from flightmesh.ids import AttemptId, EdgeId, WorkerId
 from flightmesh.protocol.frames import EntryKind, Frame, read_end

@@ -13,10 +13,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, StreamBroken
 from flightmesh.exchange.log import Blocked, EdgeLog
 from flightmesh.ids import AttemptId, WorkerId

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.record import JobRecord, JobState
 from flightmesh.errors import FlightmeshError, InternalError, UnknownJob, from_wire
 from flightmesh.ids import JobId, WorkerId

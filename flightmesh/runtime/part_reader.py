@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.scan import ROWS_COLUMN
 from flightmesh.catalog.table import FileSplit, FileTable, MemorySplit, MemoryTable, Split, Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError, StreamBroken, WorkerLost
 from flightmesh.exchange.log import Blocked
 from flightmesh.ids import WorkerId

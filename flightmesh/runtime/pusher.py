@@ -13,10 +13,11 @@ import struct
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, NodeUnavailable
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.exchange.store import ExchangeStore

@@ -6,9 +6,8 @@ a worker, and who it is does not change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flightmesh.config import MIB
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Cancelled
 from flightmesh.ids import WorkerId
 from flightmesh.protocol.tickets import Ticket, sign

@@ -7,9 +7,10 @@ that nobody is left to serve raises WorkerLost, which names the nodes that did a
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flightmesh.catalog.table import FileSplit, FileTable, Holder, Split
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import WorkerLost
 
 COME_BACK = "start that node again; with replicas on others (--serve-replica) queries would go on"

@@ -7,8 +7,9 @@ holds no slot permit; everything of a job is dropped together.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flightmesh.dataclass import dataclass
 from flightmesh.fragment.task import SharedSlot
 from flightmesh.ids import JobId
 

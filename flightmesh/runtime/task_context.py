@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from flightmesh.catalog.narrowing import MayMatch, narrowed
 from flightmesh.catalog.normalise import Form
 from flightmesh.catalog.scan import read_split
 from flightmesh.catalog.table import FileSplit, FileTable, Split, Table
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Cancelled
 from flightmesh.exchange.log import EdgeLog
 from flightmesh.exchange.reader import LogReader

@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.events import DriverEvent, ReportReceived, WorkerHeard, WorkerJoined, WorkerLeft, WorkerUnreachable
 from flightmesh.errors import Fenced, FlightmeshError, InvalidInput, NotAllowed
 from flightmesh.ids import WorkerId

@@ -12,11 +12,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.table import Table
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, InternalError, NodeRefused
 from flightmesh.ids import AttemptId, JobId, WorkerId
 from flightmesh.protocol.messages import DriverMessage, PlanStage, TaskState, WireError, WorkerMessage

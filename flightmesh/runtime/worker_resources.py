@@ -5,11 +5,10 @@ Handed a configuration; hands on one value that the worker's board and all its a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flightmesh.catalog.column_cache import ColumnCache
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.exchange.budget import MemoryBudget
 from flightmesh.exchange.store import ExchangeStore, exchange_store
 from flightmesh.runtime.kept_columns import kept_columns

@@ -11,9 +11,10 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig, NodeUnavailable, NotTrusted, Unauthenticated
 from flightmesh.transport.first_contact import fetch_ca, speaks_tls
 from flightmesh.transport.flight_client import ClientConnection

@@ -11,10 +11,11 @@ import enum
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, InternalError
 from flightmesh.protocol.frames import EntryKind, read_frame
 from flightmesh.transport.peers import StreamIn

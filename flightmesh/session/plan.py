@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import FlightmeshError, InternalError, UnsupportedFeature
 from flightmesh.expression.headroom import with_headroom
 from flightmesh.logical.relations import Relation

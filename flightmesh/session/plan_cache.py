@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from flightmesh.catalog.lookups import Lookups, Seen
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.frontend.sql.statements import Analyze
 from flightmesh.session.plan import QueryPlan
 from flightmesh.session.plan_key import Key, key_bytes

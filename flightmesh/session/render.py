@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.session.cells import cell_texts, is_cuttable, is_numeric, type_text
 
 _NARROWEST_TEXT = 12

@@ -7,7 +7,6 @@ holds: types are the engine's (dictionaries and views are decoded), files are re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from flightmesh.catalog.normalise import cast_array, normalise_schema
 from flightmesh.catalog.open import open_table
 from flightmesh.catalog.scan import read_split, splits
 from flightmesh.catalog.table import FileTable, Format, Storage
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput
 
 BATCH_ROWS = 65_536

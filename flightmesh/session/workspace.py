@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from flightmesh.catalog.catalog import Catalog, Entry, View
 from flightmesh.catalog.lookups import Lookups
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.driver.events import JobOptions
 from flightmesh.driver.record import Planning
 from flightmesh.errors import InvalidQuery

@@ -6,13 +6,13 @@ and an empty file an empty one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig, Position
 
 

@@ -7,11 +7,11 @@ over the file, and that over the default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import without_secrets
 from flightmesh.setting_kinds import Role, Unfit
 from flightmesh.settings.environment import read_environment

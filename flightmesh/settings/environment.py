@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 from flightmesh.setting_kinds import Role, Unfit, nearest
 from flightmesh.settings.keys import KEYS, PREFIX, Key

@@ -7,11 +7,11 @@ and the nearest name. What always holds: every field of `Config` can be written 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig, Position
 from flightmesh.setting_kinds import Role, Unfit, nearest
 from flightmesh.settings.keys import KEYS, SECTIONS, Key, build, names_in, roles_text

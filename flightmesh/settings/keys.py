@@ -13,10 +13,10 @@ import inspect
 import sys
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.setting_kinds import Role, Setting, Unfit
 
 PREFIX = "FLIGHTMESH_"

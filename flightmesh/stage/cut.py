@@ -7,9 +7,10 @@ shared relation are edges of one stage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from flightmesh.config import Config
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.one_task import is_few, is_small, places

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.ids import EdgeId, StageId
 from flightmesh.physical.operators import ColumnOrder, DynamicFilter, Operator, TableScan

@@ -9,9 +9,9 @@ carries a message of another kind raises InvalidMessage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidMessage
 from flightmesh.ids import WorkerId
 from flightmesh.protocol import messages

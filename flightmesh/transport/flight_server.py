@@ -13,12 +13,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import (
     FlightmeshError,
     InternalError,

@@ -6,9 +6,10 @@ refuses by raising.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from flightmesh.dataclass import dataclass
 from flightmesh.transport.service import Call
 
 TLS_SCHEME = "grpc+tls"

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidMessage
-from flightmesh.lazy_dataclass import dataclass
 
 
 class Call(Protocol):

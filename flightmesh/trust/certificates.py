@@ -10,12 +10,14 @@ from __future__ import annotations
 import datetime
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from flightmesh.dataclass import dataclass
 
 DOMAIN = "flightmesh"
 SKEW_SECONDS = 300.0

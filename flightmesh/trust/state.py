@@ -9,9 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 from flightmesh.trust.authority import Authority, new_authority
 from flightmesh.trust.private_files import read_private, write_private

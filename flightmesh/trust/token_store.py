@@ -12,9 +12,10 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig, InvalidInput
 from flightmesh.trust.private_files import read_private, write_private
 from flightmesh.trust.tokens import SECRET_BYTES, Kind, Token, digest, is_id, new_token

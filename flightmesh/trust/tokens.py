@@ -13,8 +13,9 @@ import enum
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidToken
 
 VERSION = "fm1"

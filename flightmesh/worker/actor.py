@@ -7,9 +7,10 @@ attempts runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 from flightmesh.ids import AttemptId, EdgeId, JobId, StageId
 from flightmesh.protocol.messages import (

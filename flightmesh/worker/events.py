@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from flightmesh.catalog.table import Split
+from flightmesh.dataclass import dataclass
 from flightmesh.ids import AttemptId, EdgeId, JobId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.protocol.messages import (
     DriverMessage,
     EdgePlan,

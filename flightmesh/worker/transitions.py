@@ -6,7 +6,8 @@ LEGAL moves on, ABSORBED is a late or doubled message that changes nothing, ILLE
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from flightmesh.dataclass import dataclass
 
 
 class AttemptState(enum.Enum):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -27,6 +27,7 @@ from flightmesh.catalog.streams import Block, Quoting, read_blocks, read_head
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import infer_type
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput, with_article
 from flightmesh.expression.types import sql_type_name
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput
 from flightmesh.expression.types import sql_type_name, type_from_name
 

@@ -11,7 +11,6 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -28,6 +27,7 @@ from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
 from flightmesh.catalog.storage import DAMAGE, check_pinned, display, open_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.nodes import Expression
 from flightmesh.ids import ColumnId

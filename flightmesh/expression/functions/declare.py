@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import pyarrow as pa
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression
 
 Datum: TypeAlias = pa.Array | pa.Scalar

@@ -12,13 +12,13 @@ from dataclasses import field
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import Position
 from flightmesh.expression.nodes import AggregateCall, Column, Expression, Field, SortKey, columns_of
 from flightmesh.expression.windows import NEVER_NULL, WindowCall
 from flightmesh.frontend.sql.context import State
 from flightmesh.frontend.sql.grouping_sets import GroupingSets
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import AggregateItem, Apply, JoinKind, Relation, UnnestItem
 
 

@@ -16,11 +16,11 @@ from sqlglot.dialects.dialect import Dialect
 
 from flightmesh.catalog.catalog import View
 from flightmesh.catalog.table import Table
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.parameters import Parameters
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnIds, RecursionId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Definition, Relation, With
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flightmesh.catalog.table import Table
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.ids import RecursionId, SharedId
-from flightmesh.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.scope import Scope

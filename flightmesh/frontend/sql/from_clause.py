@@ -13,6 +13,7 @@ from dataclasses import field
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.frontend.sql import series, table_source, unnest_tables, values
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ctes import Environment
@@ -21,7 +22,6 @@ from flightmesh.frontend.sql.joins import JoinContext, bind_join, paired
 from flightmesh.frontend.sql.names import renamed
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import JoinKind
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidQuery
 from flightmesh.expression.nodes import Column, Expression, Field, children, columns_of, with_children
 from flightmesh.frontend.sql.clause import Dependent, Site
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.functions_map import aggregate_name
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import free_columns, with_expressions
 from flightmesh.logical.relations import Item, Relation
 from flightmesh.logical.traversal import rewrite_up

@@ -15,12 +15,12 @@ from math import prod
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import AggregateCall, Case, Column, Expression, Field, InList, Literal, When
 from flightmesh.expression.registry import bind_call
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import AggregateItem, Expand, Item, Project, Relation, passes
 
 MOST_SETS = 4096

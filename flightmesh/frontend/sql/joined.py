@@ -5,9 +5,9 @@ Handed on between the tables and the joins of one FROM clause.
 
 from __future__ import annotations
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Field
 from flightmesh.frontend.sql.scope import Tables
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, Field, columns_of
 from flightmesh.expression.registry import bind_call
 from flightmesh.frontend.sql.clause import Clause, Dependent, Site
@@ -20,7 +21,6 @@ from flightmesh.frontend.sql.predicates import predicate
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest, some_of
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.expressions import free_columns
 from flightmesh.logical.relations import Apply, Filter, Item, Join, JoinKind, Project, Reference, Relation, Scan, passes
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, Literal, SortKey
 from flightmesh.frontend.sql.clause import Clause, Site
 from flightmesh.frontend.sql.constants import constant_value
@@ -21,7 +22,6 @@ from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.refusals import refuse_clauses
 from flightmesh.frontend.sql.scope import Range, Scope, Tables
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Limit, Relation, Sort, passes
 from flightmesh.logical.relations import Project as Projection
 

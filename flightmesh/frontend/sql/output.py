@@ -10,13 +10,13 @@ from __future__ import annotations
 import pyarrow as pa
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.frames import DEFAULT_FRAME
 from flightmesh.expression.nodes import Call, Column, Expression, Field, Literal, children, columns_of, with_children
 from flightmesh.expression.windows import bind_window
 from flightmesh.frontend.sql.context import Bound, Context
 from flightmesh.frontend.sql.ordering import Key
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Aggregate, Filter, Item, Project, Relation, Sort, Window, WindowItem, passes
 
 

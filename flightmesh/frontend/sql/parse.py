@@ -17,6 +17,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidQuery, Position
 from flightmesh.expression.headroom import is_roomy, with_headroom
 from flightmesh.frontend.sql.interval_texts import whole_intervals
@@ -24,7 +25,6 @@ from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.sql.statements import Analyze
 from flightmesh.frontend.sql.syntax_hints import accepted_calls, call_at, keyword_hint, lacking
 from flightmesh.frontend.sql.tokens import tokenized
-from flightmesh.lazy_dataclass import dataclass
 
 POSITIONAL = "?"
 """Begins the text of the number literal that stands for a parameter; its name follows, or its ordinal, from 1."""

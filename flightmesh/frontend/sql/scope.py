@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidQuery
 from flightmesh.expression.nodes import Column, Field
 from flightmesh.frontend.sql.ctes import Environment
 from flightmesh.frontend.sql.source import Source
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from flightmesh.frontend.sql.clause import Aggregates

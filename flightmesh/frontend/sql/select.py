@@ -11,6 +11,7 @@ from dataclasses import field
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Expression
 from flightmesh.frontend.sql.clause import Aggregates, Clause, Site, Unnests, Windows
 from flightmesh.frontend.sql.context import Bound, Context
@@ -27,7 +28,6 @@ from flightmesh.frontend.sql.scope import Scope
 from flightmesh.frontend.sql.select_list import Aliases, SelectItem, expand
 from flightmesh.frontend.sql.windows import named_windows, over_windows
 from flightmesh.ids import ColumnId
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Aggregate, Filter, Item, Relation, Unnest, UnnestItem
 
 _BOUND = (
@@ -42,7 +42,7 @@ def bind_select(node: exp.Expr, context: Context, environment: Environment, pare
     refuse_clauses(node, _BOUND, context.source)
     source = FromBinder(context, environment, parent).bind(node)
     scope = Scope(source.tables, parent, environment)
-    return _Select(node, context, scope, source.relation).bind()
+    return _Select(node, context, scope, source.relation, Unnests(context.state)).bind()
 
 
 @dataclass(slots=True)
@@ -53,15 +53,12 @@ class _Select:
     context: Context
     scope: Scope
     rows: Relation
+    unnests: Unnests
     items: list[SelectItem] = field(default_factory=list)
     sites: dict[str, Site] = field(default_factory=lambda: {name: Site() for name in _SITES})
     groups: list[Item] = field(default_factory=list)
     sets: GroupingSets | None = None
     worded: tuple[tuple[exp.Expr, Column], ...] = ()
-    unnests: Unnests = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.unnests = Unnests(self.context.state)
 
     def bind(self) -> Bound:
         """Binds the clauses, then builds the relation."""

@@ -10,13 +10,13 @@ from dataclasses import field
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Column, Expression, Field
 from flightmesh.frontend.sql.clause import Alias, Clause
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.expressions import ExpressionBinder
 from flightmesh.frontend.sql.scope import Scope, Tables, nearest
 from flightmesh.frontend.sql.titles import column_title
-from flightmesh.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

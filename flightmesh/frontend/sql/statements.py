@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import TypeAlias
 
-from flightmesh.lazy_dataclass import dataclass
+from flightmesh.dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 

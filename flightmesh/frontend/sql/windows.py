@@ -11,11 +11,11 @@ from dataclasses import field, replace
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Expression, SortKey
 from flightmesh.frontend.sql.clause import Windows
 from flightmesh.frontend.sql.context import Context
 from flightmesh.frontend.sql.grouping import Grouping
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation, Window, WindowItem
 
 

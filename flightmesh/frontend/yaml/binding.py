@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from flightmesh.catalog.catalog import Catalog
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, FlightmeshError, InvalidInput, InvalidPlan, InvalidQuery, NotAllowed
 from flightmesh.frontend.sql.plan import bind_query_ast
 from flightmesh.frontend.sql.source import Source
 from flightmesh.frontend.yaml.document import Document
 from flightmesh.frontend.yaml.steps import LoweredStep, one_query
 from flightmesh.ids import ColumnIds
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 

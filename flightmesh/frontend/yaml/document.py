@@ -17,8 +17,8 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidPlan, Position
-from flightmesh.lazy_dataclass import dataclass
 
 Scalar: TypeAlias = str | int | float | bool | None
 

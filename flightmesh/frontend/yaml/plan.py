@@ -23,6 +23,7 @@ from flightmesh.catalog.catalog import Catalog, Entry
 from flightmesh.catalog.named_files import named_files
 from flightmesh.catalog.names import split_name
 from flightmesh.catalog.table import Format, Storage
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput, InvalidPlan, InvalidQuery, NotAllowed, Position
 from flightmesh.frontend.yaml.binding import Scope, bind_steps
 from flightmesh.frontend.yaml.document import Document, Node, read_document
@@ -33,7 +34,6 @@ from flightmesh.frontend.yaml.params import bind_params, sample_params
 from flightmesh.frontend.yaml.steps import INPUTS, LoweredStep, Names, in_order, plan_names, resolve_step
 from flightmesh.frontend.yaml.validation import nearest, validate
 from flightmesh.ids import ColumnIds
-from flightmesh.lazy_dataclass import dataclass
 from flightmesh.logical.relations import Relation
 
 _SUBSTITUTION = re.compile(r"\{([^{}]*)\}")

@@ -13,10 +13,10 @@ from pathlib import PurePath
 
 from sqlglot import exp
 
+from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidPlan
 from flightmesh.frontend.yaml.document import Document, Node
 from flightmesh.frontend.yaml.validation import nearest
-from flightmesh.lazy_dataclass import dataclass
 
 INPUTS = "inputs of the plan"
 """The schema under which a plan's inputs are known to the binder, so that they hide nothing of the session's."""

@@ -5,9 +5,9 @@ Handed a JDBC number or none; hands on rows of the columns that the protocol fix
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
+
+from flightmesh.dataclass import dataclass
 
 TYPE_INFO = pa.schema(
     [

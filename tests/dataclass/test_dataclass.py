@@ -1,24 +1,24 @@
-"""A class made in two steps is the class that the standard decorator makes, whoever looks at it first."""
+"""A class that is declared quickly is the class that the standard decorator makes."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, field, fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, InitVar, field, fields, is_dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, get_type_hints
 
 import cattrs
 import pytest
 
-from flightmesh import lazy_dataclass
+from flightmesh.dataclass import dataclass
 
-frozen = partial(lazy_dataclass.dataclass, frozen=True, slots=True)
+frozen = partial(dataclass, frozen=True, slots=True)
 
 
 @frozen()
@@ -83,26 +83,48 @@ def _said(base: Any, sub: Any) -> dict[str, Any]:
 
 
 def test_a_class_is_what_the_standard_decorator_makes() -> None:
-    assert _said(*_declare(lazy_dataclass.dataclass)) == _said(*_declare(_standard))
+    assert _said(*_declare(dataclass)) == _said(*_declare(_standard))
 
 
 @pytest.mark.parametrize(
     "look", [fields, is_dataclass, get_type_hints, lambda kind: cattrs.Converter().structure({"first": 1}, kind)]
 )
 def test_whoever_looks_first_sees_a_dataclass(look: Callable[[type], Any]) -> None:
-    base, _ = _declare(lazy_dataclass.dataclass)
+    base, _ = _declare(dataclass)
     standard, _ = _declare(_standard)
     assert str(look(base)) == str(look(standard))
     assert base(4).double == 8
 
 
-def test_methods_are_made_by_the_first_use_alone() -> None:
-    base, sub = _declare(lazy_dataclass.dataclass)
-    assert "__eq__" not in vars(base)
-    assert "__eq__" not in vars(sub)
-    base(1)
-    assert "__eq__" in vars(base)
-    assert "__eq__" not in vars(sub)
+def test_a_class_compiles_nothing_that_another_with_as_many_fields_has_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    compile_it = compile
+    monkeypatch.setattr("builtins.compile", lambda text, *rest: compiled.append(text) or compile_it(text, *rest))
+
+    @frozen()
+    class One:
+        first: int
+        second: list[int] = field(default_factory=list)
+
+    before = len(compiled)
+
+    @frozen()
+    class Other:
+        left: str
+        right: dict[str, int] = field(default_factory=dict)
+
+    assert len(compiled) == before
+    assert (One(1), Other("a")) == (One(1, []), Other("a", {}))
+    assert (repr(Other("a")), Other("a") == Other("b"), One(1) == Other("a")) == (
+        f"{Other.__qualname__}(left='a', right={{}})",
+        False,
+        False,
+    )
+
+
+def test_the_signature_is_that_of_the_standard_decorator() -> None:
+    quick, standard = _declare(dataclass), _declare(_standard)
+    assert [str(inspect.signature(kind)) for kind in quick] == [str(inspect.signature(kind)) for kind in standard]
 
 
 def test_a_class_keeps_the_methods_that_it_has() -> None:
@@ -123,7 +145,7 @@ def test_a_class_keeps_the_methods_that_it_has() -> None:
 
 
 def test_a_class_that_is_not_frozen_is_assigned_to_and_has_no_hash() -> None:
-    @lazy_dataclass.dataclass(slots=True)
+    @dataclass(slots=True)
     class Counted:
         count: int = 0
 
@@ -138,7 +160,7 @@ def test_a_class_that_is_not_frozen_is_assigned_to_and_has_no_hash() -> None:
 
 def test_a_pickle_is_read_where_the_class_has_not_been_used() -> None:
     program = (
-        "import pickle, sys; from tests.lazy_dataclass.test_lazy_dataclass import Named;"
+        "import pickle, sys; from tests.dataclass.test_dataclass import Named;"
         " found = pickle.loads(bytes.fromhex(sys.argv[1])); print(found, found == Named('a', 5))"
     )
     found = subprocess.run(
@@ -147,24 +169,52 @@ def test_a_pickle_is_read_where_the_class_has_not_been_used() -> None:
     assert found.stdout == "Named(name='a', size=5) True\n"
 
 
-def test_threads_that_make_the_first_instances_at_once_all_get_whole_ones() -> None:
-    for _ in range(50):
-        base, sub = _declare(lazy_dataclass.dataclass)
-        start = threading.Barrier(4)
-        made: list[Any] = []
+def test_a_subclass_that_is_no_dataclass_may_have_attributes_of_its_own() -> None:
+    class Own(Named):
+        pass
 
-        def make(kind: type, start: threading.Barrier = start, made: list[Any] = made) -> None:
-            start.wait()
-            made.append(kind(1))
-
-        threads = [threading.Thread(target=make, args=(kind,)) for kind in (base, sub, base, sub)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(map(repr, made)) == sorted(map(repr, [base(1), base(1), sub(1), sub(1)]))
+    own = Own("a")
+    own.other = 1  # type: ignore[attr-defined]
+    with pytest.raises(FrozenInstanceError, match="cannot delete field 'size'"):
+        del own.size
+    del own.other  # type: ignore[attr-defined]
+    assert vars(own) == {}
 
 
-def test_a_class_without_slots_is_refused() -> None:
+def test_recursive_instances_have_a_text() -> None:
+    @dataclass(slots=True)
+    class Linked:
+        next: Any = None
+
+    linked = Linked()
+    linked.next = linked
+    assert repr(linked) == f"{Linked.__qualname__}(next=...)"
+
+
+def test_what_is_not_done_is_refused_when_a_class_is_declared() -> None:
     with pytest.raises(TypeError, match="slots"):
-        lazy_dataclass.dataclass(slots=False)
+        dataclass(slots=False)
+    with pytest.raises(TypeError, match=r"Derived\.value"):
+
+        @dataclass(slots=True)
+        class Derived:
+            value: int = field(init=False)
+
+    with pytest.raises(TypeError, match=r"Given\.value"):
+
+        @dataclass(slots=True)
+        class Given:
+            value: InitVar[int]
+
+    with pytest.raises(TypeError, match="after one with a default"):
+
+        @dataclass(slots=True)
+        class Disordered:
+            first: int = 1
+            second: int
+
+    with pytest.raises(ValueError, match=r"Shared\.values"):
+
+        @dataclass(slots=True)
+        class Shared:
+            values: Any = dict.fromkeys("a")
