@@ -2,7 +2,7 @@
 
 Handed work without side effects; hands on its result. What always holds: work that the recursion limit stops is done again on
 a thread with a large stack under a higher limit, so depth costs nothing where there is none; past that limit the
-RecursionError comes out, never a crash.
+RecursionError comes out, never a crash; no work waits for deep work to end, which may take long.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+
+from flightmesh.errors import UnsupportedFeature
 
 T = TypeVar("T")
 
@@ -26,65 +28,66 @@ _usual_limit = 0
 
 
 class _Gate:
-    """Usual work goes on side by side, deep work alone: Python has one recursion limit for all threads, and none may go past
-    the usual one on a usual stack."""
+    """Work on usual stacks and work on large ones never run at the same time: Python has one recursion limit for all threads,
+    and none may go past the usual one on a usual stack."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._usual = 0
         self._deep = 0
-        self._deep_runs = False
 
-    @contextmanager
-    def usual(self) -> Iterator[None]:
-        """Side by side with other usual work; waits for deep work, also for such as waits itself."""
+    def try_usual(self) -> bool:
+        """Lets work begin on a usual stack, unless some runs, or waits to run, on a large one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._deep == 0)
-            self._usual += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._usual -= 1
-                self._changed.notify_all()
+            self._usual += self._deep == 0
+            return self._deep == 0
+
+    def leave_usual(self) -> None:
+        """Such work has ended."""
+        with self._changed:
+            self._usual -= 1
+            self._changed.notify_all()
 
     @contextmanager
     def deep(self) -> Iterator[None]:
-        """Alone."""
+        """Side by side with other work on large stacks, once there is none on usual ones."""
         with self._changed:
             self._deep += 1
-            self._changed.wait_for(lambda: self._usual == 0 and not self._deep_runs)
-            self._deep_runs = True
+            self._changed.wait_for(lambda: self._usual == 0)
         try:
             yield
         finally:
             with self._changed:
                 self._deep -= 1
-                self._deep_runs = False
-                self._changed.notify_all()
 
 
 _gate = _Gate()
 
 
 def with_headroom(work: Callable[[], T]) -> T:
-    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack.
+    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack. While other work has more
+    room this has it from the start.
 
     Inside other such work it is simply done: if it is too deep, the outermost is done again.
     """
     if getattr(_here, "inside", False):
         return work()
-    try:
-        with _gate.usual():
-            _here.inside = True
-            try:
-                return work()
-            finally:
-                _here.inside = False
-    except RecursionError:
-        pass
+    if _gate.try_usual():
+        _here.inside = True
+        try:
+            return work()
+        except RecursionError:
+            pass
+        finally:
+            _here.inside = False
+            _gate.leave_usual()
     with _gate.deep():
         return _on_a_large_stack(work)
+
+
+def nested_too_deeply() -> UnsupportedFeature:
+    """The error for a query past what can be planned or run."""
+    return UnsupportedFeature("the query is nested too deeply", hint="split it with CREATE TABLE AS")
 
 
 def is_roomy() -> bool:

@@ -207,10 +207,12 @@ def rewrite(node: Expression, change: Callable[[Expression], Expression]) -> Exp
 
 
 def walk(node: Expression) -> Iterator[Expression]:
-    """Every node, parents first."""
-    yield node
-    for part in children(node):
-        yield from walk(part)
+    """Every node, parents first. However deep the tree: tasks walk it on stacks of the usual size."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(children(node)))
 
 
 def columns_of(node: Expression) -> frozenset[ColumnId]:

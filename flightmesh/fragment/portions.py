@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
-from flightmesh.expression.lower import compile_expressions
+from flightmesh.expression.headroom import with_headroom
+from flightmesh.expression.lower import Program, compile_expressions
 from flightmesh.expression.nodes import Call, Case, Column, Expression, Literal, children
 from flightmesh.expression.properties import is_constant, is_volatile, may_fail
 from flightmesh.kernel.values import Array
@@ -32,11 +33,11 @@ class Portions:
     may come as decimal64. Used by one task."""
 
     def __init__(self, expressions: Sequence[Expression], short: Collection[int] = ()) -> None:
-        watched = dict.fromkeys(part for expression in expressions for part in _texts_inside(expression))
-        self._program = compile_expressions((*expressions, *watched))
+        self._program = with_headroom(lambda: _watching(expressions))
         self._count = len(expressions)
         self._short = frozenset(short)
-        self._grows = bool(watched) or any(_is_wide(e) and not isinstance(e, Column) for e in expressions)
+        is_watched = len(self._program.types) > self._count
+        self._grows = is_watched or any(_is_wide(e) and not isinstance(e, Column) for e in expressions)
         self._rows = FIRST_ROWS if self._grows else 1 << 62
 
     def run(self, batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, list[Array]]]:
@@ -61,18 +62,29 @@ class Portions:
         self._rows = max(1, min(fitting, max(self._rows, rows * GROWTH)))
 
 
+def _watching(expressions: Sequence[Expression]) -> Program:
+    """The program of expressions, and after them of the texts inside, each once."""
+    watched = dict.fromkeys(part for expression in expressions for part in _texts_inside(expression))
+    return compile_expressions((*expressions, *watched))
+
+
 def _texts_inside(expression: Expression) -> Iterator[Expression]:
     """Texts that are computed on the way, for every row: those on which a lazy operand works are not known to be."""
-    if isinstance(expression, Case):
-        parts: tuple[Expression, ...] = ()
-    elif isinstance(expression, Call) and expression.function in _LAZY and any(may_fail(a) for a in expression.args[1:]):
-        parts = expression.args[:1]
-    else:
-        parts = children(expression)
-    for part in parts:
+    waiting = list(reversed(_eager(expression)))
+    while waiting:
+        part = waiting.pop()
         if _is_wide(part) and not isinstance(part, Column | Literal) and not is_constant(part) and not is_volatile(part):
             yield part
-        yield from _texts_inside(part)
+        waiting.extend(reversed(_eager(part)))
+
+
+def _eager(expression: Expression) -> tuple[Expression, ...]:
+    """The parts of an expression that are computed for every row."""
+    if isinstance(expression, Case):
+        return ()
+    if isinstance(expression, Call) and expression.function in _LAZY and any(may_fail(a) for a in expression.args[1:]):
+        return expression.args[:1]
+    return children(expression)
 
 
 def _is_wide(expression: Expression) -> bool:

@@ -2,7 +2,8 @@
 
 Handed a plan, an expression or a message; hands on bytes, and the equal value back. What always holds: a member of a
 closed union carries its class name under `_`; Arrow types, schemas, scalars and batches are Arrow IPC bytes; enums are
-their values; bytes that do not make the asked type raise InvalidMessage and nothing else.
+their values; bytes that do not make the asked type raise InvalidMessage and nothing else. What is nested too deeply for one
+msgpack value goes in parts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 from flightmesh.errors import InvalidMessage, with_article
 from flightmesh.protocol.kinds import TAG, is_dataclass, is_optional, kind_name, members
 from flightmesh.protocol.misfits import misfit
+from flightmesh.protocol.parts import pack_parts, part_kinds, reference, unpack_parts
 
 if TYPE_CHECKING:
     import cattrs
@@ -27,7 +29,10 @@ T = TypeVar("T")
 
 def encode(value: Any, kind: Any = None) -> bytes:
     """The bytes of a value. `kind`: the union it is sent as, if its reader expects one; else its own class."""
-    return cast(bytes, msgpack.packb(_converter().unstructure(value, kind or type(value))))
+    try:
+        return cast(bytes, msgpack.packb(_converter().unstructure(value, kind or type(value))))
+    except (RecursionError, ValueError):  # ValueError: msgpack's own limit, of 511 levels
+        return _encode_in_parts(value, kind or type(value))
 
 
 def decode(data: bytes, kind: Any) -> Any:
@@ -38,12 +43,25 @@ def decode(data: bytes, kind: Any) -> Any:
         message = f"{len(data)} bytes do not make {with_article(kind_name(kind))}: they are not one msgpack value"
         raise InvalidMessage(message) from None
     try:
-        return _converter().structure(body, kind)
+        whole = body if type(body) is not msgpack.ExtType else unpack_parts(body, _read_part)
+        return _converter().structure(whole, kind)
     except RecursionError:
         raise InvalidMessage(f"a message of {len(data)} bytes is nested too deeply") from None
     except Exception:
-        reason = misfit(body, kind, _converter().structure)
+        in_parts = type(body) is msgpack.ExtType
+        reason = "its parts do not fit" if in_parts else misfit(body, kind, _converter().structure)
         raise InvalidMessage(f"{len(data)} bytes do not make {with_article(kind_name(kind))}: {reason}") from None
+
+
+def _encode_in_parts(value: Any, kind: Any) -> bytes:
+    converter = _converter_of_parts()
+    as_part = _union_writer(kind, converter)
+    return pack_parts(value, lambda whole: converter.unstructure(whole, kind), as_part)
+
+
+def _read_part(body: Any) -> Any:
+    kind = part_kinds()[_map(body).pop(TAG)]
+    return _converter().structure(body, kind)
 
 
 def _is_union(kind: Any) -> bool:
@@ -61,14 +79,28 @@ def _union_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any
     return write
 
 
+def _part_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
+    """As `_union_writer`; what is a part is only named."""
+    write = _union_writer(kind, converter)
+
+    def refer(value: Any) -> Any:
+        return reference(value) or write(value)
+
+    return refer
+
+
 def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     by_name = {member.__name__: member for member in members(kind)}
+    classes = frozenset(by_name.values())
     known: dict[Any, Callable[[Any, Any], Any]] = {}  # filled as they are met: a union may have itself in it
     optional = is_optional(kind)
 
     def read(body: Any, _: Any) -> Any:
-        if body is None and optional:
-            return None
+        if type(body) is not dict:
+            if body is None and optional:
+                return None
+            if type(body) in classes:  # a part of a value that is in parts: made before the rest
+                return body
         name = _map(body).get(TAG)
         if name not in by_name:
             raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
@@ -147,6 +179,16 @@ def _read_scalar(data: bytes) -> pa.Scalar:
 @cache
 def _converter() -> cattrs.Converter:
     """Made when the first value is written or read: a process without a mesh does neither."""
+    return _made(_union_writer)
+
+
+@cache
+def _converter_of_parts() -> cattrs.Converter:
+    """The same for values that are written in parts."""
+    return _made(_part_writer)
+
+
+def _made(union_writer: Callable[[Any, cattrs.Converter], Callable[[Any], Any]]) -> cattrs.Converter:
     import cattrs
 
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
@@ -168,7 +210,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _tuple_reader(kind, converter))
     converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _dataclass_writer(kind, converter))
     converter.register_structure_hook_factory(is_dataclass, lambda kind: _dataclass_reader(kind, converter))
-    converter.register_unstructure_hook_factory(_is_union, lambda kind: _union_writer(kind, converter))
+    converter.register_unstructure_hook_factory(_is_union, lambda kind: union_writer(kind, converter))
     converter.register_structure_hook_factory(_is_union, lambda kind: _union_reader(kind, converter))
     return converter
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from flightmesh.errors import Cancelled, FlightmeshError, InternalError, ResourceExhausted
 from flightmesh.exchange.sink import Sink
 from flightmesh.exchange.store import ExchangeStore
+from flightmesh.expression.headroom import nested_too_deeply
 from flightmesh.fragment.metrics import OperatorMetrics
 from flightmesh.fragment.run import FragmentRun, run_fragment
 from flightmesh.ids import EdgeId, WorkerId
@@ -164,4 +165,6 @@ def wire_error(failure: BaseException, what: object) -> WireError:
     LOG.debug("%s failed", what, exc_info=failure)
     if isinstance(failure, MemoryError | pa.ArrowMemoryError):
         return ResourceExhausted(f"the machine is out of memory: {failure}", hint="lower the `memory` budget").to_wire()
+    if isinstance(failure, RecursionError):
+        return nested_too_deeply().to_wire()
     return InternalError(f"{type(failure).__name__}: {failure}", hint="this is a bug in flightmesh: please report it").to_wire()

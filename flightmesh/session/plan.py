@@ -15,8 +15,8 @@ import pyarrow as pa
 from flightmesh.catalog.table import MemoryTable
 from flightmesh.config import Config
 from flightmesh.dataclass import dataclass
-from flightmesh.errors import FlightmeshError, InternalError, UnsupportedFeature
-from flightmesh.expression.headroom import with_headroom
+from flightmesh.errors import FlightmeshError, InternalError
+from flightmesh.expression.headroom import nested_too_deeply, with_headroom
 from flightmesh.logical.relations import Relation
 from flightmesh.logical.validate import require_same_columns
 from flightmesh.optimize.context import Context
@@ -37,7 +37,7 @@ def typed_errors() -> Iterator[None]:
     except FlightmeshError:
         raise
     except RecursionError:
-        raise UnsupportedFeature("the query is nested too deeply", hint="split it with CREATE TABLE AS") from None
+        raise nested_too_deeply() from None
     except Exception as failure:
         LOG.debug("planning failed", exc_info=failure)
         reason = f"{type(failure).__name__}: {failure}"
@@ -69,8 +69,12 @@ class QueryPlan:
 
 
 def plan_query(relation: Relation, names: tuple[str, ...], context: Context, config: Config) -> QueryPlan:
-    """Optimizes a relation, picks its operators and cuts them into stages."""
-    return with_headroom(lambda: _planned(relation, names, context, config))
+    """Optimizes a relation, picks its operators and cuts them into stages. Raises UnsupportedFeature for one that is nested too
+    deeply."""
+    try:
+        return with_headroom(lambda: _planned(relation, names, context, config))
+    except RecursionError:
+        raise nested_too_deeply() from None
 
 
 def _planned(relation: Relation, names: tuple[str, ...], context: Context, config: Config) -> QueryPlan:
