@@ -65,8 +65,8 @@ _gate = _Gate()
 
 
 def with_headroom(work: Callable[[], T]) -> T:
-    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack. While other work has more
-    room this has it from the start.
+    """What `work` gives; done a second time, with more room, if it was too deep for the caller's stack. While other work has
+    more room this has it from the start.
 
     Inside other such work it is simply done: if it is too deep, the outermost is done again.
     """

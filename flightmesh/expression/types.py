@@ -109,6 +109,19 @@ def _is_list(type: pa.DataType) -> bool:
     return bool(lists or kind.is_list_view(type) or kind.is_large_list_view(type))
 
 
+TYPE_LEVELS = 63
+"""Lists, and structs, within each other that rows may have: Arrow IPC, which goes between workers and onto disks, writes 64
+levels, values included."""
+
+
+def type_levels(type: pa.DataType) -> int:
+    """How many lists and structs a type has within each other."""
+    levels, inside = 0, [type]
+    while inside := [each.field(number).type for each in inside for number in range(each.num_fields)]:
+        levels += 1
+    return levels
+
+
 def is_numeric(type: pa.DataType) -> bool:
     """Whether arithmetic is defined on the type."""
     return family(type) in (Family.INTEGER, Family.DECIMAL, Family.FLOAT)

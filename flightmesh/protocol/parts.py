@@ -106,9 +106,10 @@ def _cuts(value: Any) -> Iterator[Any]:
 
 def _inside(node: Any) -> tuple[Any, ...]:
     """What a dataclass or a tuple holds."""
-    return node if isinstance(node, tuple) else tuple([getattr(node, name) for name in _names(type(node))])
+    kind: Any = type(node)
+    return node if isinstance(node, tuple) else tuple([getattr(node, name) for name in _names(kind)])
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))

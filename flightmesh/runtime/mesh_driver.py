@@ -50,6 +50,7 @@ from flightmesh.runtime.claims import check_claims
 from flightmesh.runtime.driver_effects import DriverEffects
 from flightmesh.runtime.driver_loop import DriverLoop
 from flightmesh.runtime.job_waits import JobWaits, ResultPlace, unknown_job
+from flightmesh.runtime.sendable import require_sendable
 from flightmesh.runtime.subjects import about
 from flightmesh.runtime.worker_links import WorkerLinks
 from flightmesh.stage.graph import StageGraph
@@ -84,9 +85,11 @@ class MeshDriver:
         self._loop.start()
 
     def submit(self, graph: StageGraph, options: JobOptions) -> JobId:
-        """Starts a job, or puts it in the queue. Raises Cancelled once the driver is closing."""
+        """Starts a job, or puts it in the queue. Raises Cancelled once the driver is closing, UnsupportedFeature for a plan
+        that cannot be sent to workers."""
         if self._is_closing:
             raise Cancelled("the driver is going down and takes no more jobs")
+        require_sendable(graph)
         job = JobId(next(self._numbers))
         self._waits.add(job)
         tasks = sum(stage.tasks for stage in graph.stages)

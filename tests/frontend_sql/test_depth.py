@@ -1,4 +1,5 @@
-"""Deep nesting: queries of hundreds of levels run, those of thousands are refused, none ends the process."""
+"""Deep nesting: queries of hundreds of levels run, and chains of a thousand terms; those of thousands are refused; none ends a
+process, or makes a worker seem lost."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+import pyarrow as pa
 import pytest
 
 import flightmesh
-from flightmesh.errors import InvalidQuery
+from flightmesh.errors import InvalidQuery, UnsupportedFeature
 from flightmesh.expression.headroom import with_headroom
 from tests.frontend_sql.tables import plan
 from tests.meshes import ANYWHERE, AnySession, session_anywhere
@@ -43,6 +45,71 @@ def test_hundreds_of_levels_run(session: AnySession, shape: Callable[[int], str]
 
 def test_a_thousand_terms_run(session: AnySession) -> None:
     assert session.sql(_sums(1000)).to_arrow().to_pylist() == [{"x": 1}]
+
+
+TERMS = 1000
+_CHAINS = {
+    "+": ("select " + "+".join(["a"] * TERMS) + " as x from t where a = 2", 2 * TERMS),
+    "*": ("select " + "*".join(["d"] * TERMS) + " as x from t where a = 2", 1.0),
+    "||": ("select length(" + "||".join(["s"] * TERMS) + ") as x from t where a = 2", TERMS),
+    "or": ("select count(*) as x from t where " + " or ".join(f"a = {2 * n} and b > {n}" for n in range(TERMS)), 3),
+    "and": ("select bool_and(" + " and ".join(f"a + b <> -{n + 1}" for n in range(TERMS)) + ") as x from t", True),
+    "calls": ("select " + "abs(" * TERMS + "a" + ")" * TERMS + " as x from t where a = 2", 2),
+    "texts": ("select " + "upper(lower(" * 500 + "s" + "))" * 500 + " as x from t where a = 2", "X"),
+    "not": ("select " + "not " * TERMS + "(a > b) as x from t where a = 2", False),
+    "=": ("select " + " = ".join(["(a > b)"] * 301) + " as x from t where a = 2", False),
+    "case": (
+        "select " + "".join(f"case when a = {n + 9} then {n} else " for n in range(TERMS)) + "b" + " end" * TERMS
+        + " as x from t where a = 2", 3,
+    ),
+    "union all": ("select sum(x) as x from (" + " union all ".join(["select a as x from t where a = 2"] * TERMS) + ")", 2000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("chain", _CHAINS)
+def test_a_thousand_terms_over_columns_run(session: AnySession, chain: str) -> None:
+    numbers = list(range(5))
+    session.upload("t", pa.table({"a": numbers, "b": [3] * 5, "s": ["x"] * 5, "d": [1.0] * 5}))
+    sql, expected = _CHAINS[chain]
+    assert session.sql(sql).to_arrow().to_pylist() == [{"x": expected}]
+
+
+def _limits(depth: int) -> str:
+    return (
+        "select * from (" * depth
+        + "select a as x from t"
+        + "".join(f") s{n} where x < {n + 9} limit {n + 5}" for n in range(depth))
+    )
+
+
+def _cases(depth: int) -> str:
+    return (
+        "select "
+        + "".join(f"case when a = {n + 9} then {n} else " for n in range(depth))
+        + "1 // a"
+        + " end" * depth
+        + " as x from t"
+    )
+
+
+@pytest.mark.parametrize("sql", [_limits(300), _cases(500)], ids=("limits", "cases"))
+def test_what_is_too_deep_to_run_is_an_error_and_the_next_query_runs(session: AnySession, sql: str) -> None:
+    session.upload("t", pa.table({"a": list(range(5))}))
+    with pytest.raises(UnsupportedFeature, match="the query is nested too deeply") as caught:
+        session.sql(sql).to_arrow()
+    assert caught.value.hint == "split it with CREATE TABLE AS"
+    assert session.sql("select count(*) as x from t").to_arrow().to_pylist() == [{"x": 5}]
+
+
+def test_lists_are_nested_as_deeply_as_rows_can_be_sent(session: AnySession) -> None:
+    deepest = session.sql("select " + "[" * 63 + "1" + "]" * 63 + " as x")
+    rows: object = deepest.to_arrow().to_pylist()[0]["x"]
+    for _ in range(63):
+        assert isinstance(rows, list)
+        (rows,) = rows
+    assert rows == 1
+    with pytest.raises(UnsupportedFeature, match="lists within each other in more than 63 levels"):
+        session.sql("select " + "[" * 1000 + "1" + "]" * 1000 + " as x")
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
@@ -86,6 +153,29 @@ def test_usual_work_of_several_threads_goes_on_side_by_side() -> None:
     with_headroom(meeting.wait)  # each waits for the other: one at a time would break the barrier
     others.join()
     assert not meeting.broken
+
+
+def test_usual_work_does_not_wait_for_deep_work() -> None:
+    deep_runs, usual_is_over = threading.Event(), threading.Event()
+    waited: list[bool] = []
+
+    def dive(depth: int) -> None:
+        if depth:
+            dive(depth - 1)
+        else:
+            deep_runs.set()
+            waited.append(usual_is_over.wait(10))
+
+    diver = threading.Thread(target=lambda: with_headroom(lambda: dive(5_000)))
+    diver.start()
+    assert deep_runs.wait(10)
+    assert with_headroom(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        with_headroom(lambda: 1 // 0)
+    usual_is_over.set()
+    diver.join()
+    assert waited == [True]
+    assert with_headroom(threading.current_thread) is threading.current_thread()
 
 
 def test_work_inside_work_is_done_again_as_a_whole() -> None:

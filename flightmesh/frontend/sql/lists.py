@@ -14,7 +14,7 @@ from sqlglot import exp
 from flightmesh.errors import Position
 from flightmesh.expression.nodes import Expression, Literal
 from flightmesh.expression.registry import bind_call, unify
-from flightmesh.expression.types import Family, family, sql_type_name
+from flightmesh.expression.types import TYPE_LEVELS, Family, family, sql_type_name, type_levels
 from flightmesh.frontend.sql.parse import LAST_PLACE, first_place
 from flightmesh.frontend.sql.subquery import bind_list
 
@@ -31,6 +31,8 @@ def array(binder: ExpressionBinder, node: exp.Expr) -> Expression:
         if isinstance(part, exp.Query) and not isinstance(part, exp.Subquery):  # one in parentheses is a value
             return _of_rows(binder, part, binder.at(node))
     values = [binder.bind(part) for part in node.expressions]
+    if max((type_levels(value.type) for value in values), default=0) >= TYPE_LEVELS:
+        raise source.unsupported(f"lists within each other in more than {TYPE_LEVELS} levels", node)
     at = binder.at(node)
     return bind_call("list_value", unify(values, "a list", at) if values else (), at)
 
