@@ -101,7 +101,8 @@ def _union_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any]
                 return None
             if type(body) in classes:  # a part of a value that is in parts: made before the rest
                 return body
-        name = _map(body).get(TAG)
+            raise TypeError(f"a map expected, not {type(body).__name__}")
+        name = body.get(TAG)
         if name not in by_name:
             raise ValueError(f"{name!r} is none of {', '.join(by_name)}")
         structure = known.get(name)
