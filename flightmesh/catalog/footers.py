@@ -11,14 +11,18 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flightmesh.catalog.group_footers import GroupFooters
 from flightmesh.catalog.integer_footers import with_integers
 from flightmesh.catalog.normalise import normalise_type
+from flightmesh.catalog.packed_pages import StoredChunk
 from flightmesh.catalog.pruning import NULLS, Range, cast_bound
 from flightmesh.dataclass import dataclass
 from flightmesh.expression.scaled import is_short_decimal, short_decimal
 from flightmesh.expression.types import is_string
 
 _BYTES_OF_A_NUMBER = 1.6
+_CHUNKS_KEPT = 20_000
+"""Of so many column chunks of a file it is kept which of their pages are worth unpacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Footer:
         self._repetitive: tuple[str, ...] | None = None
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
         self._chunk_bytes: dict[tuple[int, str], int] = {}
+        self._group_footers: GroupFooters | None = None
+        self._stored_chunks: dict[tuple[int, int], StoredChunk] = {}
 
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
@@ -64,6 +70,28 @@ class Footer:
             found = sum(row_group.column(leaf).total_compressed_size for leaf in self._leaves.get(column, ()))
             self._chunk_bytes[group, column] = found
         return found
+
+    def leaves(self, column: str) -> list[int]:
+        """The numbers of the leaves that a column is made of."""
+        return self._leaves[column]
+
+    def stored_chunk(self, group: int, leaf: int) -> StoredChunk | None:
+        """What was kept of a column chunk."""
+        return self._stored_chunks.get((group, leaf))
+
+    def keep_chunk(self, group: int, leaf: int, chunk: StoredChunk) -> StoredChunk:
+        """Keeps what was found out about a column chunk."""
+        if len(self._stored_chunks) >= _CHUNKS_KEPT:
+            self._stored_chunks.clear()
+        self._stored_chunks[group, leaf] = chunk
+        return chunk
+
+    @property
+    def group_footers(self) -> GroupFooters:
+        """Footers of a few columns and row groups, by which columns come as `with_integers` gives them."""
+        if self._group_footers is None:
+            self._group_footers = GroupFooters(self.with_integers, self.schema)
+        return self._group_footers
 
     def leaf(self, column: str) -> int | None:
         """The number of the leaf that a flat column is, None for a nested one, and where it cannot be told: a column inside

@@ -31,7 +31,12 @@ def read_integer(data: bytes, position: int) -> tuple[int, int]:
 
 def write_integer(value: int) -> bytes:
     """A zigzag integer of up to 64 bits."""
-    left = (value << 1) ^ (value >> 63)
+    return write_varint((value << 1) ^ (value >> 63))
+
+
+def write_varint(value: int) -> bytes:
+    """An unsigned integer."""
+    left = value
     made = bytearray()
     while left >= 128:
         made.append(left & 127 | 128)
@@ -66,6 +71,16 @@ def read_size(data: bytes, position: int) -> tuple[int, int, int]:
         return head >> 4, head & 15, position + 1
     count, after = read_varint(data, position + 1)
     return count, head & 15, after
+
+
+def write_binary(value: bytes) -> bytes:
+    """Bytes, or a text in UTF-8."""
+    return write_varint(len(value)) + value
+
+
+def write_size(count: int, each: int) -> bytes:
+    """The same as bytes."""
+    return bytes([count << 4 | each]) if count < 15 else bytes([15 << 4 | each]) + write_varint(count)
 
 
 def skip(data: bytes, position: int, kind: int) -> int:

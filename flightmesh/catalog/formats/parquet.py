@@ -27,6 +27,7 @@ from flightmesh.catalog.partitions import partition_may_match, partition_values
 from flightmesh.catalog.pruning import NULLS, Range, may_match
 from flightmesh.catalog.storage import DAMAGE, check_pinned, display, open_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
+from flightmesh.catalog.unpacked_groups import unpacked_group
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.nodes import Expression
@@ -49,6 +50,7 @@ _footers_lock = threading.Lock()
 class _OpenFile:
     """A file that a thread has open, and how its batches got the types of a table when they were last read."""
 
+    source: pa.NativeFile
     reader: pq.ParquetFile
     decimals: Mapping[str, pa.DataType]
     """Columns that it gives as integers, and the decimals of which these are the unscaled values."""
@@ -83,7 +85,7 @@ def footer(storage: Storage, file: File) -> Footer:
         if found is not None:
             _footers.move_to_end(key)
             return found
-    reader = _open(storage, file)
+    _, reader = _open(storage, file)
     found = Footer(reader.metadata, reader.schema_arrow)
     with _footers_lock:
         _footers[key] = found
@@ -97,17 +99,17 @@ def describe(storage: Storage, file: File) -> pa.Schema:
     return footer(storage, file).schema
 
 
-def _open(storage: Storage, file: File, known: Footer | None = None) -> pq.ParquetFile:
+def _open(storage: Storage, file: File, known: Footer | None = None) -> tuple[pa.NativeFile, pq.ParquetFile]:
     name = display(storage, file.path)
     if file.size < 12:
         raise InvalidInput(f"{name} is not a Parquet file: it has {file.size} bytes", hint="was its writer interrupted?")
     source = open_file(storage, file)
     try:
         if known is None:
-            return pq.ParquetFile(source, pre_buffer=False)
+            return source, pq.ParquetFile(source, pre_buffer=False)
         # Texts that repeat decode more than twice as fast as dictionaries, even though each batch is then made plain.
         repetitive = list(known.repetitive_columns())
-        return pq.ParquetFile(source, metadata=known.with_integers, read_dictionary=repetitive, pre_buffer=False)
+        return source, pq.ParquetFile(source, metadata=known.with_integers, read_dictionary=repetitive, pre_buffer=False)
     except DAMAGE as error:
         problem = _diagnose(source, file, error)
         source.close()
@@ -264,11 +266,8 @@ def _decoded(part: _Part, present: list[str], wanted: pa.Schema) -> Iterator[pa.
     conforming = opened.conforming_to(wanted, part.form)
     part.metrics.bytes += sum(known.chunk_bytes(group, column) for group in pieces for column in present)
     part.metrics.columns.update(present)
-    batches: Iterator[Any] = opened.reader.iter_batches(
-        batch_size=part.morsel_rows, row_groups=list(pieces), columns=present, use_threads=False
-    )
     try:
-        for batch in batches:
+        for batch in _stored_batches(part, opened, known, present):
             yield conforming.apply(batch)
             part.check()
     except DAMAGE as error:
@@ -276,6 +275,24 @@ def _decoded(part: _Part, present: list[str], wanted: pa.Schema) -> Iterator[pa.
         raise _damaged(storage, file, error) from None
     except DataError as error:
         raise InvalidInput(f"{display(storage, file.path)}: {error.message}", hint=error.hint) from None
+
+
+def _stored_batches(part: _Part, opened: _OpenFile, known: Footer, present: list[str]) -> Iterator[Any]:
+    """Batches of the columns that a file has, as Arrow gives them."""
+    pieces = part.split.pieces
+    if len(pieces) > 1:
+        yield from _iterated(opened.reader, part, pieces, present)
+        return
+    with unpacked_group(opened.source, known, pieces[0], present) as unpacked:
+        reader, number = unpacked or (opened.reader, pieces[0])
+        yield from _iterated(reader, part, (number,), present)
+
+
+def _iterated(reader: pq.ParquetFile, part: _Part, groups: Sequence[int], present: list[str]) -> Iterator[Any]:
+    batches: Iterator[Any] = reader.iter_batches(
+        batch_size=part.morsel_rows, row_groups=list(groups), columns=present, use_threads=False
+    )
+    return batches
 
 
 def _damaged(storage: Storage, file: File, error: Exception) -> InvalidInput:
@@ -296,7 +313,8 @@ def _opened(storage: Storage, file: File) -> _OpenFile:
     opened = _readers.open.pop(key, None)
     if opened is None:
         known = footer(storage, file)
-        opened = _OpenFile(_open(storage, file, known), known.short_decimals)
+        source, reader = _open(storage, file, known)
+        opened = _OpenFile(source, reader, known.short_decimals)
     elif storage.scheme == "local":
         # A stat is cheap on a local disk; on S3 the object that is open is the one that was pinned.
         check_pinned(storage, file)

@@ -1,0 +1,185 @@
+"""Row groups of an open file, read by way of memory in which their large Snappy pages are unpacked already.
+
+Handed an open local file and its footer; hands on readers of single row groups, or None where Arrow's own way is as good: other
+codecs, small pages, very large row groups. What always holds: a thread has one such memory and uses it for one row group at a
+time; what a reader has decoded refers to none of it, as Arrow copies values out of the pages of a compressed chunk.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flightmesh.catalog.footers import Footer
+from flightmesh.catalog.group_footers import CODECS, PlacedColumn
+from flightmesh.catalog.packed_pages import (
+    ADDED_BYTES,
+    MOST_GAP,
+    Filling,
+    PackedPage,
+    StoredChunk,
+    packed_pages,
+    plan_filling,
+)
+from flightmesh.dataclass import dataclass
+
+LEAST_BYTES = 200_000
+"""Row groups of whose wanted columns fewer packed bytes would be unpacked are read in Arrow's own way;"""
+MOST_BYTES = 64 << 20
+"""and those that would take more memory."""
+KEPT_BYTES = 16 << 20
+"""So much memory a thread keeps for its next row group."""
+_FIRST_BYTES = 4 << 20
+"""So much it takes at first. What is not written to is no memory."""
+_READERS_KEPT = 128
+_BLOCK = 16
+"""A reader can read so many neighbouring row groups, one at a time."""
+_START = 4
+"""Where the first chunk begins: no footer says 0."""
+_SPARE = 1.25
+"""So many times as much as is needed is taken when it has to grow."""
+_Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
+_Key: TypeAlias = tuple[Footer, tuple[str, ...], int]
+"""A file, columns of it, and which of its blocks of row groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A reader of a block of row groups, for each of which the chunks of columns lie at these offsets of one memory."""
+
+    reader: pq.ParquetFile
+    offsets: tuple[int, ...]
+    """The last one is where what is packed may lie."""
+    fillings: dict[int, Filling]
+    """How the groups that it has read come there."""
+
+
+class _Memory:
+    """What a thread unpacks chunks into, and the readers over it, least recently used first."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes: _Bytes = np.empty(size, np.uint8)
+        self.readers: OrderedDict[_Key, _Reader] = OrderedDict()
+
+
+class _Memories(threading.local):
+    """Each thread's memory; none while one of its readers is in use."""
+
+    def __init__(self) -> None:
+        self.free: _Memory | None = _Memory(_FIRST_BYTES)
+
+
+_memories = _Memories()
+
+
+@contextmanager
+def unpacked_group(
+    source: pa.NativeFile, known: Footer, group: int, columns: Sequence[str]
+) -> Iterator[tuple[pq.ParquetFile, int] | None]:
+    """A reader of the `columns` of a row group, and that group's number there, or None: to be read in Arrow's own way. Good
+    until the context ends."""
+    memory = _memories.free
+    can_read = memory is not None and isinstance(source, pa.OSFile) and hasattr(os, "preadv")
+    found = _filled(memory, source, known, group, columns) if memory is not None and can_read else None
+    if found is None:
+        yield None
+        return
+    memory, reader, number = found
+    _memories.free = None
+    try:
+        yield reader, number
+    finally:
+        _memories.free = memory if len(memory.bytes) <= KEPT_BYTES else _Memory(_FIRST_BYTES)
+
+
+def _filled(
+    memory: _Memory, source: pa.OSFile, known: Footer, group: int, columns: Sequence[str]
+) -> tuple[_Memory, pq.ParquetFile, int] | None:
+    """A reader, its memory filled, and the memory, which may be another."""
+    block, number = divmod(group, _BLOCK)
+    key = known, tuple(columns), block
+    reader = memory.readers.get(key)
+    filling = None if reader is None else reader.fillings.get(number)
+    if reader is None or filling is None:
+        leaves = [leaf for column in columns for leaf in known.leaves(column)]
+        chunks = [known.stored_chunk(group, leaf) or _look_at(source, known, group, leaf) for leaf in leaves]
+        if not _is_worthwhile(chunks):
+            return None
+        if reader is None:
+            made = _made_reader(memory, key, leaves)
+            if made is None:
+                return None
+            memory, reader = made
+        filling = reader.fillings[number] = plan_filling(
+            list(zip(chunks, reader.offsets[:-1], strict=True)), reader.offsets[-1]
+        )
+    memory.readers.move_to_end(key)
+    return (memory, reader.reader, number) if filling.fill(source.fileno(), memory.bytes.data) else None
+
+
+def _is_worthwhile(chunks: Sequence[StoredChunk]) -> bool:
+    """Whether it pays to unpack chunks together."""
+    packed = sum(chunk.packed_size for chunk in chunks)
+    return packed >= LEAST_BYTES and packed + sum(chunk.unpacked_size for chunk in chunks) <= MOST_BYTES
+
+
+def _look_at(source: pa.OSFile, known: Footer, group: int, leaf: int) -> StoredChunk:
+    """A chunk of the file; where its headers make no sense none of its pages is unpacked, and who reads it says so."""
+    chunk = known.metadata.row_group(group).column(leaf)
+    offset, size = chunk.data_page_offset, chunk.total_compressed_size
+    if chunk.dictionary_page_offset is not None:
+        offset = min(offset, chunk.dictionary_page_offset)
+    pages: tuple[PackedPage, ...] = ()
+    if chunk.compression == "SNAPPY" and size <= MOST_BYTES:
+        file = source.fileno()
+        try:
+            pages = packed_pages(
+                lambda start, length: os.pread(file, length, offset + start), size, chunk.total_uncompressed_size - size
+            )
+        except (IndexError, ValueError):
+            pages = ()
+    return known.keep_chunk(group, leaf, StoredChunk(offset, size, pages))
+
+
+def _made_reader(memory: _Memory, key: _Key, leaves: list[int]) -> tuple[_Memory, _Reader] | None:
+    """A reader, and the memory that it is over: this one, or a larger one. None where chunks have other codecs."""
+    known, columns, block = key
+    first = block * _BLOCK
+    rows = known.rows[first : first + _BLOCK]
+    chunks = [[known.metadata.row_group(first + number).column(leaf) for number in range(len(rows))] for leaf in leaves]
+    codecs = [column[0].compression for column in chunks]
+    if any(chunk.compression != codec for column, codec in zip(chunks, codecs, strict=True) for chunk in column):
+        return None
+    if not CODECS.issuperset(codecs):
+        return None
+    room = [max(_most_bytes(chunk) for chunk in column) for column in chunks]
+    offsets = tuple(accumulate(room, initial=_START))
+    total = offsets[-1] + sum(max(chunk.total_compressed_size for chunk in column) for column in chunks) + MOST_GAP
+    if len(memory.bytes) < total:
+        memory = _Memory(int(total * _SPARE))
+    placed = [
+        PlacedColumn(column[0].physical_type, codec, tuple(chunk.num_values for chunk in column), offset, size)
+        for column, codec, offset, size in zip(chunks, codecs, offsets[:-1], room, strict=True)
+    ]
+    footer = known.group_footers.footer(columns, rows, placed)
+    repetitive = [column for column in known.repetitive_columns() if column in columns]
+    source = pa.BufferReader(pa.py_buffer(memory.bytes))
+    reader = pq.ParquetFile(source, metadata=footer, read_dictionary=repetitive, pre_buffer=False)
+    made = memory.readers[key] = _Reader(reader, offsets, {})
+    while len(memory.readers) > _READERS_KEPT:
+        memory.readers.popitem(last=False)
+    return memory, made
+
+
+def _most_bytes(chunk: pq.ColumnChunkMetaData) -> int:
+    """The most bytes that a chunk can take, whatever pages of it are unpacked."""
+    return int(max(chunk.total_compressed_size, chunk.total_uncompressed_size)) + ADDED_BYTES
