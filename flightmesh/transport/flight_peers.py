@@ -31,7 +31,12 @@ T = TypeVar("T")
 CONNECT_MS = 120_000
 """How long gRPC tries to connect to a peer that neither answers nor refuses: one that is stopped, or too busy. Whether such a
 node is lost is for the driver to say; calls have their own deadlines. (The option's name says less than it does.)"""
-
+UNSENT_MS = 10_000
+"""How long a peer may take nothing of what a connection is to send before that ends (TCP_USER_TIMEOUT). gRPC lets go of what it
+is writing only with the connection, whatever deadline the call has, or who cancels it: without this a thread that writes to a
+peer that is stopped waits for as long as that is. Its servers have 20 s for the same."""
+PING_MS = 600_000
+"""gRPC sets that only where it also pings; its servers bear with a ping every five minutes."""
 
 RENEWING_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 """A node whose certificate is being renewed takes no connection for some milliseconds, on a crowded machine for more: who was
@@ -136,6 +141,8 @@ def _client(
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", CONNECT_MS),
         ("grpc.max_reconnect_backoff_ms", 500),
+        ("grpc.keepalive_time_ms", PING_MS),
+        ("grpc.keepalive_timeout_ms", UNSENT_MS),
     ]
     try:
         return flight.connect(address, generic_options=options, middleware=list(middleware), **_tls_arguments(tls))

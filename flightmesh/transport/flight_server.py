@@ -38,12 +38,15 @@ from flightmesh.transport.flight_rows import incoming, internal, outgoing
 from flightmesh.transport.flight_values import from_descriptor, to_flight_info
 from flightmesh.transport.get_schema_errors import refuse_schema
 from flightmesh.transport.large_bodies import LARGEST_MESSAGE, action_of, gather_body, pack_answers
+from flightmesh.transport.open_sockets import cut_off
 from flightmesh.transport.refusals import Refusals
 from flightmesh.transport.security import Guard, OpenDoor, Security, ServerTls, host_of
 from flightmesh.transport.service import Asked, Service
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+CUT_SECONDS = 0.5
+"""What is left of a listener's time to close when those are cut off that have not let go."""
 RENEW_SECONDS = 5.0
 """How long a port may take to be free again; it takes some milliseconds."""
 REFUSALS = (Unauthenticated, NotAllowed)
@@ -73,6 +76,7 @@ class FlightNode:
         guard = security.guard if security else OpenDoor()
         self._door = _Door(service, self.traffic, guard, self._serving, self._closing, frozenset(lines))
         self._lock = threading.Lock()
+        self._draining: list[threading.Thread] = []
         try:
             self._server = _Server(listen, self._door, security.tls if security else None)
         except (pa.ArrowException, flight.FlightError, OSError) as error:
@@ -96,7 +100,9 @@ class FlightNode:
             if self._closing.is_set():
                 return
             old, end_lines = self._server, self._door.lines.ending()
-            threading.Thread(target=old.shutdown, name=f"{self.name}-drain", daemon=True).start()
+            drain = threading.Thread(target=old.shutdown, name=f"{self.name}-drain", daemon=True)
+            drain.start()
+            self._draining = [drain, *(each for each in self._draining if each.is_alive())]
             threading.Thread(target=end_lines, name=f"{self.name}-lines", daemon=True).start()
             self._server = self._again(tls)
 
@@ -133,12 +139,13 @@ class FlightNode:
         return self.traffic.bytes_in
 
     def close(self, seconds: float) -> None:
-        """Ends all streams, then the listener, within `seconds`. Once is enough; more often does no harm."""
+        """Ends all streams, then the listener, within `seconds`; who does not let go is cut off. Once is enough; more often
+        does no harm."""
         deadline = time.monotonic() + seconds
         self._closing.set()
         self.traffic.wait_idle(seconds / 2)
         with self._lock:
-            server, end_lines = self._server, self._door.lines.ending()
+            server, end_lines, draining = self._server, self._door.lines.ending(), self._draining
 
         def shut_down() -> None:
             end_lines()
@@ -146,8 +153,9 @@ class FlightNode:
 
         ender = threading.Thread(target=shut_down, name=f"{self.name}-shutdown", daemon=True)
         ender.start()
-        ender.join(max(0.05, deadline - time.monotonic()))
-        if ender.is_alive():
+        if not _have_ended([ender, *draining], deadline - min(CUT_SECONDS, seconds / 2)):
+            LOG.info("%s cut off %d connections of peers that did not let go", self.name, cut_off(self.port))
+        if not _have_ended([ender, *draining], deadline):
             LOG.warning("%s closes with clients that do not let go", self.name)
             _ABANDONED.append(server)
 
@@ -278,6 +286,13 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         except Exception as error:
             failure = to_flight(internal(error))
         raise failure
+
+
+def _have_ended(threads: list[threading.Thread], until: float) -> bool:
+    """Whether all of them have, waited for."""
+    for thread in threads:
+        thread.join(max(0.05, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _asked(descriptor: Any) -> Asked:

@@ -3,7 +3,7 @@
 `python -m tests.transport.node_process` prints its URI and serves until its input ends: the actions `echo` and `sent` (batches
 that went out); for any ticket, as many batches of 1 MiB as it says (b"-1": endless); a put that is acknowledged batch by batch.
 With `read URI N` it reads N endless streams of another one instead, and prints a line once all of them flow; with `put URI` it
-puts a batch and prints a line, and never finishes.
+puts a batch and prints a line, and never finishes; with `line URI` it opens a line for the action `log`, and prints one.
 """
 
 from __future__ import annotations
@@ -90,6 +90,17 @@ def put(uri: str) -> None:
     os._exit(0)
 
 
+def line(uri: str) -> None:
+    """Has a line open until this process ends."""
+    answered = threading.Event()
+    kept = FlightPeers().line(uri, "log", b"hello", lambda _: answered.set(), lambda: None)
+    assert answered.wait(60)
+    print("open", flush=True)
+    sys.stdin.read()
+    kept.cancel()
+    os._exit(0)
+
+
 def serve() -> None:
     batch = pa.record_batch({"n": pa.array(np.arange(BATCH_BYTES // 8))}, schema=NUMBERS)
     state = {"sent": 0}
@@ -126,5 +137,7 @@ if __name__ == "__main__":
             read(address, int(count))
         case ["put", address]:
             put(address)
+        case ["line", address]:
+            line(address)
         case _:
             serve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import pyarrow.flight as flight
 import pytest
 
-from flightmesh.errors import Fenced, FlightmeshError
+from flightmesh.errors import Fenced, FlightmeshError, NodeUnavailable
 from flightmesh.ids import JobId, WorkerId
 from flightmesh.protocol.messages import FailResult, JobReleased, ReleaseJob
-from flightmesh.transport import flight_server
+from flightmesh.transport import flight_peers, flight_server
 from flightmesh.transport.control import (
     heard,
     orders_dial,
@@ -195,6 +196,47 @@ def test_a_line_to_a_stopped_peer_can_be_given_up() -> None:
         assert unopened.ended.wait(20)
         writing.join(20)
         assert not writing.is_alive()
+
+
+def test_what_is_being_written_to_a_stopped_peer_ends_with_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line's writer is freed without anybody cancelling, and a call that is larger than what sockets hold, too."""
+    monkeypatch.setattr(flight_peers, "UNSENT_MS", 1000)
+    ear = Ear()
+    with started() as peer, calling() as peers:
+        line = ear.open(peers, peer.uri, "echo")
+        wait_until(lambda: ear.answers, what="the line")
+        peer.stop()
+        written: list[bool] = []
+        writing = threading.Thread(target=lambda: written.extend(line.write(b"x" * LINE_BYTES, False) for _ in range(20)))
+        writing.start()
+        writing.join(5)
+        ended = not writing.is_alive()
+        peer.kill()  # the thread is to end in any case
+        assert ended
+        assert not written[-1]
+        assert ear.ended.wait(5)
+    with started() as peer, calling() as peers:
+        assert peers.call(peer.uri, "echo", b"x", 20) == [b"x"]
+        peer.stop()
+        killing = threading.Timer(10, peer.kill)
+        killing.start()
+        with pytest.raises(NodeUnavailable):
+            peers.call(peer.uri, "echo", b"x" * 3_900_000, 0.5)
+        assert killing.is_alive()
+        killing.cancel()
+
+
+def test_a_node_closes_although_a_caller_with_a_line_is_stopped() -> None:
+    log = Log()
+    abandoned = len(flight_server._ABANDONED)
+    with listening(log) as node, started("line", node.uri) as caller:
+        assert caller.uri == "open"
+        caller.stop()
+        began = time.monotonic()
+        node.close(1)
+        assert time.monotonic() - began < 2
+        assert len(flight_server._ABANDONED) == abandoned, "else the process would not end before the caller does"
+        assert log.bodies == [b"hello"]
 
 
 @pytest.mark.parametrize(
