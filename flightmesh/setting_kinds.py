@@ -18,6 +18,9 @@ from typing import Any
 
 from flightmesh.dataclass import dataclass
 
+PREFIX = "FLIGHTMESH_"
+"""Begins the name of each environment variable of ours."""
+
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {
     "k": 1 << 10,

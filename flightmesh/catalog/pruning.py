@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flightmesh.catalog.normalise import drops_only_time
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.expression.nodes import Call, Cast, Column, Expression, InList, Literal
 from flightmesh.expression.plain import plain

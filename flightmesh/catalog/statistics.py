@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flightmesh.catalog.distinct import Sample, estimate_distinct
 from flightmesh.catalog.formats import arrow, parquet
 from flightmesh.catalog.memory import MemoryTables
 from flightmesh.catalog.pruning import Range, comparable
 from flightmesh.catalog.table import ColumnStatistics, FileTable, Format, MemoryTable, Storage, Table, TableStatistics
+from flightmesh.compute import pc
 
 _TABLES_KEPT = 256
 _MEMORY_SAMPLE_ROWS = 65_536

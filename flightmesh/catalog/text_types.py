@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from flightmesh.compute import pc
 
 _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _MOMENT = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"

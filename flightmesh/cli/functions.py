@@ -49,7 +49,7 @@ def command(
 def _entries() -> list[_Entry]:
     """Every function by name, aggregates and window functions among them."""
     from flightmesh.expression.aggregates import AGGREGATES
-    from flightmesh.expression.registry import FUNCTIONS
+    from flightmesh.expression.functions.known import FUNCTIONS
     from flightmesh.expression.signatures import describe_signatures
     from flightmesh.expression.windows import WINDOW_FUNCTIONS
 

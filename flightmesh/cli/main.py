@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.abc import MetaPathFinder
 from typing import Annotated
 
 import typer
@@ -46,6 +45,7 @@ def root(
 def main() -> None:
     """The entry point of the installed script."""
     sys.meta_path.insert(0, _WithoutPandas())
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads for linear algebra, of which there is none here
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes its own words to stderr about what becomes an error of ours
     collector.pause()
     try:
@@ -55,7 +55,7 @@ def main() -> None:
     sys.exit(0)
 
 
-class _WithoutPandas(MetaPathFinder):
+class _WithoutPandas:
     """pyarrow imports pandas, where it is installed, at the first list it is handed; no command needs it, and it takes longer
     to load than all the rest."""
 

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 def settings_of(role: Role, file: Path | None, flags: Mapping[str, Any]) -> Config:
     """The settings. `flags`: what was given, by key (`node.port`); what was not is None or an empty list."""
+    from flightmesh.config import Config
+    from flightmesh.setting_kinds import PREFIX
+
+    if (
+        file is None
+        and all(value in (None, []) for value in flags.values())
+        and not any(n.startswith(PREFIX) for n in os.environ)
+    ):
+        return Config()  # as for most commands, which need not know what could have been set
     return effective_of(role, file, flags).config
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import broadcast, from_values, null_of, numeric_values, validity_buffer
 from flightmesh.expression.functions.declare import Binding, Datum, Request

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import from_values, numeric_values, validity_buffer
 from flightmesh.expression.intervals import MICROS_PER_DAY, parts_of
 from flightmesh.expression.types import Family, family

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import null_of, validity_buffer
 from flightmesh.expression.decimal_rounding import rescale
 from flightmesh.expression.functions.declare import Datum

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import boolean_array, from_values, null_of
 from flightmesh.expression.decimal_rounding import Rounding
 from flightmesh.expression.functions.declare import Datum

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from flightmesh.expression.aggregates import AGGREGATES
 from flightmesh.expression.functions.declare import ScalarFunction
-from flightmesh.expression.registry import FUNCTIONS
+from flightmesh.expression.functions.known import FUNCTIONS
 from flightmesh.expression.signatures import describe_signatures
 from flightmesh.expression.windows import WINDOW_FUNCTIONS
 

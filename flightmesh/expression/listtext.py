@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import boolean_array, boolean_mask, valid_mask
 from flightmesh.expression.lists import kept_elements, put_together, taken_apart
 from flightmesh.expression.textcasts import to_text as element_text

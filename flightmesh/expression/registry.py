@@ -22,31 +22,8 @@ from decimal import Decimal
 import pyarrow as pa
 
 from flightmesh.errors import DataError, InvalidQuery, Position, UnsupportedFeature
-from flightmesh.expression import aggregates, datespans
+from flightmesh.expression import aggregates
 from flightmesh.expression.casts import cast_datum, castable
-from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
-from flightmesh.expression.functions import (
-    arithmetic,
-    bitwise,
-    codecs,
-    comparison,
-    conditional,
-    dates,
-    datetext,
-    listaccess,
-    listfolds,
-    lists,
-    listsearch,
-    listtexts,
-    logic,
-    math,
-    regex,
-    rounding,
-    series,
-    sketches,
-    string,
-    temporal,
-)
 from flightmesh.expression.functions.declare import Request, ScalarFunction
 from flightmesh.expression.nodes import (
     AggregateCall,
@@ -64,34 +41,6 @@ from flightmesh.expression.nodes import (
 from flightmesh.expression.signatures import describe_signatures, is_text_literal, resolve, shared_type
 from flightmesh.expression.types import Family, family, is_numeric, sql_type_name
 from flightmesh.expression.types import common_type as common_type
-
-_MODULES = (
-    arithmetic,
-    comparison,
-    logic,
-    conditional,
-    string,
-    codecs,
-    regex,
-    math,
-    rounding,
-    bitwise,
-    temporal,
-    dates,
-    datetext,
-    sketches,
-    lists,
-    listaccess,
-    listsearch,
-    listfolds,
-    listtexts,
-    series,
-)
-
-FUNCTIONS: dict[str, ScalarFunction] = {f.name: f for module in _MODULES for f in module.FUNCTIONS}
-"""Every scalar function by its one name."""
-
-_ALIASES: dict[str, str] = {alias: f.name for f in FUNCTIONS.values() for alias in f.aliases}
 
 _WRITTEN: dict[str, str] = {"divide": "int_divide"}
 """Names that mean something else when a user writes them as a function than as our operator's name."""
@@ -132,6 +81,8 @@ _WITHOUT_MEAN = (Family.STRING, Family.BINARY, Family.BOOLEAN, Family.INTERVAL)
 
 def function_names() -> tuple[str, ...]:
     """Names of all scalar functions, without aliases, sorted."""
+    from flightmesh.expression.functions.known import FUNCTIONS
+
     return tuple(sorted(FUNCTIONS))
 
 
@@ -147,12 +98,16 @@ def is_aggregate(name: str) -> bool:
 
 def find_function(name: str) -> ScalarFunction | None:
     """The scalar function of this name, alias or operator symbol."""
+    from flightmesh.expression.functions.known import ALIASES, FUNCTIONS
+
     lowered = name.lower()
-    return FUNCTIONS.get(_ALIASES.get(lowered, lowered))
+    return FUNCTIONS.get(ALIASES.get(lowered, lowered))
 
 
 def scalar_function(name: str) -> ScalarFunction:
     """The function that a bound Call names."""
+    from flightmesh.expression.functions.known import FUNCTIONS
+
     return FUNCTIONS[name]
 
 
@@ -162,6 +117,8 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
     `name` is a registry name, an alias or an operator symbol, in any case. Raises InvalidQuery for an unknown name or
     arguments that fit no signature.
     """
+    from flightmesh.expression.functions.known import NOW, OF_UNITS
+
     function = find_function(name)
     if function is None:
         raise _unknown_function(name, at)
@@ -181,7 +138,7 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
         return bind_case(((args[0], args[1]),), args[2], at)
     if function.name == "date_part" and len(args) == 2 and is_text_literal(args[0]):
         return _bind_part(args[0], args[1], at)
-    if function.name in dates.OF_UNITS and args and is_text_literal(args[0]):
+    if function.name in OF_UNITS and args and is_text_literal(args[0]):
         _check_unit(args[0], at)
     binding = resolve(function, args)
     if binding is None:
@@ -190,7 +147,7 @@ def bind_call(name: str, args: Sequence[Expression], at: Position | None = None)
     if function.name in COMPARISONS:
         cast = tuple(as_key(arg) for arg in cast)
     call = Call(function.name, cast, binding.result, at)
-    return Literal(function.kernel((), Request(binding.result, 1))) if function.name in dates.NOW else call
+    return Literal(function.kernel((), Request(binding.result, 1))) if function.name in NOW else call
 
 
 def as_key(expr: Expression) -> Expression:
@@ -209,7 +166,7 @@ def _bind_fold(args: tuple[Expression, ...], at: Position | None) -> Expression:
     named = args[1].value.as_py() if len(args) > 1 and isinstance(args[1], Literal) and is_text_literal(args[1]) else None
     if named is None:
         raise InvalidQuery("list_aggregate takes a list and the name of an aggregate as constant text", position=at)
-    known = sorted(name.removeprefix("list_") for name in FUNCTIONS if name in _FOLDS)
+    known = sorted(name.removeprefix("list_") for name in function_names() if name in _FOLDS)
     canonical = aggregates.canonical(named.lower()) or named.lower()
     if canonical not in known:
         if aggregates.canonical(named.lower()) is None:
@@ -233,6 +190,8 @@ def _operands(name: str, arg: Expression) -> tuple[Expression, ...]:
 
 
 def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expression:
+    from flightmesh.expression.dateparts import CALENDAR_PARTS, CLOCK_PARTS, part_name
+
     text = part.value.as_py() if isinstance(part, Literal) else None
     name = None if text is None else part_name(text)
     if name is None:
@@ -245,6 +204,8 @@ def _bind_part(part: Expression, value: Expression, at: Position | None) -> Expr
 
 def _check_unit(unit: Expression, at: Position | None) -> None:
     """Refuses constant text that is no unit of time, whether or not a row would have met it."""
+    from flightmesh.expression import datespans
+
     text = unit.value.as_py() if isinstance(unit, Literal) else None
     if text is None:
         return
@@ -388,7 +349,9 @@ def _negated_literal(arg: Expression) -> Literal | None:
 def _unknown_function(name: str, at: Position | None) -> InvalidQuery:
     if name.lower() in _NOT_YET:
         return UnsupportedFeature(f"not supported yet: the function {name.lower()}", position=at)
-    known = [n for n in (*FUNCTIONS, *_ALIASES, *aggregates.all_names()) if n.isidentifier()]
+    from flightmesh.expression.functions.known import ALIASES, FUNCTIONS
+
+    known = [n for n in (*FUNCTIONS, *ALIASES, *aggregates.all_names()) if n.isidentifier()]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else None
     return InvalidQuery(f"there is no function {name}", hint=hint, position=at)

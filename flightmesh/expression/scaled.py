@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import from_values, joined_validity, validity_buffer

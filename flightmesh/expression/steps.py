@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, FlightmeshError, InternalError, Position
 from flightmesh.expression.arrays import boolean_mask, broadcast, null_of, one_array, scattered

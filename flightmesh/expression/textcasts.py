@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression import intervals
 from flightmesh.expression.arrays import valid_mask
 from flightmesh.expression.scaled import EXACT

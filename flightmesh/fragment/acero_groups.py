@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import acero
 
+from flightmesh.compute import pc
 from flightmesh.expression.nodes import Field
 from flightmesh.fragment.encoded_columns import Plain
 from flightmesh.kernel.batches import make_batch

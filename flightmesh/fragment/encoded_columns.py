@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.nodes import Column, Field, columns_of
 from flightmesh.expression.scaled import widened
 from flightmesh.ids import ColumnId

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.lower import compile_expressions
 from flightmesh.expression.nodes import columns_of
 from flightmesh.fragment.join_build import JoinBuild, has_null_key

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.fragment.grouping import measured
 from flightmesh.fragment.site import Memory, Site

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import InternalError
 from flightmesh.kernel.collected import collected, joined_lists
 from flightmesh.kernel.decimals import decimal_limbs, decimals_from_int64, decimals_from_limbs

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.kernel.group import Grouping
 from flightmesh.kernel.radix import stable_order

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.kernel.byte_words import longest_bytes
 from flightmesh.kernel.equality import rows_equal

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.kernel.values import Array, Mask, pack_bits, unpack_bits
 
 SOME = 0.15

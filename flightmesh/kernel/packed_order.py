@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.values import Array, Int64s, is_byte_string, validity

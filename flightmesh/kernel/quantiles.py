@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError, InternalError
 from flightmesh.kernel.decimals import decimals_from_int64
 from flightmesh.kernel.group import Grouping

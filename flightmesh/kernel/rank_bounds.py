@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.kernel.join_index import JoinIndex, build_key_index
 from flightmesh.kernel.sort import sortable

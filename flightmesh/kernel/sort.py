@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.kernel.packed_order import Direction, packed_order
 from flightmesh.kernel.values import Array, canonical_floats, decimal_words, integers, validity

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.kernel.batches import concat_batches, empty_batch, take_rows
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.masks import keep_rows

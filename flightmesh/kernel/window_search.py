@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.kernel.key_codes import integer_values
 from flightmesh.kernel.sort import sortable

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.kernel.values import Array, Int64s, Mask, integers, validity
 from flightmesh.kernel.window_frames import Frames
 from flightmesh.kernel.window_layout import Layout

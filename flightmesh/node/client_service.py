@@ -44,7 +44,7 @@ from flightmesh.protocol.client_messages import (
 from flightmesh.protocol.codec import decode, encode
 from flightmesh.protocol.flight_sql import is_command
 from flightmesh.runtime.mesh_driver import MeshDriver
-from flightmesh.session.explain import Level
+from flightmesh.session.level import Level
 from flightmesh.session.plan import typed_errors
 from flightmesh.session.plan_cache import PlanCache
 from flightmesh.session.write import FILES

@@ -7,8 +7,8 @@ character, and a number is written with all its digits.
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.listtext import to_text
 from flightmesh.expression.types import Family, family
 
@@ -28,7 +28,9 @@ def cell_texts(column: pa.ChunkedArray) -> list[str | None]:
         return [None if text is None else _trim_fraction(text) for text in _cast_to_text(column)]
     if pa.types.is_floating(kind):
         return [None if text is None else _mark_float(text) for text in _cast_to_text(column)]
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_boolean(kind):
+    if pa.types.is_integer(kind):  # as Arrow writes them, whose functions are slow to load
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_boolean(kind):
         return _cast_to_text(column)
     if family(kind) is Family.LIST:
         return [None if text is None else text.translate(_ESCAPES) for part in column.chunks for text in _list_texts(part)]

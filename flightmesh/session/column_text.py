@@ -7,8 +7,8 @@ reads back as the same number.
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.listtext import to_text
 from flightmesh.expression.types import Family, family
 

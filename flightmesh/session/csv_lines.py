@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.session.column_text import join_lines, plain_text
 
 _NEEDS_QUOTES = r'[",\n\r]|^$|^\s|\s$'

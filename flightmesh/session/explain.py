@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import assert_never
 
-from flightmesh.errors import InvalidQuery
 from flightmesh.logical.text import format_relation
 from flightmesh.physical.text import format_operator
 from flightmesh.session.analyze import analyze_text
 from flightmesh.session.engine import Job
+from flightmesh.session.level import Level
 from flightmesh.session.plan import QueryPlan
 from flightmesh.stage.text import format_stages
-
-
-class Level(enum.Enum):
-    """How far a plan is followed."""
-
-    LOGICAL = "logical"
-    OPTIMIZED = "optimized"
-    PHYSICAL = "physical"
-    STAGES = "stages"
-    ANALYZE = "analyze"
-
-    @classmethod
-    def named(cls, name: str) -> Level:
-        """The level of a name. Raises InvalidQuery for an unknown one."""
-        try:
-            return cls(name.lower())
-        except ValueError:
-            known = ", ".join(level.value for level in cls)
-            raise InvalidQuery(f"there is no level {name!r} of explaining", hint=f"the levels are {known}") from None
 
 
 def explain_plan(plan: QueryPlan, level: Level, submit: Callable[[], Job]) -> str:

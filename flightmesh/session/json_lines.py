@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.lists import put_together, taken_apart
 from flightmesh.expression.types import Family, family
 from flightmesh.session.column_text import is_textual, join_lines, plain_text

@@ -40,8 +40,8 @@ from flightmesh.protocol.client_messages import (
 from flightmesh.runtime.machine import memory_limit
 from flightmesh.session.driver_link import PATIENT_SECONDS, DriverLink
 from flightmesh.session.engine import Job
-from flightmesh.session.explain import Level
 from flightmesh.session.lease import Lease
+from flightmesh.session.level import Level
 from flightmesh.session.patience import patiently
 from flightmesh.session.plan import typed_errors
 from flightmesh.session.remote_job import RemoteJob

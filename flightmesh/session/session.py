@@ -24,7 +24,7 @@ from flightmesh.config import Config
 from flightmesh.errors import Cancelled, InvalidQuery
 from flightmesh.runtime.embedded import EmbeddedRuntime
 from flightmesh.session.engine import EmbeddedEngine
-from flightmesh.session.explain import Level
+from flightmesh.session.level import Level
 from flightmesh.session.plan import typed_errors
 from flightmesh.session.result import Result
 from flightmesh.session.workspace import Params, Prepared, Workspace

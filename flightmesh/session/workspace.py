@@ -39,7 +39,7 @@ from flightmesh.ids import ColumnIds
 from flightmesh.logical.relations import Relation
 from flightmesh.optimize.context import Context
 from flightmesh.session.engine import Engine, Job
-from flightmesh.session.explain import Level, explain_plan
+from flightmesh.session.level import Level
 from flightmesh.session.plan import QueryPlan, plan_query
 from flightmesh.session.plan_cache import KeptPlan
 from flightmesh.session.plan_key import plan_key
@@ -211,6 +211,8 @@ class Workspace:
         )
 
     def _explain(self, prepared: Prepared, level: Level, text: str) -> str:
+        from flightmesh.session.explain import explain_plan  # few queries ask for the texts of plans
+
         options = JobOptions(text=text, planning=prepared.planning, source=prepared.plan.source)
         return explain_plan(prepared.plan, level, lambda: self.engine.submit(prepared.plan.graph, options))
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidConfig
-from flightmesh.setting_kinds import Role, Unfit, nearest
-from flightmesh.settings.keys import KEYS, PREFIX, Key
+from flightmesh.setting_kinds import PREFIX, Role, Unfit, nearest
+from flightmesh.settings.keys import KEYS, Key
 
 NO_SETTINGS = (
     *("FLIGHTMESH_LOG", "FLIGHTMESH_DEBUG", "FLIGHTMESH_TOKEN", "FLIGHTMESH_READY_FILE", "FLIGHTMESH_SEED"),

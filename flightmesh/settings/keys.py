@@ -17,9 +17,7 @@ from typing import Any
 
 from flightmesh.config import Config
 from flightmesh.dataclass import dataclass
-from flightmesh.setting_kinds import Role, Setting, Unfit
-
-PREFIX = "FLIGHTMESH_"
+from flightmesh.setting_kinds import PREFIX, Role, Setting, Unfit
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,5 +34,9 @@ finally:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     shown, _, loaded = said.partition("LOADED")
     assert all(f"  {entry.name} " in shown for entry in ENTRIES)
-    own = ("flightmesh", "flightmesh.dataclass", *(f"flightmesh.cli{name}" for name in ("", ".main", ".commands", ".collector")))
+    own = (
+        "flightmesh",
+        "flightmesh.dataclass",
+        *(f"flightmesh.cli{name}" for name in ("", ".main", ".commands", ".collector")),
+    )
     assert set(loaded.split()) == set(own)

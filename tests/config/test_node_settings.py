@@ -17,10 +17,10 @@ from flightmesh.cli.main import app
 from flightmesh.cli.places import driver_place, worker_place
 from flightmesh.config import Config, NodeConfig
 from flightmesh.node.driver_node import DriverPlace
-from flightmesh.setting_kinds import Role
+from flightmesh.setting_kinds import PREFIX, Role
 from flightmesh.settings import effective
 from flightmesh.settings.example import written
-from flightmesh.settings.keys import PREFIX, Key, keys_of, value_of
+from flightmesh.settings.keys import Key, keys_of, value_of
 from flightmesh.trust.certificates import lifetime
 from flightmesh.trust.state import MeshState, open_state
 from tests.config.test_effective import EXAMPLES

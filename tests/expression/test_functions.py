@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from flightmesh.expression.registry import FUNCTIONS, find_function, function_names
+from flightmesh.expression.functions.known import FUNCTIONS
+from flightmesh.expression.registry import find_function, function_names
 from tests.expression.against import Both, random_table, sql_literal
 
 D = Decimal

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flightmesh.expression.functions.declare import ScalarFunction
+from flightmesh.expression.functions.known import FUNCTIONS
 from flightmesh.expression.listing import functions_markdown
-from flightmesh.expression.registry import FUNCTIONS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "functions.md"
 

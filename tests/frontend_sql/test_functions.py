@@ -7,7 +7,8 @@ import sqlglot
 from sqlglot.errors import ParseError
 
 from flightmesh.expression.aggregates import AGGREGATES
-from flightmesh.expression.registry import FUNCTIONS, aggregate_names, find_function
+from flightmesh.expression.functions.known import FUNCTIONS
+from flightmesh.expression.registry import aggregate_names, find_function
 from flightmesh.frontend.sql.functions_map import aggregate_name, arguments, translate
 from tests.frontend_sql.tables import query
 

@@ -8,7 +8,7 @@ import pytest
 
 import flightmesh
 from flightmesh.errors import UnsupportedFeature
-from flightmesh.expression.registry import FUNCTIONS
+from flightmesh.expression.functions.known import FUNCTIONS
 from tests.lists.queries import queries
 from tests.lists.test_against_duckdb import SUBJECTS
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flightmesh.bench.benchmarks.draws import Integers
+from flightmesh.compute import pc
 
 GROUP_ROWS = 1 << 17
 Columns: TypeAlias = Mapping[str, pa.Array]

@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from flightmesh.bench.benchmarks.draws import Integers, integers, skewed, units, words
 from flightmesh.bench.benchmarks.files import Columns, numbered, texts_of, write_rows
+from flightmesh.compute import pc
 
 Flags: TypeAlias = NDArray[np.bool_]
 ROWS = 10_000_000

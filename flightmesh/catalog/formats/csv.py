@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from flightmesh.catalog.formats.csv_options import CsvOptions, parse_options
@@ -27,6 +26,7 @@ from flightmesh.catalog.streams import Block, Quoting, read_blocks, read_head
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.text_splits import span_of, text_splits
 from flightmesh.catalog.text_types import infer_type
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import InvalidInput, with_article
 from flightmesh.expression.types import sql_type_name

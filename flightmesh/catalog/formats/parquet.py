@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flightmesh.catalog.column_cache import ColumnCache, ColumnKey
@@ -28,6 +27,7 @@ from flightmesh.catalog.pruning import NULLS, Range, may_match
 from flightmesh.catalog.storage import DAMAGE, check_pinned, display, open_file
 from flightmesh.catalog.table import File, FileSplit, FileTable, Storage
 from flightmesh.catalog.unpacked_groups import unpacked_group
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError, InvalidInput
 from flightmesh.expression.nodes import Expression

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression import datemath, decimal_division, decimals
 from flightmesh.expression.arrays import from_values, null_of, numeric_values, validity_buffer

@@ -12,8 +12,7 @@ import unicodedata
 import urllib.parse
 from decimal import Decimal
 
-import pyarrow.compute as pc
-
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression.functions.declare import Failure, ScalarFunction
 from flightmesh.expression.functions.entries import compute, entry

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression import decimals
 from flightmesh.expression.functions.declare import Binding, Datum, DecimalForm, Nulls, Request, ScalarFunction
 from flightmesh.expression.intervals import sortable

@@ -10,8 +10,8 @@ from functools import reduce
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import null_of
 from flightmesh.expression.casts import cast_datum
 from flightmesh.expression.functions.comparison import compare

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import boolean_array, from_values, numeric_values, valid_mask
 from flightmesh.expression.dateparts import micros_of

@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import DataError
 from flightmesh.expression.functions.search import contains, contains_in_order

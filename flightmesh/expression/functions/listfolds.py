@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression.arrays import boolean_mask, numeric_values, valid_mask
 from flightmesh.expression.functions.declare import Binding, Datum, Failure, Kernel, Request, ScalarFunction

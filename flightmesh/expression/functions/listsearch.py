@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import boolean_mask, valid_mask
 from flightmesh.expression.functions.comparison import compare
 from flightmesh.expression.functions.declare import Binding, Nulls, ScalarFunction

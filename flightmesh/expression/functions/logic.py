@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import reduce
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.functions.declare import Binding, Datum, Nulls, Request, ScalarFunction
 from flightmesh.expression.nodes import Expression
 from flightmesh.expression.types import Family, family

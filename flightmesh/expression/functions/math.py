@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression import decimals
 from flightmesh.expression.arrays import boolean_array, boolean_mask, from_values, numeric_values, validity_buffer

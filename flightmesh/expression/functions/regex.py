@@ -10,8 +10,8 @@ import functools
 import re
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.errors import DataError
 from flightmesh.expression.functions.declare import Failure, ScalarFunction
 from flightmesh.expression.functions.entries import entry

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flightmesh.compute import pc
 from flightmesh.expression.arrays import boolean_array, validity_buffer
 
 Bytes = npt.NDArray[np.uint8]
