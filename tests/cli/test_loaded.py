@@ -42,7 +42,8 @@ def one_row(tmp_path: Path) -> Path:
 def _loaded(statement: str) -> tuple[list[str], bool, bool]:
     """The modules of a process that has run `statement`; whether its collector is on, and leaves out what was loaded."""
     command = [sys.executable, "-c", PROGRAM, "sql", statement]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("FLIGHTMESH_")}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=unset).stdout
     modules, collects, leaves_out = json.loads(said.splitlines()[-1])
     return modules, collects, leaves_out
 

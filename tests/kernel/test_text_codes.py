@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
+from flightmesh.compute import pc
 from flightmesh.kernel.text_codes import TextCodes
 
 TEXTS = pa.array(["a", "bb", None, "a", "ccc", "bb"])
