@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flightmesh.catalog.group_footers import GroupFooters
+from flightmesh.catalog.group_footers import GroupFooters, GroupLayout
 from flightmesh.catalog.integer_footers import with_integers
 from flightmesh.catalog.normalise import normalise_type
 from flightmesh.catalog.packed_pages import StoredChunk
@@ -21,6 +21,7 @@ from flightmesh.expression.scaled import is_short_decimal, short_decimal
 from flightmesh.expression.types import is_string
 
 _BYTES_OF_A_NUMBER = 1.6
+_LAYOUTS_KEPT = 256
 _CHUNKS_KEPT = 20_000
 """Of so many column chunks of a file it is kept which of their pages are worth unpacking."""
 
@@ -56,6 +57,8 @@ class Footer:
         self._columns: dict[tuple[str, pa.DataType], FooterColumn] = {}
         self._chunk_bytes: dict[tuple[int, str], int] = {}
         self._group_footers: GroupFooters | None = None
+        self.layouts: dict[tuple[tuple[str, ...], int], GroupLayout] = {}
+        """What was kept of columns, in order, and blocks of row groups."""
         self._stored_chunks: dict[tuple[int, int], StoredChunk] = {}
 
     def has(self, column: str) -> bool:
@@ -85,6 +88,13 @@ class Footer:
             self._stored_chunks.clear()
         self._stored_chunks[group, leaf] = chunk
         return chunk
+
+    def keep_layout(self, columns: tuple[str, ...], block: int, layout: GroupLayout) -> GroupLayout:
+        """Keeps where columns of a block of row groups are laid."""
+        if len(self.layouts) >= _LAYOUTS_KEPT:
+            self.layouts.clear()
+        self.layouts[columns, block] = layout
+        return layout
 
     @property
     def group_footers(self) -> GroupFooters:

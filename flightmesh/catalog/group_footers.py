@@ -59,6 +59,16 @@ class PlacedColumn:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class GroupLayout:
+    """Where the chunks of a few columns lie in memory of `size` bytes, for each of some row groups: at these offsets, the last
+    of which is where what is packed may lie, and by this footer. No footer: they cannot be read so."""
+
+    footer: pq.FileMetaData | None
+    offsets: tuple[int, ...]
+    size: int
+
+
 class GroupFooters:
     """Makes footers for one file."""
 

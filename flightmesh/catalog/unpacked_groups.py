@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flightmesh.catalog.footers import Footer
-from flightmesh.catalog.group_footers import CODECS, PlacedColumn
+from flightmesh.catalog.group_footers import CODECS, GroupLayout, PlacedColumn
 from flightmesh.catalog.packed_pages import (
     ADDED_BYTES,
     MOST_GAP,
@@ -153,31 +153,37 @@ def _look_at(source: pa.OSFile, known: Footer, group: int, leaf: int) -> StoredC
 def _made_reader(memory: _Memory, key: _Key, leaves: list[int]) -> tuple[_Memory, _Reader] | None:
     """A reader, and the memory that it is over: this one, or a larger one. None where chunks have other codecs."""
     known, columns, block = key
+    layout = known.layouts.get((columns, block)) or known.keep_layout(columns, block, _layout(known, columns, block, leaves))
+    if layout.footer is None:
+        return None
+    if len(memory.bytes) < layout.size:
+        memory = _Memory(int(layout.size * _SPARE))
+    repetitive = [column for column in known.repetitive_columns() if column in columns]
+    source = pa.BufferReader(pa.py_buffer(memory.bytes))
+    reader = pq.ParquetFile(source, metadata=layout.footer, read_dictionary=repetitive, pre_buffer=False)
+    made = memory.readers[key] = _Reader(reader, layout.offsets, {})
+    while len(memory.readers) > _READERS_KEPT:
+        memory.readers.popitem(last=False)
+    return memory, made
+
+
+def _layout(known: Footer, columns: Sequence[str], block: int, leaves: list[int]) -> GroupLayout:
+    """Where the chunks of a block's row groups lie in memory, there being room for the largest of each column."""
     first = block * _BLOCK
     rows = known.rows[first : first + _BLOCK]
     chunks = [[known.metadata.row_group(first + number).column(leaf) for number in range(len(rows))] for leaf in leaves]
     codecs = [column[0].compression for column in chunks]
-    if any(chunk.compression != codec for column, codec in zip(chunks, codecs, strict=True) for chunk in column):
-        return None
-    if not CODECS.issuperset(codecs):
-        return None
+    is_one_each = all(chunk.compression == codec for column, codec in zip(chunks, codecs, strict=True) for chunk in column)
+    if not is_one_each or not CODECS.issuperset(codecs):
+        return GroupLayout(None, (), 0)
     room = [max(_most_bytes(chunk) for chunk in column) for column in chunks]
     offsets = tuple(accumulate(room, initial=_START))
-    total = offsets[-1] + sum(max(chunk.total_compressed_size for chunk in column) for column in chunks) + MOST_GAP
-    if len(memory.bytes) < total:
-        memory = _Memory(int(total * _SPARE))
+    packed = sum(max(chunk.total_compressed_size for chunk in column) for column in chunks)
     placed = [
         PlacedColumn(column[0].physical_type, codec, tuple(chunk.num_values for chunk in column), offset, size)
         for column, codec, offset, size in zip(chunks, codecs, offsets[:-1], room, strict=True)
     ]
-    footer = known.group_footers.footer(columns, rows, placed)
-    repetitive = [column for column in known.repetitive_columns() if column in columns]
-    source = pa.BufferReader(pa.py_buffer(memory.bytes))
-    reader = pq.ParquetFile(source, metadata=footer, read_dictionary=repetitive, pre_buffer=False)
-    made = memory.readers[key] = _Reader(reader, offsets, {})
-    while len(memory.readers) > _READERS_KEPT:
-        memory.readers.popitem(last=False)
-    return memory, made
+    return GroupLayout(known.group_footers.footer(columns, rows, placed), offsets, offsets[-1] + packed + MOST_GAP)
 
 
 def _most_bytes(chunk: pq.ColumnChunkMetaData) -> int:
