@@ -1,14 +1,13 @@
 """Row groups of an open file, read by way of memory in which their large Snappy pages are unpacked already.
 
 Handed an open local file and its footer; hands on readers of single row groups, or None where Arrow's own way is as good: other
-codecs, small pages, very large row groups. What always holds: a thread has one such memory and uses it for one row group at a
-time; what a reader has decoded refers to none of it, as Arrow copies values out of the pages of a compressed chunk.
+codecs, small pages, very large row groups. What always holds: a memory is used for one row group at a time; what a reader has
+decoded refers to none of it, as Arrow copies values out of the pages of a compressed chunk.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,9 +36,11 @@ LEAST_BYTES = 200_000
 MOST_BYTES = 64 << 20
 """and those that would take more memory."""
 KEPT_BYTES = 16 << 20
-"""So much memory a thread keeps for its next row group."""
+"""Memory of this size is kept for the next row group;"""
+_MOST_FREE = 4
+"""so many times at most."""
 _FIRST_BYTES = 4 << 20
-"""So much it takes at first. What is not written to is no memory."""
+"""So much is taken at first. What is not written to is no memory."""
 _READERS_KEPT = 128
 _BLOCK = 16
 """A reader can read so many neighbouring row groups, one at a time."""
@@ -64,21 +65,15 @@ class _Reader:
 
 
 class _Memory:
-    """What a thread unpacks chunks into, and the readers over it, least recently used first."""
+    """What the chunks of one row group at a time are unpacked into, and the readers over it, least recently used first."""
 
     def __init__(self, size: int) -> None:
         self.bytes: _Bytes = np.empty(size, np.uint8)
         self.readers: OrderedDict[_Key, _Reader] = OrderedDict()
 
 
-class _Memories(threading.local):
-    """Each thread's memory; none while one of its readers is in use."""
-
-    def __init__(self) -> None:
-        self.free: _Memory | None = _Memory(_FIRST_BYTES)
-
-
-_memories = _Memories()
+_free: list[_Memory] = []
+"""Those that no reader uses, the one that was used last at the end."""
 
 
 @contextmanager
@@ -87,18 +82,36 @@ def unpacked_group(
 ) -> Iterator[tuple[pq.ParquetFile, int] | None]:
     """A reader of the `columns` of a row group, and that group's number there, or None: to be read in Arrow's own way. Good
     until the context ends."""
-    memory = _memories.free
-    can_read = memory is not None and isinstance(source, pa.OSFile) and hasattr(os, "preadv")
-    found = _filled(memory, source, known, group, columns) if memory is not None and can_read else None
-    if found is None:
+    if not isinstance(source, pa.OSFile) or not hasattr(os, "preadv"):
         yield None
         return
-    memory, reader, number = found
-    _memories.free = None
+    memory = _taken()
     try:
-        yield reader, number
+        found = _filled(memory, source, known, group, columns)
+        if found is None:
+            yield None
+        else:
+            memory, reader, number = found
+            yield reader, number
     finally:
-        _memories.free = memory if len(memory.bytes) <= KEPT_BYTES else _Memory(_FIRST_BYTES)
+        _give_back(memory)
+
+
+def _taken() -> _Memory:
+    try:
+        return _free.pop()
+    except IndexError:
+        return _Memory(_FIRST_BYTES)
+
+
+def _give_back(memory: _Memory) -> None:
+    if len(memory.bytes) <= KEPT_BYTES and len(_free) < _MOST_FREE:
+        _free.append(memory)
+
+
+def give_back_memory() -> None:
+    """Lets go of the memory that no reader uses."""
+    _free.clear()
 
 
 def _filled(

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from flightmesh.catalog.unpacked_groups import give_back_memory as give_back_unpacked
+
 AFTER_THREADS = (2.0, 20.0)
 """Seconds after the time at which idle threads end: what a thread's own heap keeps can be given back only then. On a busy
 machine some end later: hence the second (a worker kept 250 MiB for ever where it came only once)."""
@@ -47,7 +49,8 @@ class IdleMemory:
 
 
 def give_back_memory() -> None:
-    """Empties what Arrow's pool and the C library keep for later."""
+    """Empties what readers of files, Arrow's pool and the C library keep for later."""
+    give_back_unpacked()
     pa.default_memory_pool().release_unused()
     trim = _malloc_trim()
     if trim is not None:

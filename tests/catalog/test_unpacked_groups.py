@@ -62,7 +62,7 @@ def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of row groups that were unpacked; all that have anything to unpack are."""
     monkeypatch.setattr(packed_pages, "LEAST_PAGE", 1)
     monkeypatch.setattr(unpacked_groups, "LEAST_BYTES", 1)
-    monkeypatch.setattr(unpacked_groups, "_memories", unpacked_groups._Memories())
+    monkeypatch.setattr(unpacked_groups, "_free", [])
     found: list[int] = []
     filled = unpacked_groups._filled
 
@@ -158,9 +158,12 @@ def test_two_at_a_time(tmp_path: Path, unpacked: list[int]) -> None:
     other = list(read_split(table, second, ["price", "note"], morsel_rows=100))
     got += [*one, *other]
     assert pa.Table.from_batches(got).to_pydict() == rows.to_pydict()
-    assert unpacked == [0]
-    assert len(read_all(table, only=[second])) == 1500
     assert unpacked == [0, 1]
+    assert len(unpacked_groups._free) == 2
+    assert len(read_all(table, only=[second])) == 1500
+    assert len(unpacked_groups._free) == 2
+    unpacked_groups.give_back_memory()
+    assert unpacked_groups._free == []
 
 
 def test_large_ones_leave_no_memory_behind(tmp_path: Path, unpacked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,12 +172,10 @@ def test_large_ones_leave_no_memory_behind(tmp_path: Path, unpacked: list[int], 
     table = table_of(tmp_path / "a.parquet")
     monkeypatch.setattr(unpacked_groups, "_FIRST_BYTES", 1000)
     monkeypatch.setattr(unpacked_groups, "KEPT_BYTES", 10_000)
-    monkeypatch.setattr(unpacked_groups, "_memories", unpacked_groups._Memories())
+    monkeypatch.setattr(unpacked_groups, "_free", [])
     assert read_all(table, only=one_by_one(table)).to_pydict() == rows.to_pydict()
     assert unpacked == [0, 1]
-    free = unpacked_groups._memories.free
-    assert free is not None
-    assert (len(free.bytes), len(free.readers)) == (1000, 0)
+    assert unpacked_groups._free == []
     monkeypatch.setattr(unpacked_groups, "MOST_BYTES", 10_000)
     monkeypatch.setattr(unpacked_groups, "_FIRST_BYTES", 1000)
     assert read_all(table, only=one_by_one(table)).to_pydict() == rows.to_pydict()
@@ -244,8 +245,7 @@ def test_a_chunk_with_fewer_values_than_promised_is_refused(tmp_path: Path, unpa
             assert made is not None
             reader, number = made
             assert reader.read_row_group(number).column("price").to_pylist() == list(range(2000))
-        memory = unpacked_groups._memories.free
-        assert memory is not None
+        (memory,) = unpacked_groups._free
         (read,) = memory.readers.values()
         with unpacked_groups.unpacked_group(source, known, 1, ["price"]) as made:
             assert made is not None
