@@ -44,13 +44,10 @@ class Footer:
         groups = [metadata.row_group(number) for number in range(self.row_groups)]
         self.rows = tuple(group.num_rows for group in groups)
         self.bytes = tuple(group.total_byte_size for group in groups)
-        self._leaves: dict[str, list[int]] = {}
-        top_names = frozenset(schema.names)
-        for leaf in range(metadata.num_columns):
-            path = metadata.schema.column(leaf).path
-            # A flat column may have a dot in its name; a nested one is found by its first part.
-            top = path if path in top_names else path.split(".")[0]
-            self._leaves.setdefault(top, []).append(leaf)
+        leaves = _leaves_in_order(metadata, schema)
+        self.leaves_are_certain = leaves is not None
+        """Whether the schema tells which leaves each column is made of; else their paths do, as far as they can."""
+        self._leaves = _leaves_by_path(metadata, schema) if leaves is None else leaves
         self._short_decimals: dict[str, pa.DataType] | None = None
         self._with_integers: pq.FileMetaData | None = None
         self._repetitive: tuple[str, ...] | None = None
@@ -165,6 +162,42 @@ class Footer:
         bounds_as = _bounds_as(stored, self.metadata.schema.column(leaf).physical_type)
         pairs = [_chunk(self.metadata.row_group(group).column(leaf), bounds_as, kind) for group in range(self.row_groups)]
         return FooterColumn(tuple(bounds for bounds, _ in pairs), tuple(nulls for _, nulls in pairs))
+
+
+def _leaves_in_order(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, list[int]] | None:
+    """The numbers of the leaves that each column is made of: they come in the order of the columns. None: there is a type whose
+    leaves are not known here."""
+    found: dict[str, list[int]] = {}
+    first = 0
+    for entry in schema:
+        last = first + _count_leaves(entry.type)
+        found.setdefault(entry.name, []).extend(range(first, last))
+        first = last
+    return found if first == metadata.num_columns else None
+
+
+def _leaves_by_path(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, list[int]]:
+    """The same by the leaves' paths, which are ambiguous: a column's name may have dots in it."""
+    found: dict[str, list[int]] = {}
+    top_names = frozenset(schema.names)
+    for leaf in range(metadata.num_columns):
+        path = metadata.schema.column(leaf).path
+        found.setdefault(path if path in top_names else path.split(".")[0], []).append(leaf)
+    return found
+
+
+def _count_leaves(kind: pa.DataType) -> int:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _count_leaves(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _count_leaves(kind.value_type)
+    if pa.types.is_map(kind):
+        return _count_leaves(kind.key_type) + _count_leaves(kind.item_type)
+    if pa.types.is_struct(kind):
+        return sum(_count_leaves(kind.field(number).type) for number in range(kind.num_fields))
+    if pa.types.is_nested(kind):
+        return _count_leaves(kind.value_type)
+    return 1
 
 
 def _is_repetitive(chunk: pq.ColumnChunkMetaData) -> bool:

@@ -51,11 +51,12 @@ class PackedPage:
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A column chunk of a file: where its `size` bytes are, and the pages of it to unpack."""
+    """A column chunk of a file: where its `size` bytes are, the pages of it to unpack, and whether it can be read so at all."""
 
     offset: int
     size: int
     pages: tuple[PackedPage, ...]
+    is_sound: bool
 
     @property
     def packed_size(self) -> int:

@@ -11,7 +11,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -34,7 +34,7 @@ from flightmesh.dataclass import dataclass
 LEAST_BYTES = 200_000
 """Row groups of whose wanted columns fewer packed bytes would be unpacked are read in Arrow's own way;"""
 MOST_BYTES = 64 << 20
-"""and those that would take more memory."""
+"""and those that, or whose neighbours, would take more memory."""
 KEPT_BYTES = 16 << 20
 """Memory of this size is kept for the next row group;"""
 _MOST_FREE = 4
@@ -44,6 +44,8 @@ _FIRST_BYTES = 4 << 20
 _READERS_KEPT = 128
 _BLOCK = 16
 """A reader can read so many neighbouring row groups, one at a time."""
+_SHORT_SIZES = ("parquet-mr version 1.0", "parquet-mr version 1.1", "parquet-mr version 1.2")
+"""Writers whose sizes of chunks leave the dictionary's header out (PARQUET-816)."""
 _START = 4
 """Where the first chunk begins: no footer says 0."""
 _SPARE = 1.25
@@ -82,7 +84,7 @@ def unpacked_group(
 ) -> Iterator[tuple[pq.ParquetFile, int] | None]:
     """A reader of the `columns` of a row group, and that group's number there, or None: to be read in Arrow's own way. Good
     until the context ends."""
-    if not isinstance(source, pa.OSFile) or not hasattr(os, "preadv"):
+    if not isinstance(source, pa.OSFile) or not known.leaves_are_certain or not hasattr(os, "preadv"):
         yield None
         return
     memory = _taken()
@@ -132,6 +134,8 @@ def _filled(
             if made is None:
                 return None
             memory, reader = made
+        if any(chunk.unpacked_size >= room for chunk, room in zip(chunks, _room(reader.offsets), strict=True)):
+            return None  # a footer that says less than there is
         filling = reader.fillings[number] = plan_filling(
             list(zip(chunks, reader.offsets[:-1], strict=True)), reader.offsets[-1]
         )
@@ -141,17 +145,20 @@ def _filled(
 
 def _is_worthwhile(chunks: Sequence[StoredChunk]) -> bool:
     """Whether it pays to unpack chunks together."""
+    if not all(chunk.is_sound for chunk in chunks):
+        return False
     packed = sum(chunk.packed_size for chunk in chunks)
     return packed >= LEAST_BYTES and packed + sum(chunk.unpacked_size for chunk in chunks) <= MOST_BYTES
 
 
 def _look_at(source: pa.OSFile, known: Footer, group: int, leaf: int) -> StoredChunk:
-    """A chunk of the file; where its headers make no sense none of its pages is unpacked, and who reads it says so."""
+    """A chunk of the file; not sound where its headers make no sense: Arrow's own way says so."""
     chunk = known.metadata.row_group(group).column(leaf)
     offset, size = chunk.data_page_offset, chunk.total_compressed_size
-    if chunk.dictionary_page_offset is not None:
+    if (chunk.dictionary_page_offset or 0) > 0:  # some writers say 0 where there is no dictionary
         offset = min(offset, chunk.dictionary_page_offset)
     pages: tuple[PackedPage, ...] = ()
+    is_sound = not known.metadata.created_by.startswith(_SHORT_SIZES)
     if chunk.compression == "SNAPPY" and size <= MOST_BYTES:
         file = source.fileno()
         try:
@@ -159,8 +166,8 @@ def _look_at(source: pa.OSFile, known: Footer, group: int, leaf: int) -> StoredC
                 lambda start, length: os.pread(file, length, offset + start), size, chunk.total_uncompressed_size - size
             )
         except (IndexError, ValueError):
-            pages = ()
-    return known.keep_chunk(group, leaf, StoredChunk(offset, size, pages))
+            is_sound = False
+    return known.keep_chunk(group, leaf, StoredChunk(offset, size, pages, is_sound))
 
 
 def _made_reader(memory: _Memory, key: _Key, leaves: list[int]) -> tuple[_Memory, _Reader] | None:
@@ -196,7 +203,12 @@ def _layout(known: Footer, columns: Sequence[str], block: int, leaves: list[int]
         PlacedColumn(column[0].physical_type, codec, tuple(chunk.num_values for chunk in column), offset, size)
         for column, codec, offset, size in zip(chunks, codecs, offsets[:-1], room, strict=True)
     ]
-    return GroupLayout(known.group_footers.footer(columns, rows, placed), offsets, offsets[-1] + packed + MOST_GAP)
+    total = offsets[-1] + packed + MOST_GAP
+    return GroupLayout(known.group_footers.footer(columns, rows, placed) if total <= MOST_BYTES else None, offsets, total)
+
+
+def _room(offsets: tuple[int, ...]) -> list[int]:
+    return [behind - offset for offset, behind in pairwise(offsets)]
 
 
 def _most_bytes(chunk: pq.ColumnChunkMetaData) -> int:

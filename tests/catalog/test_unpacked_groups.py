@@ -133,6 +133,37 @@ def test_some_columns_in_any_order(tmp_path: Path, unpacked: list[int]) -> None:
     assert len(unpacked) == 2 * 8
 
 
+def test_names_with_dots_beside_columns_in_others(tmp_path: Path, unpacked: list[int]) -> None:
+    numbers = [number * 7919 for number in some_numbers()]
+    rows = pa.table(
+        {
+            "p": [{"q": number} for number in numbers],
+            "p.q": [{"r": -number} for number in numbers],
+            "a": [{"b": number + 1, "c": {"d": "x"}} for number in numbers],
+            "a.b": numbers,
+            "a.x": [{"y": [number, number]} for number in numbers],
+        }
+    )
+    pq.write_table(rows, tmp_path / "a.parquet", row_group_size=1500)
+    table = table_of(tmp_path / "a.parquet")
+    for columns in (rows.column_names, ["p.q"], ["a.b", "p"], ["a.x", "a"]):
+        assert read_all(table, columns, only=one_by_one(table)).to_pydict() == rows.select(columns).to_pydict()
+    assert unpacked == [0, 1] * 4
+
+
+def some_numbers() -> list[int]:
+    return random.Random(8).sample(range(10**6), ROWS)
+
+
+def test_a_footer_that_says_less_than_there_is(tmp_path: Path, unpacked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = some_rows(9).select(["price", "note"])
+    pq.write_table(rows, tmp_path / "a.parquet", row_group_size=1500)
+    table = table_of(tmp_path / "a.parquet")
+    monkeypatch.setattr(unpacked_groups, "_most_bytes", lambda chunk: chunk.total_compressed_size)
+    assert read_all(table, only=one_by_one(table)).to_pydict() == rows.to_pydict()
+    assert unpacked == []
+
+
 def test_other_codecs_are_read_in_arrows_way(tmp_path: Path, unpacked: list[int]) -> None:
     rows = some_rows(4)
     for codec in ("zstd", "gzip", "none", "lz4"):
