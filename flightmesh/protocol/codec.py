@@ -18,8 +18,10 @@ import pyarrow as pa
 
 from flightmesh.errors import InvalidMessage, with_article
 from flightmesh.protocol.kinds import TAG, is_dataclass, is_optional, kind_name, members
+from flightmesh.protocol.latest import remembering
 from flightmesh.protocol.misfits import misfit
 from flightmesh.protocol.parts import pack_parts, part_kinds, reference, unpack_parts
+from flightmesh.stage.graph import Stage
 
 if TYPE_CHECKING:
     import cattrs
@@ -220,7 +222,8 @@ def _dataclass_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any],
     from cattrs.gen import make_dict_unstructure_fn
 
     get_type_hints(kind)
-    return make_dict_unstructure_fn(kind, converter)
+    write: Callable[[Any], Any] = make_dict_unstructure_fn(kind, converter)
+    return remembering(write) if kind is Stage and converter is _converter() else write
 
 
 def _dataclass_reader(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
