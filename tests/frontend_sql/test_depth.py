@@ -49,35 +49,41 @@ def test_a_thousand_terms_run(session: AnySession) -> None:
 
 TERMS = 1000
 _CHAINS = {
-    "+": ("select " + "+".join(["a"] * TERMS) + " as x from t where a = 2", 2 * TERMS),
-    "*": ("select " + "*".join(["d"] * TERMS) + " as x from t where a = 2", 1.0),
-    "||": ("select length(" + "||".join(["s"] * TERMS) + ") as x from t where a = 2", TERMS),
-    "or": ("select count(*) as x from t where " + " or ".join(f"a = {2 * n} and b > {n}" for n in range(TERMS)), 3),
-    "and": ("select bool_and(" + " and ".join(f"a + b <> -{n + 1}" for n in range(TERMS)) + ") as x from t", True),
-    "calls": ("select " + "abs(" * TERMS + "a" + ")" * TERMS + " as x from t where a = 2", 2),
-    "texts": ("select " + "upper(lower(" * 500 + "s" + "))" * 500 + " as x from t where a = 2", "X"),
-    "not": ("select " + "not " * TERMS + "(a > b) as x from t where a = 2", False),
-    "=": ("select " + " = ".join(["(a > b)"] * 301) + " as x from t where a = 2", False),
+    "+": ("select " + "+".join(["a"] * TERMS) + " as x from deep where a = 2", 2 * TERMS),
+    "*": ("select " + "*".join(["d"] * TERMS) + " as x from deep where a = 2", 1.0),
+    "||": ("select length(" + "||".join(["s"] * TERMS) + ") as x from deep where a = 2", TERMS),
+    "or": ("select count(*) as x from deep where " + " or ".join(f"a = {2 * n} and b > {n}" for n in range(TERMS)), 3),
+    "and": ("select bool_and(" + " and ".join(f"a + b <> -{n + 1}" for n in range(TERMS)) + ") as x from deep", True),
+    "calls": ("select " + "abs(" * TERMS + "a" + ")" * TERMS + " as x from deep where a = 2", 2),
+    "texts": ("select " + "upper(lower(" * 500 + "s" + "))" * 500 + " as x from deep where a = 2", "X"),
+    "not": ("select " + "not " * TERMS + "(a > b) as x from deep where a = 2", False),
+    "=": ("select " + " = ".join(["(a > b)"] * 301) + " as x from deep where a = 2", False),
     "case": (
         "select " + "".join(f"case when a = {n + 9} then {n} else " for n in range(TERMS)) + "b" + " end" * TERMS
-        + " as x from t where a = 2", 3,
+        + " as x from deep where a = 2", 3,
     ),
-    "union all": ("select sum(x) as x from (" + " union all ".join(["select a as x from t where a = 2"] * TERMS) + ")", 2000),
+    "union all": (f"select sum(x) as x from ({' union all '.join(['select a as x from deep where a = 2'] * TERMS)})", 2000),
 }  # fmt: skip
 
 
+@pytest.fixture
+def deep(session: AnySession) -> Iterator[AnySession]:
+    """The session with a table `deep`, which others that share its mesh do not see afterwards."""
+    session.upload("deep", pa.table({"a": list(range(5)), "b": [3] * 5, "s": ["x"] * 5, "d": [1.0] * 5}))
+    yield session
+    session.drop("deep")
+
+
 @pytest.mark.parametrize("chain", _CHAINS)
-def test_a_thousand_terms_over_columns_run(session: AnySession, chain: str) -> None:
-    numbers = list(range(5))
-    session.upload("t", pa.table({"a": numbers, "b": [3] * 5, "s": ["x"] * 5, "d": [1.0] * 5}))
+def test_a_thousand_terms_over_columns_run(deep: AnySession, chain: str) -> None:
     sql, expected = _CHAINS[chain]
-    assert session.sql(sql).to_arrow().to_pylist() == [{"x": expected}]
+    assert deep.sql(sql).to_arrow().to_pylist() == [{"x": expected}]
 
 
 def _limits(depth: int) -> str:
     return (
         "select * from (" * depth
-        + "select a as x from t"
+        + "select a as x from deep"
         + "".join(f") s{n} where x < {n + 9} limit {n + 5}" for n in range(depth))
     )
 
@@ -88,17 +94,16 @@ def _cases(depth: int) -> str:
         + "".join(f"case when a = {n + 9} then {n} else " for n in range(depth))
         + "1 // a"
         + " end" * depth
-        + " as x from t"
+        + " as x from deep"
     )
 
 
 @pytest.mark.parametrize("sql", [_limits(300), _cases(500)], ids=("limits", "cases"))
-def test_what_is_too_deep_to_run_is_an_error_and_the_next_query_runs(session: AnySession, sql: str) -> None:
-    session.upload("t", pa.table({"a": list(range(5))}))
+def test_what_is_too_deep_to_run_is_an_error_and_the_next_query_runs(deep: AnySession, sql: str) -> None:
     with pytest.raises(UnsupportedFeature, match="the query is nested too deeply") as caught:
-        session.sql(sql).to_arrow()
+        deep.sql(sql).to_arrow()
     assert caught.value.hint == "split it with CREATE TABLE AS"
-    assert session.sql("select count(*) as x from t").to_arrow().to_pylist() == [{"x": 5}]
+    assert deep.sql("select count(*) as x from deep").to_arrow().to_pylist() == [{"x": 5}]
 
 
 def test_lists_are_nested_as_deeply_as_rows_can_be_sent(session: AnySession) -> None:
