@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, FrozenInstanceError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
 
 _FIELDS, _PARAMETERS, _KIND = "__dataclass_fields__", "__dataclass_params__", "_field_type"
+_CLASS_VARIABLE = re.compile(r"(\w+\.)?ClassVar\b")
 _ORDERS = ("__lt__", "__le__", "__gt__", "__ge__")
 _OPERATORS = dict(zip(("__eq__", *_ORDERS), ("==", "<", "<=", ">", ">="), strict=True))
 
@@ -51,9 +53,9 @@ def _own_fields(written: type) -> dict[str, Any]:
     fields = {}
     kind = getattr(dataclasses.fields(_standard())[0], _KIND)
     for name, annotation in inspect.get_annotations(written).items():
-        if annotation.startswith("ClassVar"):
+        if _CLASS_VARIABLE.match(annotation):
             continue
-        if annotation.startswith(("InitVar", "KW_ONLY")) or name == "self":
+        if "InitVar" in annotation or "KW_ONLY" in annotation or name == "self":
             raise TypeError(f"{written.__name__}.{name}: only plain fields are made here")
         default = written.__dict__.get(name, MISSING)
         field: Any = default if isinstance(default, Field) else dataclasses.field(default=default)
@@ -192,6 +194,11 @@ def _with_slots(written: type, own: dict[str, Any]) -> Any:
 
 def _made(written: type, frozen: bool, eq: bool, order: bool) -> Any:
     own, said = _own_fields(written), written.__dict__
+    if "__init__" in said:
+        raise TypeError(f"{written.__name__}: `__init__` is made here, not written")
+    for base in written.__mro__[1:]:
+        if _FIELDS in base.__dict__ and getattr(base, _PARAMETERS).frozen != frozen:
+            raise TypeError(f"{written.__name__}: a frozen class and one that is not cannot inherit from each other")
     made = _with_slots(written, own)
     fields = _inherited_fields(written) | own
     every = list(fields.values())

@@ -22,7 +22,7 @@ from flightmesh.runtime.reach import CALL_STEP_SECONDS
 
 EDGE_SECONDS = 15.0
 """How long a stream of another worker waits for its edge to be opened here: the order may come later than who asks for it."""
-RESULT_SECONDS = 8.0
+RESULT_SECONDS = 20.0
 """The same of a client, who is to hear soon of a job that is not known."""
 _REMEMBERED = 10_000
 

@@ -16,10 +16,14 @@ import psutil
 def cut_off(port: int) -> int:
     """Ends the connections that peers have with this process at a port; how many there were."""
     cut = 0
-    for connection in psutil.Process().net_connections("tcp"):
+    try:
+        connections = psutil.Process().net_connections("tcp")
+    except psutil.Error:  # where a process may not look at itself, they end with it
+        return 0
+    for connection in connections:
         if connection.raddr and connection.laddr.port == port:
-            with suppress(OSError), socket.fromfd(connection.fd, connection.family, connection.type) as found:
-                if found.getsockname()[1] == port:  # else the number stands for another file by now
+            with suppress(OSError, IndexError), socket.fromfd(connection.fd, connection.family, connection.type) as found:
+                if found.getsockname()[1] == port:  # else the number stands for another file by now, without a port even
                     found.shutdown(socket.SHUT_RDWR)
                     cut += 1
     return cut

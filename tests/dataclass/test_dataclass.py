@@ -8,6 +8,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+import typing
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, InitVar, field, fields, is_dataclass, replace
 from functools import partial
@@ -218,3 +219,33 @@ def test_what_is_not_done_is_refused_when_a_class_is_declared() -> None:
         @dataclass(slots=True)
         class Shared:
             values: Any = dict.fromkeys("a")
+
+    with pytest.raises(TypeError, match="`__init__` is made here"):
+
+        @dataclass(slots=True)
+        class Written:
+            value: int
+
+            def __init__(self) -> None:
+                self.value = 1
+
+    @dataclass(slots=True)
+    class Loose:
+        value: int
+
+    with pytest.raises(TypeError, match="a frozen class and one that is not"):
+
+        @frozen()
+        class Fixed(Loose):  # type: ignore[misc]
+            other: int
+
+
+def test_what_is_of_the_class_is_no_field() -> None:
+    @frozen()
+    class Known:
+        one: typing.ClassVar[int] = 1
+        two: ClassVar[int] = 2
+        value: int
+
+    assert [entry.name for entry in fields(Known)] == ["value"]
+    assert (Known.one, Known.two, Known(3).value) == (1, 2, 3)

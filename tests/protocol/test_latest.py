@@ -30,6 +30,21 @@ def test_a_value_is_written_once_while_it_is_among_the_latest(monkeypatch: pytes
     assert len(written) == 4, "the third took its place"
 
 
+def test_what_is_large_is_forgotten_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latest, "KNOWN_ITEMS", 10)
+    written: list[list[int]] = []
+
+    def write(value: list[int]) -> dict[str, list[int]]:
+        written.append(value)
+        return {"items": value}
+
+    remembered = remembering(write)
+    small, large, third = [1, 2, 3], list(range(100)), [4, 5]
+    for each in (small, small, large, large, third, third, large, small, third):
+        assert remembered(each) == {"items": each}
+    assert written == [small, large, third, large, small, third]
+
+
 def test_the_plan_of_a_stage_is_written_once_for_all_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = GRAPHS["co_partitioned"](3).stages[0]
     first = encode(PlanStage(JobId(1), stage, (), ()))
