@@ -9,13 +9,13 @@ is described as in the file's own footer. Source: `FileMetaData`, `SchemaElement
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flightmesh.catalog.footer_bytes import CHILDREN, NAME, footer_bytes, metadata_of, read_element
 from flightmesh.catalog.thrift import (
     BINARY,
     I32,
@@ -23,9 +23,7 @@ from flightmesh.catalog.thrift import (
     LIST,
     STRUCT,
     read_head,
-    read_integer,
     read_size,
-    read_varint,
     skip,
     write_binary,
     write_head,
@@ -35,9 +33,7 @@ from flightmesh.catalog.thrift import (
 from flightmesh.dataclass import dataclass
 from flightmesh.errors import InternalError
 
-_MAGIC = b"PAR1"
 _VERSION, _SCHEMA, _ROWS, _GROUPS, _PAIRS, _WRITER = 1, 2, 3, 4, 5, 6
-_NAME, _CHILDREN = 4, 5
 _TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 """Physical types, by their numbers."""
 _CODECS = ("UNCOMPRESSED", "SNAPPY")
@@ -73,9 +69,7 @@ class GroupFooters:
     """Makes footers for one file."""
 
     def __init__(self, metadata: pq.FileMetaData, schema: pa.Schema) -> None:
-        sink = io.BytesIO()
-        metadata.write_metadata_file(sink)
-        self._columns = _columns(sink.getvalue()[len(_MAGIC) : -len(_MAGIC) - 4])
+        self._columns = _columns(footer_bytes(metadata))
         self._schema = schema
         self._has_schema = b"ARROW:schema" in (metadata.metadata or {})
         self._writer = write_binary(metadata.created_by.encode())
@@ -102,7 +96,7 @@ class GroupFooters:
                 _END,
             )
         )
-        return pq.read_metadata(pa.BufferReader(b"".join((_MAGIC, footer, len(footer).to_bytes(4, "little"), _MAGIC))))
+        return metadata_of(footer)
 
     def _pairs(self, columns: Sequence[str]) -> tuple[bytes, ...]:
         """The columns' part of Arrow's schema, where the file has one; up to the writer's name."""
@@ -123,38 +117,26 @@ def _columns(footer: bytes) -> dict[str, tuple[int, bytes]]:
             position = skip(footer, position, kind)
             continue
         position = read_size(footer, position)[2]
-        _, columns, position = _element(footer, position)
+        root = read_element(footer, position)
+        position = root.end
         found: dict[str, tuple[int, bytes]] = {}
-        for _ in range(columns):
+        for _ in range(root.children):
             start = position
-            name, children, position = _element(footer, start)
-            count = 1
-            while children:
-                _, inside, position = _element(footer, position)
-                children += inside - 1
+            column = read_element(footer, start)
+            position, to_come, count = column.end, column.children, 1
+            while to_come:
+                inside = read_element(footer, position)
+                position = inside.end
+                to_come += inside.children - 1
                 count += 1
-            found[name] = count, footer[start:position]
+            found[column.name] = count, footer[start:position]
         return found
     raise InternalError("a Parquet footer without a schema")
 
 
-def _element(footer: bytes, position: int) -> tuple[str, int, int]:
-    """The name of an element of the schema, how many children it has, and where it ends."""
-    name, children, number = "", 0, 0
-    while (head := read_head(footer, position, number)) is not None:
-        number, kind, position = head
-        if number == _NAME and kind == BINARY:
-            size, at = read_varint(footer, position)
-            name = footer[at : at + size].decode("utf-8", "replace")
-        elif number == _CHILDREN and kind == I32:
-            children = read_integer(footer, position)[0]
-        position = skip(footer, position, kind)
-    return name, children, position + 1
-
-
 def _root(children: int) -> bytes:
-    name = write_head(_NAME, BINARY, 0) + write_binary(b"schema")
-    return name + write_head(_CHILDREN, I32, _NAME) + write_integer(children) + _END
+    name = write_head(NAME, BINARY, 0) + write_binary(b"schema")
+    return name + write_head(CHILDREN, I32, NAME) + write_integer(children) + _END
 
 
 def _groups(rows: Sequence[int], leaves: Sequence[PlacedColumn]) -> list[bytes]:

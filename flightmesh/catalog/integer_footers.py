@@ -8,30 +8,16 @@ other types, are left alone. Source: `SchemaElement` and `FileMetaData` in the P
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flightmesh.catalog.thrift import (
-    BINARY,
-    I32,
-    LIST,
-    STRUCT,
-    read_head,
-    read_integer,
-    read_size,
-    read_varint,
-    skip,
-    write_head,
-)
+from flightmesh.catalog.footer_bytes import footer_bytes, metadata_of, read_element
+from flightmesh.catalog.thrift import LIST, STRUCT, read_head, read_size, skip, write_head
 from flightmesh.errors import InternalError
 
-_MAGIC = b"PAR1"
 _SCHEMA = 2
 """The field of FileMetaData that is a list of SchemaElement, in pre-order of the tree."""
-_TYPE, _NAME, _CHILDREN = 1, 4, 5
 _INTEGERS = frozenset({1, 2})
 """The types INT32 and INT64."""
 _ANNOTATION = frozenset({6, 7, 8, 10})
@@ -40,13 +26,7 @@ _ANNOTATION = frozenset({6, 7, 8, 10})
 
 def with_integers(metadata: pq.FileMetaData, names: Collection[str]) -> pq.FileMetaData:
     """The metadata in which the columns of these names, decimals in integers, are integers."""
-    sink = io.BytesIO()
-    metadata.write_metadata_file(sink)
-    whole = sink.getvalue()
-    footer = whole[len(_MAGIC) : -len(_MAGIC) - 4]
-    changed = _changed(footer, names)
-    size = len(changed).to_bytes(4, "little")
-    return pq.read_metadata(pa.BufferReader(b"".join((_MAGIC, changed, size, _MAGIC))))
+    return metadata_of(_changed(footer_bytes(metadata), names))
 
 
 def _changed(footer: bytes, names: Collection[str]) -> bytes:
@@ -73,28 +53,13 @@ def _elements(footer: bytes, position: int, count: int, names: Collection[str]) 
         while inside[-1] == 0:
             inside.pop()
         inside[-1] -= 1
-        name, type, children, after = _element(footer, position)
-        is_wanted = len(inside) == 2 and type in _INTEGERS and name in names
-        made.append(_without_annotation(footer, position, after) if is_wanted else footer[position:after])
-        inside.append(children)
-        position = after
+        element = read_element(footer, position)
+        is_wanted = len(inside) == 2 and element.type in _INTEGERS and element.name in names
+        whole = footer[position : element.end]
+        made.append(_without_annotation(footer, position, element.end) if is_wanted else whole)
+        inside.append(element.children)
+        position = element.end
     return made, position
-
-
-def _element(footer: bytes, position: int) -> tuple[str, int | None, int, int]:
-    """An element's name, type (None: a group) and children, and where it ends."""
-    name, type, children, number = "", None, 0, 0
-    while (head := read_head(footer, position, number)) is not None:
-        number, kind, position = head
-        if number == _NAME and kind == BINARY:
-            size, at = read_varint(footer, position)
-            name = footer[at : at + size].decode("utf-8", "replace")
-        elif number == _CHILDREN and kind == I32:
-            children = read_integer(footer, position)[0]
-        elif number == _TYPE and kind == I32:
-            type = read_integer(footer, position)[0]
-        position = skip(footer, position, kind)
-    return name, type, children, position + 1
 
 
 def _without_annotation(footer: bytes, position: int, end: int) -> bytes:
